@@ -1,0 +1,61 @@
+"""What an LLM is to us: messages in, streamed text and one finished reply out.
+
+Implementations read their provider's bytes themselves; LangChain sees only the finished reply
+(`agents/llms/chat_model.py`), so a token costs one parse and one append.
+"""
+
+from typing import Literal, Protocol
+
+import msgspec
+
+from agents.messages import Message, ToolRequest, Usage
+from tools.tool import ToolSpec
+
+
+class LLMRequest(msgspec.Struct, frozen=True):
+    """One question to an LLM."""
+
+    model: str
+    system: str
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...] = ()
+    temperature: float = 0.2
+    max_output_tokens: int = 4096
+
+
+class LLMReply(msgspec.Struct, frozen=True):
+    """One finished answer of an LLM."""
+
+    text: str
+    tool_requests: tuple[ToolRequest, ...] = ()
+    usage: Usage | None = None
+    finish_reason: Literal["stop", "tool_calls", "length", "refused"] = "stop"
+    model: str = ""
+    """The model that answered, as the provider names it; it may be more exact than asked for."""
+
+
+class TextSink(Protocol):
+    """Where streamed text goes, in pieces as large as one wake-up brought."""
+
+    def __call__(self, delta: str) -> None: ...
+
+
+class LLM(Protocol):
+    """One provider."""
+
+    @property
+    def provider(self) -> str:
+        """The name in `LLMProvider`, or `builtin`."""
+        ...
+
+    async def complete(self, request: LLMRequest, on_text: TextSink) -> LLMReply:
+        """Stream one reply.
+
+        Cancelling the task closes the connection to the provider.
+
+        Raises:
+            LLMError: see `agents/errors.py`; `started` tells whether text was already streamed.
+        """
+        ...
+
+    async def aclose(self) -> None: ...

@@ -1,0 +1,358 @@
+"""The schema, as Alembic compares it with the database (`alembic check` is a test).
+
+Queries are SQL text in the sibling modules, run by asyncpg; see
+`docs/decisions/0005-asyncpg-for-queries.md`. Every money column refuses NaN, which Postgres would
+otherwise sort above every number.
+"""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB, TSVECTOR, UUID
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _uuid(name: str, *args: sa.schema.SchemaItem, **kwargs: object) -> sa.Column:  # type: ignore[type-arg]
+    kwargs.setdefault("nullable", False)
+    return sa.Column(name, UUID(as_uuid=True), *args, **kwargs)  # type: ignore[arg-type]
+
+
+def _time(name: str, *, nullable: bool = False, default_now: bool = False) -> sa.Column:  # type: ignore[type-arg]
+    default = sa.text("now()") if default_now else None
+    return sa.Column(name, sa.TIMESTAMP(timezone=True), nullable=nullable, server_default=default)
+
+
+def _json(name: str, *, nullable: bool = False, default: str | None = "{}") -> sa.Column:  # type: ignore[type-arg]
+    server_default = sa.text(f"'{default}'::jsonb") if default and not nullable else None
+    return sa.Column(name, JSONB, nullable=nullable, server_default=server_default)
+
+
+def _money(name: str, *, nullable: bool = True) -> sa.Column:  # type: ignore[type-arg]
+    return sa.Column(name, sa.Numeric(24, 12), nullable=nullable)
+
+
+def _one_of(column: str, *values: str) -> sa.CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return sa.CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def _not_nan(column: str) -> sa.CheckConstraint:
+    return sa.CheckConstraint(f"{column} <> 'NaN'", name=f"{column}_is_a_number")
+
+
+# --- who asks ---------------------------------------------------------------------------------
+
+users = sa.Table(
+    "users",
+    metadata,
+    _uuid("id", primary_key=True),
+    sa.Column("email", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("password_hash", sa.Text),
+    sa.Column("disabled", sa.Boolean, nullable=False, server_default=sa.false()),
+    _time("created_at", default_now=True),
+    _one_of("role", "user", "admin"),
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    _uuid("id", primary_key=True),
+    _uuid("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), index=True),
+    sa.Column("token_hash", BYTEA, nullable=False, unique=True),
+    sa.Column("user_agent", sa.Text),
+    _time("created_at", default_now=True),
+    _time("expires_at"),
+    _time("revoked_at", nullable=True),
+)
+
+sign_in_links = sa.Table(
+    "sign_in_links",
+    metadata,
+    sa.Column("token_hash", BYTEA, primary_key=True),
+    _uuid("user_id", sa.ForeignKey("users.id", ondelete="CASCADE")),
+    _time("expires_at"),
+    _time("used_at", nullable=True),
+)
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    _uuid("id", primary_key=True),
+    _uuid("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), index=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("prefix", sa.Text, nullable=False),
+    sa.Column("key_hash", BYTEA, nullable=False, unique=True),
+    sa.Column("scopes", ARRAY(sa.Text), nullable=False),
+    _time("created_at", default_now=True),
+    _time("expires_at", nullable=True),
+    _time("revoked_at", nullable=True),
+    _time("last_used_at", nullable=True),
+)
+
+secrets = sa.Table(
+    "secrets",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("key_id", sa.Text, nullable=False),
+    sa.Column("sealed", BYTEA, nullable=False),
+    _time("updated_at", default_now=True),
+)
+
+# --- agents -----------------------------------------------------------------------------------
+
+agents = sa.Table(
+    "agents",
+    metadata,
+    _uuid("id", primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("status", sa.Text, nullable=False, server_default="active"),
+    _json("config", default=None),
+    _time("created_at", default_now=True),
+    _time("updated_at", default_now=True),
+    _one_of("type", "analyst", "trader", "risk_manager", "educator", "support", "content_creator"),
+    _one_of("status", "active", "idle", "processing", "error", "disabled"),
+)
+"""`config` holds the rest of the seed's AIAgent: capabilities, llmProvider, llmModel, systemPrompt,
+temperature, maxTokens, tools (AgentTool) and memory (AgentMemory)."""
+
+agent_versions = sa.Table(
+    "agent_versions",
+    metadata,
+    _uuid("agent_id", sa.ForeignKey("agents.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    _json("config", default=None),
+    _uuid("created_by", sa.ForeignKey("users.id", ondelete="SET NULL"), nullable=True),
+    _time("created_at", default_now=True),
+)
+
+# --- conversations ----------------------------------------------------------------------------
+
+conversations = sa.Table(
+    "conversations",
+    metadata,
+    _uuid("id", primary_key=True),
+    _uuid("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), index=True),
+    _uuid("agent_id", sa.ForeignKey("agents.id"), index=True),
+    sa.Column("agent_version", sa.Integer, nullable=False),
+    sa.Column("session_id", sa.Text, nullable=False, server_default=""),
+    sa.Column("title", sa.Text, nullable=False, server_default=""),
+    sa.Column("pinned", sa.Boolean, nullable=False, server_default=sa.false()),
+    _json("context"),
+    sa.Column("status", sa.Text, nullable=False, server_default="active", index=True),
+    _time("started_at", default_now=True),
+    _time("ended_at", nullable=True),
+    _time("updated_at", default_now=True),
+    _json("metadata", nullable=True, default=None),
+    _one_of("status", "active", "paused", "completed", "abandoned"),
+    sa.Index("ix_conversations_started_at", "started_at"),
+    sa.Index("ix_conversations_user_id_updated_at_id", "user_id", "updated_at", "id"),
+)
+
+messages = sa.Table(
+    "messages",
+    metadata,
+    _uuid("id", primary_key=True),
+    _uuid("conversation_id", sa.ForeignKey("conversations.id", ondelete="CASCADE")),
+    _uuid("run_id", nullable=True),
+    _uuid("parent_id", nullable=True),
+    sa.Column("role", sa.Text, nullable=False, index=True),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("tokens", sa.Integer, nullable=False, server_default="0"),
+    _money("cost"),
+    sa.Column("stopped", sa.Text),
+    _time("timestamp"),
+    _time("superseded_at", nullable=True),
+    sa.Column(
+        "search",
+        TSVECTOR,
+        sa.Computed("to_tsvector('simple', left(content, 100000))", persisted=True),
+    ),
+    _one_of("role", "user", "assistant", "system"),
+    sa.CheckConstraint("stopped IN ('cancelled', 'failed')", name="stopped"),
+    _not_nan("cost"),
+    sa.Index("ix_messages_conversation_id", "conversation_id", "timestamp", "id"),
+    sa.Index("ix_messages_timestamp", "timestamp"),
+    sa.Index("ix_messages_search", "search", postgresql_using="gin"),
+)
+"""`stopped` says why an assistant message is only part of an answer. `superseded_at` hides what a
+regenerated or edited turn replaced; it stays readable with `?superseded=true`."""
+
+attachments = sa.Table(
+    "attachments",
+    metadata,
+    _uuid("id", primary_key=True),
+    _uuid("message_id", sa.ForeignKey("messages.id", ondelete="CASCADE"), index=True),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("mime_type", sa.Text, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    _json("content", nullable=True, default=None),
+    _one_of("type", "image", "file", "chart"),
+)
+"""Charts an answer drew keep their card in `content`; `url` is its REST path."""
+
+tool_calls = sa.Table(
+    "tool_calls",
+    metadata,
+    _uuid("id", primary_key=True),
+    _uuid("message_id", sa.ForeignKey("messages.id", ondelete="CASCADE"), index=True),
+    _uuid("run_id"),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("call_id", sa.Text, nullable=False),
+    sa.Column("tool_name", sa.Text, nullable=False),
+    _json("input", default=None),
+    _json("output", default=None),
+    sa.Column("duration_ms", sa.Integer, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    _one_of("status", "success", "failure"),
+)
+"""`call_id` is what events and claims name; `output` is `ToolResult.evidence()` or `{"error"}`."""
+
+claims = sa.Table(
+    "claims",
+    metadata,
+    _uuid("message_id", sa.ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("start", sa.Integer, nullable=False),
+    sa.Column("end", sa.Integer, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    _json("value", nullable=True, default=None),
+    sa.Column("call_id", sa.Text),
+    sa.Column("tool", sa.Text),
+    sa.Column("path", sa.Text),
+    sa.Column("label", sa.Text),
+    sa.Column("unit", sa.Text),
+    _time("as_of", nullable=True),
+    sa.Column("source", sa.Text),
+    _one_of("status", "supported", "parameter", "unverified"),
+)
+
+# --- runs -------------------------------------------------------------------------------------
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    _uuid("id", primary_key=True),
+    _uuid("conversation_id", sa.ForeignKey("conversations.id", ondelete="CASCADE")),
+    _uuid("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), index=True),
+    _uuid("agent_id", sa.ForeignKey("agents.id"), index=True),
+    sa.Column("agent_version", sa.Integer, nullable=False),
+    sa.Column("command_id", sa.Text, nullable=False),
+    sa.Column("command_hash", BYTEA, nullable=False),
+    _uuid("user_message_id", nullable=True),
+    sa.Column("mode", sa.Text, nullable=False, server_default="answer"),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("error_code", sa.Text),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("input_tokens", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("output_tokens", sa.Integer, nullable=False, server_default="0"),
+    _json("receipt", nullable=True, default=None),
+    _time("started_at"),
+    _time("ended_at", nullable=True),
+    _one_of("status", "running", "finished", "cancelled", "failed"),
+    _one_of("mode", "answer", "regenerate", "edit"),
+    sa.UniqueConstraint("user_id", "command_id"),
+    sa.Index("ix_runs_conversation_id_started_at", "conversation_id", "started_at"),
+    sa.Index(
+        "uq_runs_one_running_per_conversation",
+        "conversation_id",
+        unique=True,
+        postgresql_where=sa.text("status = 'running'"),
+    ),
+)
+"""`owner` names the process that executes the run, so that a restart can tell its own orphans."""
+
+run_events = sa.Table(
+    "run_events",
+    metadata,
+    _uuid("conversation_id", sa.ForeignKey("conversations.id", ondelete="CASCADE")),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    _uuid("run_id"),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("message_id", sa.Text),
+    sa.Column("payload", sa.Text, nullable=False),
+    _time("created_at", default_now=True),
+    sa.PrimaryKeyConstraint("conversation_id", "seq"),
+    sa.CheckConstraint("seq > 0", name="seq_is_positive"),
+)
+
+cost_entries = sa.Table(
+    "cost_entries",
+    metadata,
+    _uuid("id", primary_key=True),
+    _uuid("run_id", sa.ForeignKey("runs.id", ondelete="CASCADE"), index=True),
+    _uuid("conversation_id", index=True),
+    _uuid("user_id", index=True),
+    _uuid("agent_id", index=True),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("input_tokens", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("output_tokens", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("cache_read_tokens", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("cache_write_tokens", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("reasoning_tokens", sa.BigInteger, nullable=False, server_default="0"),
+    _money("reserved_usd"),
+    _money("amount_usd"),
+    sa.Column("estimated", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("latency_ms", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("error_code", sa.Text),
+    _time("created_at", default_now=True),
+    _time("settled_at", nullable=True),
+    _one_of("status", "reserved", "settled"),
+    _one_of("outcome", "pending", "succeeded", "failed", "cancelled", "interrupted"),
+    _not_nan("reserved_usd"),
+    _not_nan("amount_usd"),
+    sa.CheckConstraint("amount_usd >= 0", name="amount_usd_not_negative"),
+)
+
+# --- market data ------------------------------------------------------------------------------
+
+instruments = sa.Table(
+    "instruments",
+    metadata,
+    _uuid("id", primary_key=True),
+    sa.Column("symbol", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False, server_default="equity"),
+    sa.Column("currency", sa.Text, nullable=False, server_default="USD"),
+    sa.Column("exchange", sa.Text),
+    sa.Column("source", sa.Text, nullable=False),
+    _json("provenance"),
+    _time("created_at", default_now=True),
+    _time("updated_at", default_now=True),
+)
+
+bars = sa.Table(
+    "bars",
+    metadata,
+    _uuid("instrument_id", sa.ForeignKey("instruments.id", ondelete="CASCADE")),
+    sa.Column("timeframe", sa.Text, nullable=False),
+    _time("timestamp"),
+    sa.Column("open", sa.Double, nullable=False),
+    sa.Column("high", sa.Double, nullable=False),
+    sa.Column("low", sa.Double, nullable=False),
+    sa.Column("close", sa.Double, nullable=False),
+    sa.Column("volume", sa.Double, nullable=False),
+    sa.Column("adjusted_close", sa.Double),
+    _time("ingested_at", default_now=True),
+    sa.PrimaryKeyConstraint("instrument_id", "timeframe", "timestamp"),
+    sa.CheckConstraint(
+        "open <> 'NaN' AND high <> 'NaN' AND low <> 'NaN' AND close <> 'NaN' AND volume <> 'NaN'",
+        name="prices_are_numbers",
+    ),
+    sa.CheckConstraint("high >= low AND volume >= 0", name="prices_are_possible"),
+)
