@@ -1,0 +1,310 @@
+"""Make everything runs say durable, then show it: one writer, many runs, one fsync for all.
+
+A run appends synchronously and goes on. The writer seals whatever has gathered into one batch,
+commits it, and only then publishes it, so nothing is ever shown that a crash could take back.
+Text of one message that gathers between two commits becomes one event.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import structlog
+
+from agents.events import AnyEvent
+from app.domain.errors import Unavailable
+from app.domain.ids import ConversationId, RunId
+from app.domain.journal import Batch
+from app.domain.runs import StoredEvent
+from app.services.ports import JournalStore, Publisher
+
+log = structlog.get_logger(__name__)
+
+_encode_event = msgspec.json.Encoder().encode
+
+
+class JournalPolicy(msgspec.Struct, frozen=True):
+    """When the writer commits and when runs must wait for it."""
+
+    quiet_interval_s: float = 0.004
+    """Least time between two commits while little is going on."""
+    busy_interval_s: float = 0.020
+    """... while much is: text gathers, so that each token costs less."""
+    busy_entries: int = 24
+    """A batch of at least so many entries means much is going on."""
+    room_bytes: int = 8 * 1024 * 1024
+    """Unwritten bytes at which runs wait."""
+    first_retry_s: float = 0.05
+    last_retry_s: float = 2.0
+
+
+class _Text:
+    """Text of one message that nobody has sealed yet."""
+
+    __slots__ = ("log", "message_id", "parts")
+
+    def __init__(self, log: "RunLog", message_id: str, delta: str) -> None:
+        self.log = log
+        self.message_id = message_id
+        self.parts = [delta]
+
+
+class _Plain:
+    """Any other event that nobody has sealed yet."""
+
+    __slots__ = ("log", "payload", "type")
+
+    def __init__(self, log: "RunLog", type_: str, payload: str) -> None:
+        self.log = log
+        self.type = type_
+        self.payload = payload
+
+
+class RunLog:
+    """One run's pen. Not for use after `Journal.close`."""
+
+    __slots__ = ("_journal", "_open_text", "conversation_id", "last_seq", "lost", "run_id")
+
+    def __init__(
+        self, journal: "Journal", conversation_id: ConversationId, run_id: RunId, last_seq: int
+    ) -> None:
+        self._journal = journal
+        self._open_text: _Text | None = None
+        self.conversation_id = conversation_id
+        self.run_id = run_id
+        self.last_seq = last_seq
+        self.lost: Exception | None = None
+        """Why this run's entries can never be stored (its conversation was deleted)."""
+
+    def emit(self, event: AnyEvent) -> None:
+        """Append one event."""
+        payload = _encode_event(event).decode()
+        self._open_text = None
+        self._journal.append(_Plain(self, str(event.__struct_config__.tag), payload), len(payload))
+
+    def text(self, message_id: str, delta: str) -> None:
+        """Append streamed text; it joins the text before it if that is not sealed yet."""
+        open_text = self._open_text
+        if open_text is not None and open_text.message_id == message_id:
+            open_text.parts.append(delta)
+            self._journal.grow(len(delta))
+        else:
+            self._open_text = entry = _Text(self, message_id, delta)
+            self._journal.append(entry, len(delta))
+
+    def seal(self, entry: "_Text | _Plain") -> StoredEvent:
+        """Give `entry` its place. Only the writer calls this, in order."""
+        self.last_seq = seq = self.last_seq + 1
+        if isinstance(entry, _Text):
+            if self._open_text is entry:
+                self._open_text = None
+            return StoredEvent(
+                self.conversation_id,
+                seq,
+                self.run_id,
+                "TEXT_MESSAGE_CONTENT",
+                "".join(entry.parts),
+                entry.message_id,
+            )
+        return StoredEvent(self.conversation_id, seq, self.run_id, entry.type, entry.payload)
+
+    async def wait_for_room(self) -> None:
+        """Wait while too much is unwritten."""
+        await self._journal.wait_for_room()
+
+    async def durable(self) -> None:
+        """Return once everything appended so far is committed and published.
+
+        Raises:
+            Exception: what made it impossible to store this run's entries.
+        """
+        await self._journal.durable()
+        if self.lost is not None:
+            raise self.lost
+
+    def record(self, **rows: Iterable[Any]) -> None:
+        """Add rows (fields of `Batch`) to the same commit as the events appended just now."""
+        self._journal.record(self, rows)
+
+
+class Journal:
+    """The one writer. Start `run()` as a task; `close()` writes what is left."""
+
+    def __init__(
+        self, store: JournalStore, publisher: Publisher, policy: JournalPolicy | None = None
+    ) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._policy = policy or JournalPolicy()
+        self._entries: list[_Text | _Plain] = []
+        self._rows: list[tuple[RunLog, dict[str, Iterable[Any]]]] = []
+        self._waiters: list[asyncio.Future[None]] = []
+        self._go = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._next_commit_at = 0.0
+        self._unwritten_bytes = 0
+        self._room = asyncio.Event()
+        self._room.set()
+        self._writing = False
+        self._closing = False
+        self._failing_since: float | None = None
+
+    def open(self, conversation_id: ConversationId, run_id: RunId, last_seq: int) -> RunLog:
+        """Return the pen for a run; `last_seq` is the conversation's newest sequence number."""
+        return RunLog(self, conversation_id, run_id, last_seq)
+
+    def check(self) -> str | None:
+        """Return what is wrong for `/health`, or None."""
+        if self._failing_since is None:
+            return None
+        seconds = asyncio.get_running_loop().time() - self._failing_since
+        return f"nothing could be stored for {seconds:.0f} s"
+
+    # --- appending: called on the token path --------------------------------------------------
+
+    def append(self, entry: _Text | _Plain, size: int) -> None:
+        if entry.log.lost is not None:
+            return
+        self._entries.append(entry)
+        self.grow(size)
+        if self._timer is None and not self._writing:
+            self._schedule()
+
+    def grow(self, size: int) -> None:
+        self._unwritten_bytes += size
+        if self._unwritten_bytes > self._policy.room_bytes:
+            self._room.clear()
+
+    def record(self, log: RunLog, rows: dict[str, Iterable[Any]]) -> None:
+        if log.lost is not None:
+            return
+        self._rows.append((log, rows))
+        if self._timer is None and not self._writing:
+            self._schedule()
+
+    def _schedule(self) -> None:
+        loop = asyncio.get_running_loop()
+        delay = self._next_commit_at - loop.time()
+        if delay <= 0:
+            self._go.set()
+        else:
+            self._timer = loop.call_later(delay, self._go.set)
+
+    async def wait_for_room(self) -> None:
+        if not self._room.is_set():
+            await self._room.wait()
+
+    async def durable(self) -> None:
+        """Return once everything appended so far is committed; commits without delay."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiters.append(future)
+        self._go.set()
+        await future
+
+    # --- writing ------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Write until `close`."""
+        loop = asyncio.get_running_loop()
+        policy = self._policy
+        while True:
+            await self._go.wait()
+            self._go.clear()
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            if self._entries or self._rows or self._waiters:
+                self._writing = True
+                try:
+                    entries = await self._commit()
+                finally:
+                    self._writing = False
+                busy = entries >= policy.busy_entries
+                interval = policy.busy_interval_s if busy else policy.quiet_interval_s
+                self._next_commit_at = loop.time() + interval
+            if self._entries or self._rows or self._waiters:
+                if self._waiters:
+                    self._go.set()
+                else:
+                    self._schedule()
+            elif self._closing:
+                return
+
+    async def close(self) -> None:
+        """Let `run` write what is left and return."""
+        self._closing = True
+        self._go.set()
+
+    async def _commit(self) -> int:
+        """Seal and store what has gathered; return how many entries that was."""
+        entries, self._entries = self._entries, []
+        rows, self._rows = self._rows, []
+        waiters, self._waiters = self._waiters, []
+        self._unwritten_bytes = 0
+        batch = Batch()
+        batch.events = [entry.log.seal(entry) for entry in entries]
+        for _, added in rows:
+            _add_rows(batch, added)
+        try:
+            await self._write(batch)
+        except Exception:
+            log.exception("journal.batch_refused", events=len(batch.events))
+            batch.events = await self._write_run_by_run(batch, entries, rows)
+        self._publisher.publish(batch.events)
+        self._room.set()
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        return len(entries)
+
+    async def _write(self, batch: Batch) -> None:
+        """Store `batch`, however long the database is away; only a refusal ends it."""
+        loop = asyncio.get_running_loop()
+        pause_s = self._policy.first_retry_s
+        while True:
+            try:
+                await self._store.write(batch)
+            except Unavailable as unavailable:
+                if self._failing_since is None:
+                    self._failing_since = loop.time()
+                    log.warning("journal.waiting_for_database", code=unavailable.code)
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, self._policy.last_retry_s)
+            else:
+                if self._failing_since is not None:
+                    seconds = loop.time() - self._failing_since
+                    log.info("journal.database_is_back", after_s=round(seconds, 2))
+                    self._failing_since = None
+                return
+
+    async def _write_run_by_run(
+        self,
+        batch: Batch,
+        entries: list[_Text | _Plain],
+        rows: list[tuple[RunLog, dict[str, Iterable[Any]]]],
+    ) -> list[StoredEvent]:
+        """Store each run's part alone, so that one run's poison does not stop the others.
+
+        Returns the events that were stored.
+        """
+        parts: dict[RunLog, Batch] = {}
+        for entry, event in zip(entries, batch.events, strict=True):
+            parts.setdefault(entry.log, Batch(events=[])).events.append(event)
+        for run_log, added in rows:
+            _add_rows(parts.setdefault(run_log, Batch(events=[])), added)
+        stored: list[StoredEvent] = []
+        for run_log, part in parts.items():
+            try:
+                await self._write(part)
+            except Exception as refused:
+                run_log.lost = refused
+                log.exception("journal.run_refused", run_id=str(run_log.run_id))
+            else:
+                stored.extend(part.events)
+        return stored
+
+
+def _add_rows(batch: Batch, rows: dict[str, Iterable[Any]]) -> None:
+    for field, values in rows.items():
+        getattr(batch, field).extend(values)

@@ -1,0 +1,195 @@
+"""What one run hands its words, tool calls and costs to; the server's side of `RunSink`."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from agents.events import AnyEvent, Custom, usage_entry
+from agents.messages import Usage
+from agents.sink import Attempt, AttemptEnd
+from app.domain.costs import CostEntry, Receipt
+from app.domain.ids import AttemptId
+from app.domain.journal import CostSettlement
+from app.domain.runs import Run
+from app.services.journal import RunLog
+from app.services.pricing import PriceBook, estimate_tokens
+
+Clock = Callable[[], datetime]
+
+_IMPLAUSIBLE_FACTOR = 2
+_IMPLAUSIBLE_FLOOR = 1_000
+"""Output counts over twice what was streamed (and over this floor) are not believed."""
+
+
+def utc_now() -> datetime:
+    """Return the wall clock, UTC."""
+    return datetime.now(UTC)
+
+
+class _Settled(msgspec.Struct, frozen=True):
+    provider: str
+    model: str
+    usage: Usage
+    amount: Decimal | None
+    estimated: bool
+
+
+class RunRecorder:
+    """Implements `agents.sink.RunSink` on a run's log and the price book."""
+
+    def __init__(self, log: RunLog, run: Run, prices: PriceBook, *, clock: Clock = utc_now) -> None:
+        self._log = log
+        self._run = run
+        self._prices = prices
+        self._clock = clock
+        self._open: dict[AttemptId, Attempt] = {}
+        self._settled: list[_Settled] = []
+        # The token path: one call, no wrapper.
+        self.text = log.text
+        self.wait_for_room = log.wait_for_room
+
+    def emit(self, event: AnyEvent) -> None:
+        """Append one event."""
+        self._log.emit(event)
+
+    async def attempt_started(self, attempt: Attempt) -> None:
+        """Store the reservation of the attempt's worst-case price before anything is sent."""
+        now = self._clock()
+        worst = Usage(
+            input_tokens=attempt.estimated_input_tokens, output_tokens=attempt.max_output_tokens
+        )
+        attempt_id = AttemptId(attempt.id)
+        self._log.record(
+            reservations=[
+                CostEntry(
+                    id=attempt_id,
+                    run_id=self._run.id,
+                    conversation_id=self._run.conversation_id,
+                    user_id=self._run.user_id,
+                    agent_id=self._run.agent_id,
+                    provider=attempt.provider,
+                    model=attempt.model,
+                    status="reserved",
+                    outcome="pending",
+                    usage=worst,
+                    reserved_usd=self._prices.price(attempt.provider, attempt.model, worst, at=now),
+                    amount_usd=None,
+                    estimated=False,
+                    latency_ms=0,
+                    created_at=now,
+                )
+            ]
+        )
+        self._open[attempt_id] = attempt
+        await self._log.durable()
+
+    def attempt_ended(self, end: AttemptEnd) -> Decimal | None:
+        """Settle the attempt; a second call for the same attempt is a programming error."""
+        attempt = self._open.pop(AttemptId(end.attempt_id))
+        now = self._clock()
+        usage, estimated = plausible_usage(attempt, end)
+        amount = self._prices.price(attempt.provider, attempt.model, usage, at=now)
+        self._settled.append(_Settled(attempt.provider, attempt.model, usage, amount, estimated))
+        self._log.record(
+            settlements=[
+                CostSettlement(
+                    id=AttemptId(attempt.id),
+                    outcome=end.status,
+                    usage=usage,
+                    amount_usd=amount,
+                    estimated=estimated,
+                    latency_ms=end.latency_ms,
+                    settled_at=now,
+                    error_code=end.error_code,
+                )
+            ]
+        )
+        total, priced = self.total()
+        self._log.emit(
+            Custom(
+                name="outcry.cost",
+                value={"amount": plain(total), "currency": "USD", "priced": priced},
+            )
+        )
+        return amount
+
+    def settle_open(self, outcome: Literal["failed", "cancelled"]) -> None:
+        """Settle by estimate whatever a cancelled or crashed run left open."""
+        for attempt_id in tuple(self._open):
+            self.attempt_ended(
+                AttemptEnd(
+                    attempt_id=attempt_id,
+                    status=outcome,
+                    usage=None,
+                    streamed_characters=0,
+                    latency_ms=0,
+                )
+            )
+
+    def total(self) -> tuple[Decimal, bool]:
+        """Return what is known to be spent so far, and whether that is all of it."""
+        amounts = [settled.amount for settled in self._settled]
+        known = [amount for amount in amounts if amount is not None]
+        return sum(known, Decimal(0)), len(known) == len(amounts)
+
+    def usage(self) -> Usage:
+        """Return all tokens of all attempts."""
+        return sum((settled.usage for settled in self._settled), Usage())
+
+    def usage_entries(self) -> list[dict[str, object]]:
+        """Return `RUN_FINISHED.usage`: one entry per provider and model."""
+        by_model: dict[tuple[str, str], Usage] = {}
+        for settled in self._settled:
+            key = (settled.provider, settled.model)
+            by_model[key] = by_model.get(key, Usage()) + settled.usage
+        return [
+            usage_entry(provider=provider, model=model, usage=usage)
+            for (provider, model), usage in by_model.items()
+        ]
+
+    def receipt(self, *, duration_ms: int, provider: str, model: str) -> Receipt:
+        """Return what stands under the answer."""
+        total, priced = self.total()
+        usage = self.usage()
+        return Receipt(
+            amount=plain(total),
+            currency="USD",
+            priced=priced,
+            estimated=any(settled.estimated for settled in self._settled),
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cached_tokens=usage.cache_read_tokens,
+            attempts=len(self._settled),
+            duration_ms=duration_ms,
+            provider=provider,
+            model=model,
+        )
+
+
+def plausible_usage(attempt: Attempt, end: AttemptEnd) -> tuple[Usage, bool]:
+    """Return the usage to charge, and whether it is our estimate.
+
+    A provider that says nothing, something negative, or more than twice what it streamed is not
+    believed. Reasoning is billed but not streamed, so it is taken out of the comparison. A call
+    that was refused before it streamed anything costs nothing.
+    """
+    streamed = estimate_tokens(end.streamed_characters)
+    told = end.usage
+    if told is not None and min(told.input_tokens, told.output_tokens) >= 0:
+        visible = told.output_tokens - told.reasoning_tokens
+        ceiling = max(_IMPLAUSIBLE_FACTOR * end.streamed_characters, _IMPLAUSIBLE_FLOOR)
+        if visible <= min(ceiling, attempt.max_output_tokens * _IMPLAUSIBLE_FACTOR):
+            return told, False
+    refused = end.status == "failed" and end.error_code != "llm_stalled"
+    if refused and end.streamed_characters == 0:
+        return Usage(), False
+    return Usage(input_tokens=attempt.estimated_input_tokens, output_tokens=streamed), True
+
+
+def plain(amount: Decimal) -> str:
+    """Return `amount` as a decimal string without exponent or idle zeros: "0.0021", "0"."""
+    text = f"{amount:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,377 @@
+"""Answers in the making: begin them, carry them out, stop them, and finish what a crash left.
+
+A run belongs to the server. It outlives the socket that asked for it and ends in exactly one of
+`finished`, `cancelled` or `failed`, also when its process died.
+"""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Literal
+
+import msgspec
+import structlog
+from agents.limits import Limits
+from agents.runner import AgentSpec, Runner, RunOutcome, RunProgress, RunRequest
+
+from agents.events import RunError, RunFinished, RunStarted
+from agents.history import PastCall, turn
+from agents.llms.llm import LLM
+from agents.messages import Message
+from app.domain.agents import Agent
+from app.domain.errors import Invalid, NotFound, TooLarge, Unavailable
+from app.domain.ids import ConversationId, RunId
+from app.domain.principal import Principal
+from app.domain.runs import StartRun
+from app.domain.text import clean_text
+from app.services.completion import completion
+from app.services.journal import Journal, RunLog
+from app.services.ports import RunStore, StartedRun
+from app.services.pricing import PriceBook
+from app.services.recorder import Clock, RunRecorder, utc_now
+
+log = structlog.get_logger(__name__)
+
+MAX_MESSAGE_CHARACTERS = 100_000
+_HISTORY_TURNS = 40
+_CACHED_CONVERSATIONS = 512
+
+
+class ChosenLLM(msgspec.Struct, frozen=True):
+    """What an agent thinks with today."""
+
+    llm: LLM
+    model: str
+    label: str
+    """For people: "built-in model (no key)"."""
+
+
+class RunPolicy(msgspec.Struct, frozen=True):
+    """How much may go on at once."""
+
+    max_running: int = 2_000
+    max_running_per_user: int = 400
+    shutdown_grace_s: float = 5.0
+
+
+class _Running(msgspec.Struct):
+    started: StartedRun
+    task: asyncio.Task[None]
+    stop_status: Literal["cancelled", "failed"] = "cancelled"
+
+
+class Runs:
+    """The run supervisor."""
+
+    def __init__(
+        self,
+        store: RunStore,
+        journal: Journal,
+        runner: Runner,
+        prices: PriceBook,
+        *,
+        owner: str,
+        llm_for: Callable[[Agent], ChosenLLM],
+        limits: Limits | None = None,
+        policy: RunPolicy | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._runner = runner
+        self._prices = prices
+        self._owner = owner
+        self._llm_for = llm_for
+        self._limits = limits or Limits()
+        self._policy = policy or RunPolicy()
+        self._clock = clock
+        self._running: dict[RunId, _Running] = {}
+        self._histories: OrderedDict[ConversationId, tuple[int, list[Message]]] = OrderedDict()
+        self._closing = False
+
+    # --- begin --------------------------------------------------------------------------------
+
+    async def start(self, command: StartRun, principal: Principal) -> StartedRun:
+        """Store the question, begin the run, and return once both are durable.
+
+        Raises:
+            Refusal: the command cannot be taken up; nothing was stored.
+        """
+        if self._closing:
+            raise Unavailable("The server is restarting.", code="restarting", retry_after_s=2)
+        command = _checked(command)
+        mine = sum(r.started.run.user_id == principal.user_id for r in self._running.values())
+        if mine >= self._policy.max_running_per_user or (
+            len(self._running) >= self._policy.max_running
+        ):
+            raise Unavailable("Too many answers are being written.", code="busy", retry_after_s=5)
+        started = await self._store.start(
+            command,
+            principal,
+            command_hash=_hash(command),
+            owner=self._owner,
+            now=self._clock(),
+        )
+        if started.created:
+            task = asyncio.create_task(
+                self._execute(started, command, principal), name=f"run {started.run.id}"
+            )
+            self._running[started.run.id] = _Running(started=started, task=task)
+            task.add_done_callback(lambda _: self._running.pop(started.run.id, None))
+        return started
+
+    # --- stop ---------------------------------------------------------------------------------
+
+    async def stop(self, run_id: RunId, principal: Principal) -> bool:
+        """Cancel a run of the caller's; False if it had already ended.
+
+        Raises:
+            NotFound: no such run, or not the caller's.
+        """
+        running = self._running.get(run_id)
+        if running is None or running.started.run.user_id != principal.user_id:
+            if await self._store.find(run_id, principal.user_id) is None:
+                raise NotFound("There is no such run.")
+            return False
+        running.task.cancel()
+        await asyncio.wait({running.task})
+        return True
+
+    def is_running(self, run_id: RunId) -> bool:
+        """Tell whether this process is carrying out the run."""
+        return run_id in self._running
+
+    async def wait(self, run_id: RunId) -> None:
+        """Return once the run has ended (at once if it is not running here)."""
+        if running := self._running.get(run_id):
+            await asyncio.wait({running.task})
+
+    async def close(self) -> None:
+        """Let runs finish for a moment, then end the rest as interrupted; all of it durable."""
+        self._closing = True
+        tasks = {running.task for running in self._running.values()}
+        if not tasks:
+            return
+        _, pending = await asyncio.wait(tasks, timeout=self._policy.shutdown_grace_s)
+        for running in self._running.values():
+            running.stop_status = "failed"
+            running.task.cancel()
+        if pending:
+            await asyncio.wait(pending, timeout=10)
+
+    # --- carry out ----------------------------------------------------------------------------
+
+    async def _execute(self, started: StartedRun, command: StartRun, principal: Principal) -> None:
+        run = started.run
+        run_log = self._journal.open(run.conversation_id, run.id, started.last_seq)
+        recorder = RunRecorder(run_log, run, self._prices, clock=self._clock)
+        chosen = self._llm_for(started.agent)
+        spec = _spec(started.agent)
+        begun = asyncio.get_running_loop().time()
+        recorder.emit(_run_started(started, command, chosen))
+        progress = RunProgress()
+        history: list[Message] = []
+        try:
+            history = await self._history(started, rewound=command.mode != "answer")
+            request = RunRequest(
+                run_id=run.id,
+                conversation_id=run.conversation_id,
+                principal_id=str(principal.user_id),
+                agent=spec,
+                history=tuple(history),
+                question=started.question,
+                llm=chosen.llm,
+                model=chosen.model,
+                now=self._clock(),
+                limits=self._limits,
+            )
+            outcome = await self._runner.run(request, recorder, progress)
+        except asyncio.CancelledError:
+            running = self._running.get(run.id)
+            status = running.stop_status if running else "cancelled"
+            code = "interrupted" if status == "failed" else None
+            outcome = progress.outcome(status, error_code=code)
+        except Exception as failure:
+            log.exception("run.crashed", run_id=str(run.id))
+            code = getattr(failure, "code", "internal_error")
+            outcome = progress.outcome("failed", error_code=code)
+        duration_ms = round((asyncio.get_running_loop().time() - begun) * 1000)
+        ending = asyncio.create_task(
+            self._end(started, run_log, recorder, outcome, chosen, duration_ms, history)
+        )
+        await _finish_despite_cancellation(ending)
+
+    async def _end(
+        self,
+        started: StartedRun,
+        run_log: RunLog,
+        recorder: RunRecorder,
+        outcome: RunOutcome,
+        chosen: ChosenLLM,
+        duration_ms: int,
+        history: list[Message],
+    ) -> None:
+        """Write the answer, its tool calls, claims and costs and the run's end in one commit."""
+        run = started.run
+        progress_ended = outcome.status
+        recorder.settle_open("cancelled" if progress_ended == "cancelled" else "failed")
+        receipt = recorder.receipt(
+            duration_ms=duration_ms, provider=chosen.llm.provider, model=chosen.model
+        )
+        done = completion(run, outcome, recorder=recorder, receipt=receipt, now=self._clock())
+        told: dict[str, Any] = {
+            "messageId": str(done.answer_id) if done.answer_id else None,
+            "receipt": msgspec.to_builtins(receipt),
+        }
+        cost = {"amount": receipt.amount, "currency": receipt.currency, "priced": receipt.priced}
+        metadata = {"outcry": {**told, "cost": cost}}
+        if outcome.status == "failed":
+            recorder.emit(
+                RunError(
+                    message=outcome.error_message or "The answer could not be finished.",
+                    code=outcome.error_code or "internal_error",
+                    metadata=metadata,
+                )
+            )
+        else:
+            kind = "success" if outcome.status == "finished" else "cancelled"
+            recorder.emit(
+                RunFinished(
+                    thread_id=str(run.conversation_id),
+                    run_id=str(run.id),
+                    outcome={"type": kind},
+                    usage=recorder.usage_entries(),
+                    metadata=metadata,
+                )
+            )
+        run_log.record(**done.rows)
+        try:
+            await run_log.durable()
+        except Exception:
+            log.exception("run.not_stored", run_id=str(run.id))
+            return
+        self._remember(run_log, started, outcome, history)
+        log.info(
+            "run.finished",
+            run_id=str(run.id),
+            status=outcome.status,
+            error_code=outcome.error_code,
+            duration_ms=duration_ms,
+            cost_usd=receipt.amount,
+        )
+
+    # --- history ------------------------------------------------------------------------------
+
+    async def _history(self, started: StartedRun, *, rewound: bool) -> list[Message]:
+        """Return the window of earlier turns: cached while nobody else wrote, else read anew."""
+        run = started.run
+        cached = self._histories.pop(run.conversation_id, None)
+        if cached is not None and cached[0] == started.last_seq and not rewound:
+            return cached[1]
+        if started.last_seq == 0:
+            return []
+        return await self._store.history(
+            run.conversation_id, before_run=run.id, max_turns=_HISTORY_TURNS
+        )
+
+    def _remember(
+        self, run_log: RunLog, started: StartedRun, outcome: RunOutcome, history: list[Message]
+    ) -> None:
+        """Keep the window for the next turn, bounded in conversations and in turns."""
+        self._histories.pop(run_log.conversation_id, None)
+        if outcome.status != "finished" or not outcome.pieces:
+            return
+        said = turn(
+            started.question,
+            [
+                PastCall(call.call_id, call.name, call.arguments, call.output, call.status)
+                for call in outcome.tool_calls
+            ],
+            outcome.pieces[-1].text,
+        )
+        turns = _newest_turns([*history, *said], _HISTORY_TURNS)
+        self._histories[run_log.conversation_id] = (run_log.last_seq, turns)
+        while len(self._histories) > _CACHED_CONVERSATIONS:
+            self._histories.popitem(last=False)
+
+
+def _newest_turns(messages: list[Message], most: int) -> list[Message]:
+    starts = [index for index, message in enumerate(messages) if message.role == "user"]
+    return messages[starts[-most] :] if len(starts) > most else messages
+
+
+async def _finish_despite_cancellation(task: asyncio.Task[None]) -> None:
+    """Wait for `task` even if the waiter is cancelled again meanwhile."""
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise
+    task.result()
+
+
+def _checked(command: StartRun) -> StartRun:
+    content = clean_text(command.content)
+    if len(content) > MAX_MESSAGE_CHARACTERS:
+        raise TooLarge(
+            f"A message may have {MAX_MESSAGE_CHARACTERS:,} characters; this has {len(content):,}.",
+            code="too_large",
+        )
+    if command.mode != "regenerate" and not content.strip():
+        raise Invalid("The message is empty.", code="empty_message")
+    if command.mode != "answer" and command.from_message_id is None:
+        raise Invalid(f"'{command.mode}' needs fromMessageId.", code="from_message_id_missing")
+    return msgspec.structs.replace(command, content=content)
+
+
+def _hash(command: StartRun) -> bytes:
+    same = msgspec.structs.replace(command, session_id="")
+    return hashlib.sha256(msgspec.json.encode(same)).digest()
+
+
+def _spec(agent: Agent) -> AgentSpec:
+    config = agent.config
+    return AgentSpec(
+        id=str(agent.id),
+        name=agent.name,
+        version=agent.version,
+        type=agent.type,
+        system_prompt=config.system_prompt,
+        temperature=config.temperature,
+        max_output_tokens=config.max_tokens,
+        tool_names=tuple(tool.name for tool in config.tools),
+        memory_max_tokens=config.memory.max_tokens,
+    )
+
+
+def _run_started(started: StartedRun, command: StartRun, chosen: ChosenLLM) -> RunStarted:
+    run, agent = started.run, started.agent
+    told: dict[str, Any] = {
+        "mode": command.mode,
+        "agent": {"id": str(agent.id), "name": agent.name, "version": agent.version},
+        "llm": {"provider": chosen.llm.provider, "model": chosen.model},
+    }
+    if command.from_message_id is not None:
+        told["fromMessageId"] = str(command.from_message_id)
+    if run.user_message_id is not None:
+        told["userMessageId"] = str(run.user_message_id)
+    question = []
+    if command.mode != "regenerate":
+        question = [{"id": str(run.user_message_id), "role": "user", "content": started.question}]
+    thread_id, run_id = str(run.conversation_id), str(run.id)
+    return RunStarted(
+        thread_id=thread_id,
+        run_id=run_id,
+        protocol_version="1.0",
+        input={
+            "threadId": thread_id,
+            "runId": run_id,
+            "state": {},
+            "messages": question,
+            "tools": [],
+            "context": [],
+            "forwardedProps": {"outcry": told},
+        },
+    )

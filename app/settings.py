@@ -1,0 +1,127 @@
+"""The environment, read once into one frozen value. Only main, cli and wiring look at it.
+
+What the environment says is always stronger than anything stored. Each variable `X` may also be
+given as `X_FILE`, the path of a file that holds the value.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+
+class SettingsError(Exception):
+    """A variable has a value that cannot be used; the message names it and what is allowed."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything an operator can set. Secrets have no default."""
+
+    host: str = "127.0.0.1"
+    """`HOST`: address to listen on."""
+    port: int = 8000
+    """`PORT`: TCP port to listen on; 0 takes a free one."""
+    data_dir: Path = Path(".outcry")
+    """`DATA_DIR`: embedded database, demo data and generated keys live here."""
+    database_url: str | None = None
+    """`DATABASE_URL`: a Postgres server to use instead of the embedded one."""
+    allowed_origins: tuple[str, ...] = ()
+    """`OUTCRY_ALLOWED_ORIGINS`: further origins browsers may connect from, comma-separated."""
+    public_url: str | None = None
+    """`OUTCRY_PUBLIC_URL`: the address people open, when it is not http://HOST:PORT."""
+    openai_api_key: str | None = None
+    """`OPENAI_API_KEY`: makes OpenAI (or whatever `OPENAI_BASE_URL` names) the provider."""
+    openai_base_url: str | None = None
+    """`OPENAI_BASE_URL` (or `OPENAI_API_BASE_URL`): any server that speaks OpenAI's format."""
+    anthropic_api_key: str | None = None
+    """`ANTHROPIC_API_KEY`: makes Anthropic the provider."""
+    anthropic_base_url: str | None = None
+    """`ANTHROPIC_BASE_URL`: another server that speaks Anthropic's format."""
+    vllm_base_url: str | None = None
+    """`VLLM_BASE_URL`: your own vLLM server; the first choice when set."""
+    llm_model: str | None = None
+    """`OUTCRY_MODEL`: model name to ask for instead of the provider's default."""
+    admin_email: str | None = None
+    """`OUTCRY_ADMIN_EMAIL`: with a password, creates this admin at first start."""
+    admin_password: str | None = None
+    """`OUTCRY_ADMIN_PASSWORD`."""
+    secret_key: str | None = None
+    """`OUTCRY_SECRET_KEY`: seals stored secrets; generated into DATA_DIR when absent."""
+    demo_fetch: bool = True
+    """`OUTCRY_DEMO_FETCH`: 0 keeps the desk to the five stocks that ship with it."""
+    log_level: str = "INFO"
+    """`LOG_LEVEL`: DEBUG, INFO, WARNING or ERROR."""
+    log_json: bool = False
+    """`OUTCRY_LOG_JSON`: 1 writes logs as JSON lines."""
+
+
+_VARIABLES = {
+    "host": ("HOST",),
+    "port": ("PORT",),
+    "data_dir": ("DATA_DIR",),
+    "database_url": ("DATABASE_URL",),
+    "allowed_origins": ("OUTCRY_ALLOWED_ORIGINS",),
+    "public_url": ("OUTCRY_PUBLIC_URL",),
+    "openai_api_key": ("OPENAI_API_KEY",),
+    "openai_base_url": ("OPENAI_BASE_URL", "OPENAI_API_BASE_URL"),
+    "anthropic_api_key": ("ANTHROPIC_API_KEY",),
+    "anthropic_base_url": ("ANTHROPIC_BASE_URL",),
+    "vllm_base_url": ("VLLM_BASE_URL",),
+    "llm_model": ("OUTCRY_MODEL",),
+    "admin_email": ("OUTCRY_ADMIN_EMAIL",),
+    "admin_password": ("OUTCRY_ADMIN_PASSWORD",),
+    "secret_key": ("OUTCRY_SECRET_KEY",),
+    "demo_fetch": ("OUTCRY_DEMO_FETCH",),
+    "log_level": ("LOG_LEVEL",),
+    "log_json": ("OUTCRY_LOG_JSON",),
+}
+VARIABLE_NAMES = tuple(name for names in _VARIABLES.values() for name in names)
+"""Every variable that is read, for the docs test."""
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings the environment describes; empty values count as absent.
+
+    Raises:
+        SettingsError: a value is not allowed, or an `X_FILE` cannot be read.
+    """
+    environment = os.environ if environment is None else environment
+    found: dict[str, object] = {}
+    for field, names in _VARIABLES.items():
+        for name in names:
+            value = _look_up(environment, name)
+            if value:
+                found[field] = _parse(name, field, value)
+                break
+    return Settings(**found)  # type: ignore[arg-type]
+
+
+def _look_up(environment: Mapping[str, str], name: str) -> str | None:
+    if path := environment.get(f"{name}_FILE"):
+        try:
+            return Path(path).read_text().strip()
+        except OSError as error:
+            raise SettingsError(f"{name}_FILE={path}: {error.strerror}.") from None
+    return environment.get(name)
+
+
+def _parse(name: str, field: str, value: str) -> object:
+    match field:
+        case "port":
+            if not value.isdecimal() or int(value) > 65_535:
+                raise SettingsError(f"{name}={value}: give a port between 0 and 65535.")
+            return int(value)
+        case "data_dir":
+            return Path(value).expanduser()
+        case "allowed_origins":
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        case "demo_fetch" | "log_json":
+            if value not in {"0", "1"}:
+                raise SettingsError(f"{name}={value}: give 0 or 1.")
+            return value == "1"
+        case "log_level":
+            if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+                raise SettingsError(f"{name}={value}: give DEBUG, INFO, WARNING or ERROR.")
+            return value.upper()
+    return value
