@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from app.domain.agents import Agent
 from app.domain.ids import AgentId, ConversationId, MessageId, RunId, UserId
 
 RunStatus = Literal["running", "finished", "cancelled", "failed"]
@@ -42,6 +43,20 @@ class Run(msgspec.Struct, frozen=True):
     started_at: datetime
     ended_at: datetime | None = None
     error_code: str | None = None
+
+
+class StartedRun(msgspec.Struct, frozen=True):
+    """A run as `RunStore.start` left it."""
+
+    run: Run
+    agent: Agent
+    """At the version the conversation is pinned to."""
+    created: bool
+    """False: this command id was taken up before; nothing changed."""
+    last_seq: int
+    """Highest sequence number of the conversation's journal before this run."""
+    question: str
+    """The text of the user message this run answers."""
 
 
 class StoredEvent(msgspec.Struct, frozen=True):

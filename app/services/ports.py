@@ -4,14 +4,20 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-import msgspec
-
 from agents.messages import Message
-from app.domain.agents import Agent
 from app.domain.ids import ConversationId, RunId, UserId
 from app.domain.journal import Batch
 from app.domain.principal import Principal
-from app.domain.runs import Run, StartRun, StoredEvent
+from app.domain.runs import Run, StartedRun, StartRun, StoredEvent
+
+__all__ = [
+    "EventStore",
+    "JournalStore",
+    "Owners",
+    "Publisher",
+    "RunStore",
+    "StartedRun",
+]
 
 
 class JournalStore(Protocol):
@@ -24,20 +30,6 @@ class JournalStore(Protocol):
             Unavailable: the database cannot be reached or is full; nothing is known to be stored.
         """
         ...
-
-
-class StartedRun(msgspec.Struct, frozen=True):
-    """A run as `RunStore.start` left it."""
-
-    run: Run
-    agent: Agent
-    """At the version the conversation is pinned to."""
-    created: bool
-    """False: this command id was taken up before; nothing changed."""
-    last_seq: int
-    """Highest sequence number of the conversation's journal before this run."""
-    question: str
-    """The text of the user message this run answers."""
 
 
 class RunStore(Protocol):
