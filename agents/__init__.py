@@ -1,0 +1,1 @@
+"""Conversations become answers. Front doors: `runner.Runner`, `events`, `messages`."""

@@ -28,7 +28,8 @@ class AttemptEnd(msgspec.Struct, frozen=True):
     """How an attempt went. `usage` is None when the provider never told."""
 
     attempt_id: UUID
-    status: Literal["succeeded", "failed", "cancelled"]
+    status: Literal["succeeded", "failed", "cancelled", "interrupted"]
+    """`interrupted`: the process that made it died; somebody else settles it."""
     usage: Usage | None
     streamed_characters: int
     """Text and tool arguments received; what an estimate is made from when usage is missing."""

@@ -1,0 +1,1 @@
+"""What is worth remembering of a conversation. Front door: `window.fit`."""

@@ -1,6 +1,6 @@
 """What one run hands its words, tool calls and costs to; the server's side of `RunSink`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal
@@ -128,6 +128,47 @@ class RunRecorder:
                     latency_ms=0,
                 )
             )
+
+    def restore(self, entries: Sequence[CostEntry], *, streamed_characters: int) -> None:
+        """Take over a dead process's attempts: the settled as they are, the open by estimate."""
+        for entry in entries:
+            if entry.status == "settled":
+                self._settled.append(
+                    _Settled(
+                        entry.provider,
+                        entry.model,
+                        entry.usage,
+                        entry.amount_usd,
+                        entry.estimated,
+                    )
+                )
+                continue
+            self._open[entry.id] = Attempt(
+                id=entry.id,
+                provider=entry.provider,
+                model=entry.model,
+                estimated_input_tokens=entry.usage.input_tokens,
+                max_output_tokens=entry.usage.output_tokens,
+            )
+            self.attempt_ended(
+                AttemptEnd(
+                    attempt_id=entry.id,
+                    status="interrupted",
+                    usage=None,
+                    streamed_characters=streamed_characters,
+                    latency_ms=0,
+                )
+            )
+
+    @property
+    def last_provider(self) -> str:
+        """The provider of the newest settled attempt; empty if there was none."""
+        return self._settled[-1].provider if self._settled else ""
+
+    @property
+    def last_model(self) -> str:
+        """The model of the newest settled attempt; empty if there was none."""
+        return self._settled[-1].model if self._settled else ""
 
     def total(self) -> tuple[Decimal, bool]:
         """Return what is known to be spent so far, and whether that is all of it."""

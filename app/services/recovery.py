@@ -1,0 +1,175 @@
+"""Finish runs whose process died: keep what they had said, settle what they had spent.
+
+Nothing is executed again. The journal tells what was shown; from it the partial answer, its tool
+calls and claims are stored, its open provider attempts are settled by estimate, and the run ends
+as failed with the code `interrupted`, as one commit.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+import msgspec
+import structlog
+from agents.runner import RunOutcome, TextPiece, ToolCallRecord
+
+from agents.claims import Evidence, find_claims
+from agents.events import RunError, StepFinished, TextEnded, ToolCallEnded, ToolCallResult
+from app.domain.costs import CostEntry
+from app.domain.ids import RunId
+from app.domain.runs import Run
+from app.domain.transcript import ToolTrace, Transcript, fold
+from app.services.completion import completion
+from app.services.journal import Journal
+from app.services.ports import EventStore
+from app.services.pricing import PriceBook
+from app.services.recorder import Clock, RunRecorder, utc_now
+from tools.tool import Card
+
+log = structlog.get_logger(__name__)
+
+_CUT_OFF = "The server stopped while this was being done."
+
+
+class OrphanStore(Protocol):
+    """Finds what dead processes left."""
+
+    async def orphans(self) -> Sequence[Run]:
+        """Return runs marked running whose owning process no longer lives."""
+        ...
+
+    async def cost_entries(self, run_id: RunId) -> Sequence[CostEntry]: ...
+
+
+async def recover(
+    orphans: OrphanStore,
+    events: EventStore,
+    journal: Journal,
+    prices: PriceBook,
+    *,
+    clock: Clock = utc_now,
+) -> int:
+    """End every orphaned run; return how many there were."""
+    runs = await orphans.orphans()
+    for run in runs:
+        await _finish(run, orphans, events, journal, prices, clock)
+    return len(runs)
+
+
+async def _finish(
+    run: Run,
+    orphans: OrphanStore,
+    events: EventStore,
+    journal: Journal,
+    prices: PriceBook,
+    clock: Clock,
+) -> None:
+    transcript = fold(await events.of_run(run.id, run.conversation_id))
+    _, head = await events.bounds(run.conversation_id)
+    run_log = journal.open(run.conversation_id, run.id, head)
+    recorder = RunRecorder(run_log, run, prices, clock=clock)
+    recorder.restore(
+        await orphans.cost_entries(run.id),
+        streamed_characters=sum(len(piece.text) for piece in transcript.pieces),
+    )
+    now = clock()
+    outcome = _outcome(transcript)
+    if not transcript.ended:
+        for event in _closing_events(transcript):
+            recorder.emit(event)
+    receipt = recorder.receipt(
+        duration_ms=max(0, round((now - run.started_at).total_seconds() * 1000)),
+        provider=recorder.last_provider,
+        model=recorder.last_model,
+    )
+    done = completion(run, outcome, recorder=recorder, receipt=receipt, now=now)
+    told: dict[str, Any] = {
+        "messageId": str(done.answer_id) if done.answer_id else None,
+        "receipt": msgspec.to_builtins(receipt),
+        "cost": {"amount": receipt.amount, "currency": receipt.currency, "priced": receipt.priced},
+    }
+    if not transcript.ended:
+        recorder.emit(
+            RunError(
+                message=outcome.error_message or _CUT_OFF,
+                code="interrupted",
+                metadata={"outcry": told},
+            )
+        )
+    run_log.record(**done.rows)
+    await run_log.durable()
+    log.warning("run.recovered", run_id=str(run.id), pieces=len(transcript.pieces))
+
+
+def _outcome(transcript: Transcript) -> RunOutcome:
+    calls = tuple(_call(trace, transcript.cards) for trace in transcript.tools)
+    pieces = tuple(
+        TextPiece(message_id=UUID(piece.message_id), text=piece.text)
+        for piece in transcript.pieces
+        if piece.text
+    )
+    evidence = [
+        Evidence(call.call_id, call.name, call.arguments, call.output)
+        for call in calls
+        if call.status == "success"
+    ]
+    claims = find_claims(pieces[-1].text, evidence) if pieces else []
+    return RunOutcome(
+        status="failed",
+        pieces=pieces,
+        tool_calls=calls,
+        claims=tuple(claims),
+        error_code="interrupted",
+        error_message=_CUT_OFF,
+    )
+
+
+def _call(trace: ToolTrace, cards: list[dict[str, Any]]) -> ToolCallRecord:
+    status: Literal["success", "failure"] = "failure"
+    output: dict[str, Any] = {"error": trace.result or _CUT_OFF}
+    if trace.result is not None and trace.status == "success":
+        status, output = "success", msgspec.json.decode(trace.result)
+    return ToolCallRecord(
+        call_id=trace.call_id,
+        name=trace.name,
+        arguments=_arguments(trace.arguments_json),
+        output=output,
+        duration_ms=trace.duration_ms,
+        status=status,
+        cards=tuple(
+            Card(event["activityType"], event["content"])
+            for event in cards
+            if event["content"].get("toolCallId") == trace.call_id
+        ),
+    )
+
+
+def _arguments(text: str) -> dict[str, Any]:
+    try:
+        arguments = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return {}
+    return arguments if isinstance(arguments, dict) else {}
+
+
+def _closing_events(
+    transcript: Transcript,
+) -> list[TextEnded | ToolCallEnded | ToolCallResult | StepFinished]:
+    """Return what keeps the sequence valid: ends for all that was begun."""
+    closing: list[TextEnded | ToolCallEnded | ToolCallResult | StepFinished] = [
+        TextEnded(message_id=piece.message_id) for piece in transcript.pieces if not piece.ended
+    ]
+    for trace in transcript.tools:
+        if not trace.ended:
+            closing.append(ToolCallEnded(tool_call_id=trace.call_id))
+        if trace.result is None:
+            closing.append(
+                ToolCallResult(
+                    message_id=f"{trace.call_id}-result",
+                    tool_call_id=trace.call_id,
+                    content=_CUT_OFF,
+                    metadata={"outcry": {"status": "failure", "durationMs": 0}},
+                )
+            )
+    closing.extend(StepFinished(step_name=name) for name in transcript.steps_open)
+    return closing
