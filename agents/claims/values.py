@@ -1,4 +1,4 @@
-"""Tie every number of an answer to the tool result it came from."""
+"""What a claim is: one number or date of an answer and where it was found out."""
 
 from datetime import datetime
 from typing import Any, Literal
