@@ -153,11 +153,14 @@ conversations = sa.Table(
     _time("started_at", default_now=True),
     _time("ended_at", nullable=True),
     _time("updated_at", default_now=True),
+    sa.Column("last_seq", sa.BigInteger, nullable=False, server_default="0"),
     _json("metadata", nullable=True, default=None),
     _one_of("status", "active", "paused", "completed", "abandoned"),
     sa.Index("ix_conversations_started_at", "started_at"),
     sa.Index("ix_conversations_user_id_updated_at_id", "user_id", "updated_at", "id"),
 )
+"""`last_seq` is the journal's newest sequence number as of the last run that ended, so that a new
+run finds its place without reading the journal."""
 
 messages = sa.Table(
     "messages",
@@ -277,7 +280,7 @@ runs = sa.Table(
 run_events = sa.Table(
     "run_events",
     metadata,
-    _uuid("conversation_id", sa.ForeignKey("conversations.id", ondelete="CASCADE")),
+    _uuid("conversation_id"),
     sa.Column("seq", sa.BigInteger, nullable=False),
     _uuid("run_id"),
     sa.Column("type", sa.Text, nullable=False),
@@ -287,6 +290,8 @@ run_events = sa.Table(
     sa.PrimaryKeyConstraint("conversation_id", "seq"),
     sa.CheckConstraint("seq > 0", name="seq_is_positive"),
 )
+"""The journal. It has no foreign key, because one would lock and check the conversation for every
+token; the trigger `delete_events` takes the events away with their conversation."""
 
 cost_entries = sa.Table(
     "cost_entries",
