@@ -4,7 +4,9 @@ ToolError
 ├── UnknownTool        no tool of that name is offered to this agent
 ├── InvalidArguments   the arguments do not fit the schema; `retry` is true
 ├── UnknownSymbol      no instrument of that name; carries the nearest known ones
-└── NoData             the instrument is known but has no bars where they were asked for
+├── NoData             the instrument is known but has no bars where they were asked for
+├── TimedOut           it took longer than the caller allowed and was stopped
+└── ToolFailed         a fault of the tool itself; the log has it, the model only learns that much
 """
 
 
@@ -42,3 +44,11 @@ class UnknownSymbol(ToolError):
 
 class NoData(ToolError):
     code = "no_data"
+
+
+class TimedOut(ToolError):
+    code = "timed_out"
+
+
+class ToolFailed(ToolError):
+    code = "tool_failed"

@@ -1,0 +1,1 @@
+"""Prices and instruments: `bars.Bars`, `store.BarStore`, `symbols.resolve`, `demo.load_demo`."""

@@ -1,0 +1,69 @@
+"""The columns that analytics reads: split-adjusted prices up to the bar it speaks about."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+YEAR = 252
+"""Trading days: what annualises a daily figure."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prices:
+    """Equally long columns, oldest first, no NaN; prices are in the share count of the last bar."""
+
+    days: NDArray[np.datetime64]
+    """`datetime64[s]`, UTC."""
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    total: Floats
+    """Closes whose ratios include dividends; equal to `close` where none are known."""
+
+    def __len__(self) -> int:
+        return len(self.close)
+
+    def upto(self, index: int) -> "Prices":
+        """Return the columns as they stood at the close of bar `index` (0-based)."""
+        stop = index + 1
+        return Prices(
+            days=self.days[:stop],
+            open=self.open[:stop],
+            high=self.high[:stop],
+            low=self.low[:stop],
+            close=self.close[:stop],
+            volume=self.volume[:stop],
+            total=self.total[:stop],
+        )
+
+
+def percentile_rank(history: Floats, value: float) -> tuple[float, int] | None:
+    """Return the share (%) of `history` that lies below `value`, ties counting half, and n.
+
+    `history` is what came before; NaN in it (warm-up) is left out. None when nothing is left.
+    """
+    known = history[~np.isnan(history)]
+    if not len(known) or np.isnan(value):
+        return None
+    below = np.count_nonzero(known < value) + 0.5 * np.count_nonzero(known == value)
+    return 100.0 * float(below) / len(known), len(known)
+
+
+def years_before(days: NDArray[np.datetime64], index: int, years: int) -> int:
+    """Return the position of the first bar less than `years` calendar years before bar `index`."""
+    day = days[index].astype("datetime64[D]")
+    month = day.astype("datetime64[M]")
+    earlier = (month - np.timedelta64(12 * years, "M")).astype("datetime64[D]")
+    return int(np.searchsorted(days, earlier + (day - month.astype("datetime64[D]")), "right"))
+
+
+def log_returns(closes: Floats) -> Floats:
+    """Return the log return of each bar over the one before; NaN for the first."""
+    returns = np.full(len(closes), np.nan)
+    if len(closes) > 1:
+        returns[1:] = np.diff(np.log(closes))
+    return returns

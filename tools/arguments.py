@@ -1,0 +1,42 @@
+"""How a tool reads what a model sent: one Struct is both the check and the JSON Schema."""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from tools.errors import InvalidArguments
+
+
+class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the arguments of every tool share: unknown ones are refused, not ignored."""
+
+
+A = TypeVar("A", bound=Arguments)
+
+
+def read_arguments(kind: type[A], arguments: dict[str, Any]) -> A:
+    """Return the arguments as a `kind`.
+
+    Raises:
+        InvalidArguments: saying what is wrong and which arguments there are.
+    """
+    try:
+        return msgspec.convert(arguments, kind)
+    except msgspec.ValidationError as error:
+        described = json_schema(kind)
+        allowed = ", ".join(
+            f"{name} (required)" if name in described.get("required", ()) else name
+            for name in described["properties"]
+        )
+        reason = str(error).replace("`$.", "`").replace(" - at `$`", "")
+        raise InvalidArguments(f"{reason}. Arguments: {allowed}.") from error
+
+
+def json_schema(kind: type[Arguments]) -> dict[str, Any]:
+    """Return the JSON Schema of a flat Arguments struct, without references or titles."""
+    _, components = msgspec.json.schema_components([kind], ref_template="#/{name}")
+    described: dict[str, Any] = dict(components[kind.__name__])
+    described.pop("title", None)
+    described.pop("description", None)
+    described["additionalProperties"] = False
+    return described

@@ -1,0 +1,141 @@
+"""How a tool gets at prices: the instrument people mean, its bars up to a moment, ready to compute.
+
+The only place that turns "google" and "last year" into rows, so that no tool can read past `now`.
+"""
+
+import calendar
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+from tools.analytics.prices import Prices
+from tools.errors import InvalidArguments, NoData
+from tools.market.bars import Bars
+from tools.market.instruments import Instrument
+from tools.market.store import BarStore, InstrumentStore
+from tools.market.symbols import resolve
+from tools.tool import ToolContext
+
+Period = Literal["1w", "1m", "3m", "6m", "1y", "2y", "3y", "5y", "10y", "ytd", "max"]
+_MONTHS = {"1m": 1, "3m": 3, "6m": 6, "1y": 12, "2y": 24, "3y": 36, "5y": 60, "10y": 120}
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """What may be known about one instrument, at least one bar."""
+
+    instrument: Instrument
+    bars: Bars
+    """Split-adjusted, cut at the moment asked for."""
+    prices: Prices
+    as_traded: bool
+    """False: the source's prices were divided by a split inside the history."""
+
+    @property
+    def symbol(self) -> str:
+        return self.instrument.symbol
+
+    @property
+    def as_of(self) -> datetime:
+        """When the last bar opened."""
+        return self.bars.time(-1)
+
+    def day(self, bar: int) -> str:
+        """Return the UTC date of a bar, ISO 8601."""
+        return self.bars.day(bar).isoformat()
+
+    def span(self) -> dict[str, object]:
+        """Return what every result says about what it speaks of."""
+        return {
+            "symbol": self.symbol,
+            "name": self.instrument.name,
+            "timeframe": self.bars.timeframe,
+            "bars": len(self.bars),
+            "firstBar": self.day(0),
+            "lastBar": self.day(-1),
+        }
+
+
+class Market:
+    """Both stores, as tools use them."""
+
+    def __init__(self, instruments: InstrumentStore, bars: BarStore) -> None:
+        self._instruments = instruments
+        self._bars = bars
+
+    async def instruments(self) -> list[Instrument]:
+        return await self._instruments.all()
+
+    async def history(self, said: str, context: ToolContext, *, at: date | None = None) -> History:
+        """Return the daily history of what was `said`, up to `context.now` and to `at`.
+
+        Raises:
+            UnknownSymbol: with the nearest known ones.
+            NoData: there is no bar that early.
+        """
+        instrument = resolve(said, await self._instruments.all())
+        # Rows after the cut are never even fetched.
+        stored = await self._bars.read(instrument.symbol, end=context.now)
+        known = stored.closed_by(context.now)
+        bars = known if at is None else known.until(at)
+        if not len(bars):
+            raise NoData(_nothing(instrument, known, at))
+        adjusted = bars.split_adjusted()
+        return History(
+            instrument=instrument,
+            bars=adjusted,
+            prices=Prices(
+                days=adjusted.timestamps,
+                open=adjusted.open,
+                high=adjusted.high,
+                low=adjusted.low,
+                close=adjusted.close,
+                volume=adjusted.volume,
+                total=adjusted.close if bars.adjusted_close is None else bars.adjusted_close,
+            ),
+            as_traded=adjusted is bars,
+        )
+
+
+def start_of(history: History, *, start: date | None, period: Period | None) -> int:
+    """Return the bar whose close a period starts from: the last on or before its first day.
+
+    Raises:
+        InvalidArguments: both or neither given, or the period is not before the last bar.
+    """
+    if (start is None) == (period is None):
+        raise InvalidArguments("Give either `from` or `period`, not both.")
+    last = history.bars.day(-1)
+    first_day = start if start is not None else _back(last, period, history.bars.day(0))
+    bar = history.bars.position(first_day + timedelta(days=1)) - 1
+    if bar >= len(history.bars) - 1:
+        raise InvalidArguments(
+            f"{first_day} is not before the last bar of {history.symbol}, {last}. "
+            f"It has bars from {history.day(0)}."
+        )
+    return max(bar, 0)
+
+
+def months_before(day: date, months: int) -> date:
+    """Return the same day of the month so many months earlier, or that month's last day."""
+    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+
+
+def _back(last: date, period: Period | None, first: date) -> date:
+    if period == "1w":
+        return last - timedelta(days=7)
+    if period == "ytd":
+        return date(last.year - 1, 12, 31)
+    if period is None or period == "max":
+        return first
+    return months_before(last, _MONTHS[period])
+
+
+def _nothing(instrument: Instrument, known: Bars, at: date | None) -> str:
+    if not len(known):
+        return f"{instrument.symbol} has no bars that have closed yet."
+    return (
+        f"{instrument.symbol} has no bars on or before {at}; "
+        f"its bars go from {known.day(0)} to {known.day(-1)}."
+    )

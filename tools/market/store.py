@@ -1,0 +1,173 @@
+"""Where tools read prices from: two protocols, and the in-process stores that meet them.
+
+The in-process ones are product code: `outcry` works offline on them, and every test does.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+import numpy as np
+
+from tools.errors import UnknownSymbol
+from tools.market.bars import Bars, Floats, moment
+from tools.market.instruments import Instrument
+
+
+class InstrumentStore(Protocol):
+    """Knows which symbols exist."""
+
+    async def all(self) -> list[Instrument]:
+        """Return every instrument by symbol, with its span of daily bars."""
+        ...
+
+    async def find(self, symbol: str) -> Instrument | None:
+        """Return the instrument of exactly this symbol."""
+        ...
+
+    async def put(self, instrument: Instrument) -> None:
+        """Create the instrument or bring what is stored about its symbol up to date."""
+        ...
+
+
+class BarStore(Protocol):
+    """Keeps bars as their source gave them, raw and adjusted apart."""
+
+    async def read(
+        self,
+        symbol: str,
+        *,
+        timeframe: str = "1d",
+        start: datetime | None = None,
+        end: datetime | None = None,
+        limit: int | None = None,
+    ) -> Bars:
+        """Return the newest `limit` bars that opened from `start` to `end`, both included.
+
+        Raises:
+            UnknownSymbol: no such instrument.
+        """
+        ...
+
+    async def replace(self, bars: Bars) -> int:
+        """Make `bars` all there is of their symbol and timeframe; return how many were written.
+
+        Doing it again changes nothing. It is one step: no reader sees half of it.
+
+        Raises:
+            UnknownSymbol: no such instrument.
+        """
+        ...
+
+    async def add(self, bars: Bars) -> int:
+        """Insert `bars` among what is stored; a bar at a known time replaces the old one.
+
+        Raises:
+            UnknownSymbol: no such instrument.
+        """
+        ...
+
+
+class InProcessMarket:
+    """Both stores in one, in memory."""
+
+    def __init__(self, instruments: Iterable[Instrument] = (), bars: Iterable[Bars] = ()) -> None:
+        self._instruments = {instrument.symbol: instrument for instrument in instruments}
+        self._bars = {(series.symbol, series.timeframe): series for series in bars}
+
+    async def all(self) -> list[Instrument]:
+        return [self._with_span(self._instruments[symbol]) for symbol in sorted(self._instruments)]
+
+    async def find(self, symbol: str) -> Instrument | None:
+        instrument = self._instruments.get(symbol)
+        return None if instrument is None else self._with_span(instrument)
+
+    async def put(self, instrument: Instrument) -> None:
+        self._instruments[instrument.symbol] = instrument
+
+    async def read(
+        self,
+        symbol: str,
+        *,
+        timeframe: str = "1d",
+        start: datetime | None = None,
+        end: datetime | None = None,
+        limit: int | None = None,
+    ) -> Bars:
+        self._known(symbol)
+        bars = self._bars.get((symbol, timeframe))
+        if bars is None:
+            return empty(symbol, timeframe, self._instruments[symbol].source)
+        first = 0 if start is None else np.searchsorted(bars.timestamps, moment(start), "left")
+        last = len(bars) if end is None else np.searchsorted(bars.timestamps, moment(end), "right")
+        if limit is not None:
+            first = max(int(first), int(last) - limit)
+        return bars.slice(int(first), int(last))
+
+    async def replace(self, bars: Bars) -> int:
+        self._known(bars.symbol)
+        self._bars[bars.symbol, bars.timeframe] = bars
+        return len(bars)
+
+    async def add(self, bars: Bars) -> int:
+        self._known(bars.symbol)
+        old = self._bars.get((bars.symbol, bars.timeframe))
+        self._bars[bars.symbol, bars.timeframe] = bars if old is None else merge(old, bars)
+        return len(bars)
+
+    def _known(self, symbol: str) -> None:
+        if symbol not in self._instruments:
+            raise UnknownSymbol(symbol)
+
+    def _with_span(self, instrument: Instrument) -> Instrument:
+        bars = self._bars.get((instrument.symbol, "1d"))
+        if bars is None or not len(bars):
+            return instrument
+        return msgspec.structs.replace(
+            instrument, first_bar=bars.time(0), last_bar=bars.time(-1), bar_count=len(bars)
+        )
+
+
+def empty(symbol: str, timeframe: str, source: str) -> Bars:
+    """Return a history of no bars."""
+    none = np.empty(0)
+    return Bars(
+        symbol=symbol,
+        timeframe=timeframe,
+        source=source,
+        timestamps=np.empty(0, dtype="datetime64[s]"),
+        open=none,
+        high=none,
+        low=none,
+        close=none,
+        volume=none,
+        adjusted_close=none,
+    )
+
+
+def merge(old: Bars, new: Bars) -> Bars:
+    """Return both histories as one, `new` winning where they share a time."""
+    kept = ~np.isin(old.timestamps, new.timestamps)
+    times = np.concatenate([old.timestamps[kept], new.timestamps])
+    order = np.argsort(times)
+
+    def column(of_old: Floats, of_new: Floats) -> Floats:
+        joined: Floats = np.concatenate([of_old[kept], of_new])[order]
+        return joined
+
+    adjusted = None
+    if old.adjusted_close is not None and new.adjusted_close is not None:
+        adjusted = column(old.adjusted_close, new.adjusted_close)
+    return Bars(
+        symbol=old.symbol,
+        timeframe=old.timeframe,
+        source=new.source,
+        timestamps=times[order],
+        open=column(old.open, new.open),
+        high=column(old.high, new.high),
+        low=column(old.low, new.low),
+        close=column(old.close, new.close),
+        volume=column(old.volume, new.volume),
+        adjusted_close=adjusted,
+    )
