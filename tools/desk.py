@@ -1,0 +1,22 @@
+"""The tools of a market desk, joined to where prices are kept."""
+
+from tools.compare import Compare
+from tools.history import Market
+from tools.indicators import IndicatorsTool
+from tools.instruments import Instruments
+from tools.market.store import BarStore, InstrumentStore
+from tools.quotes import Quotes
+from tools.signals import Signals
+from tools.tool import Tool
+
+
+def market_tools(instruments: InstrumentStore, bars: BarStore) -> tuple[Tool, ...]:
+    """Return every tool that reads prices."""
+    market = Market(instruments, bars)
+    return (
+        Quotes(market),
+        IndicatorsTool(market),
+        Signals(market),
+        Compare(market),
+        Instruments(market),
+    )

@@ -1,0 +1,130 @@
+"""The technical picture at the last bar, as JSON: shared by several tools."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tools.analytics import indicators, levels, trend, volatility
+from tools.analytics.indicators import SETTLED, WARM_UP, Indicators
+from tools.analytics.levels import Level
+from tools.analytics.trend import Trend
+from tools.analytics.volatility import Volatility
+from tools.history import History
+
+
+@dataclass(frozen=True, eq=False)
+class Technicals:
+    """Everything computed at the last bar of a history."""
+
+    indicators: Indicators
+    trend: Trend | None
+    support: list[Level]
+    resistance: list[Level]
+    month: Volatility | None
+    """Over 20 bars."""
+    quarter: Volatility | None
+    """Over 60 bars."""
+
+    @property
+    def levels(self) -> list[Level]:
+        return [*self.support, *self.resistance]
+
+
+def look(history: History) -> Technicals:
+    """Compute the technical picture."""
+    prices = history.prices
+    computed = indicators.compute(prices)
+    atr = float(computed.atr[-1])
+    support, resistance = levels.find(prices, atr=atr)
+    return Technicals(
+        indicators=computed,
+        trend=trend.fit(prices.close, atr=atr),
+        support=support,
+        resistance=resistance,
+        month=volatility.measure(prices.total, 20),
+        quarter=volatility.measure(prices.total, 60),
+    )
+
+
+def seed_shape(technicals: Technicals) -> dict[str, Any]:
+    """Return the picture as the data model's `TechnicalAnalysis`, null where not ready."""
+    i, line = technicals.indicators, technicals.trend
+    return {
+        "rsi": number(i.rsi[-1]),
+        "macd": {
+            "macd": number(i.macd[-1]),
+            "signal": number(i.macd_signal[-1]),
+            "histogram": number(i.macd_histogram[-1]),
+        },
+        "movingAverages": {
+            name: number(getattr(i, name)[-1])
+            for name in ("sma20", "sma50", "sma200", "ema12", "ema26")
+        },
+        "bollingerBands": {
+            "upper": number(i.upper[-1]),
+            "middle": number(i.middle[-1]),
+            "lower": number(i.lower[-1]),
+            "width": number(i.bandwidth[-1]),
+        },
+        "support": [level.price for level in technicals.support],
+        "resistance": [level.price for level in technicals.resistance],
+        "trendLine": None
+        if line is None
+        else {
+            "slope": line.slope,
+            "intercept": line.intercept,
+            "r2": line.r2,
+            "direction": line.direction,
+        },
+    }
+
+
+def not_ready(bars: int) -> dict[str, str]:
+    """Return, for each value that is null, why."""
+    needs = {**WARM_UP, "trend": trend.BARS, "volatility20": 21, "volatility60": 61}
+    return {
+        name: f"needs {count} bars, there are {bars}"
+        for name, count in needs.items()
+        if bars < count
+    }
+
+
+def settled(bars: int) -> bool:
+    """Return whether there is history enough that its beginning no longer shows in any value."""
+    return bars >= SETTLED
+
+
+def number(value: Any) -> float | None:
+    """Return a JSON number, None for NaN and infinities."""
+    plain = float(value)
+    return plain if np.isfinite(plain) else None
+
+
+UNITS = {
+    "value": "index 0-100",
+    "rsi": "index 0-100",
+    "adx": "index 0-100",
+    "percentileRank": "%",
+    "rankedDays": "days",
+    "width": "share of the middle band",
+    "percentB": "0 lower band, 1 upper band",
+    "r2": "0-1",
+    "slopePercent": "% a day",
+    "slopePerAtr": "average true ranges a day",
+    "dailyPercent": "%",
+    "annualisedPercent": "% a year",
+    "usualLowPercent": "% a day",
+    "usualHighPercent": "% a day",
+    "atrPercent": "% of the close",
+    "distancePercent": "%",
+    "bars": "daily bars",
+}
+
+
+def units(currency: str) -> dict[str, str]:
+    """Return the units of everything in the picture."""
+    prices = ("close", "macd", "signal", "histogram", "sma20", "sma50", "sma200", "ema12", "ema26",
+              "upper", "middle", "lower", "price", "support", "resistance", "intercept",
+              "atr")  # fmt: skip
+    return {**dict.fromkeys(prices, currency), **UNITS, "slope": f"{currency} a day"}
