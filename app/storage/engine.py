@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -19,9 +19,9 @@ from app.domain.errors import Unavailable
 from app.domain.text import clean_json
 from app.storage.errors import DatabaseRefused
 
-Record = asyncpg.Record
-Connection = asyncpg.Connection[Record]
-PooledConnection = PoolConnectionProxy[Record]
+Record: TypeAlias = asyncpg.Record
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+PooledConnection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 T = TypeVar("T")
 
 _FIRST_PAUSE_S = 0.02
@@ -241,14 +241,16 @@ class Database:
 
     @asynccontextmanager
     async def _acquired(self) -> AsyncIterator[PooledConnection]:
-        pool = self._open_pool()
+        pool = self.pool
         connection = await self._patiently(lambda: pool.acquire(timeout=self._patience_s))
         try:
             yield connection
         finally:
             await pool.release(connection)
 
-    def _open_pool(self) -> "asyncpg.Pool[Record]":
+    @property
+    def pool(self) -> "asyncpg.Pool[Record]":
+        """Return the bare pool, for those who neither wait nor translate errors."""
         if self._pool is None:
             raise RuntimeError("Database is not entered")
         return self._pool

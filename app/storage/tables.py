@@ -356,7 +356,10 @@ bars = sa.Table(
     _time("ingested_at", default_now=True),
     sa.PrimaryKeyConstraint("instrument_id", "timeframe", "timestamp"),
     sa.CheckConstraint(
-        "open <> 'NaN' AND high <> 'NaN' AND low <> 'NaN' AND close <> 'NaN' AND volume <> 'NaN'",
+        " AND ".join(
+            f"{column} NOT IN ('NaN', 'Infinity', '-Infinity')"
+            for column in ("open", "high", "low", "close", "volume", "adjusted_close")
+        ),
         name="prices_are_numbers",
     ),
     sa.CheckConstraint("high >= low AND volume >= 0", name="prices_are_possible"),
