@@ -1,0 +1,1 @@
+"""The websocket edge: `socket.Gateway` takes handshakes, `hub.Hub` shows durable events."""

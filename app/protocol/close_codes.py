@@ -18,8 +18,8 @@ class CloseCode(IntEnum):
     """A text frame was not UTF-8."""
     TOO_BIG = 1009
     """A frame was over the size limit."""
-    UNANSWERED_PING = 1011
-    """The client answered no ping in time, or the server failed: resume."""
+    FAILED = 1011
+    """The server failed, or the client answered no ping in time: resume."""
     RESTARTING = 1012
     BAD_CLIENT = 4400
     NOT_SIGNED_IN = 4401

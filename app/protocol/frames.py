@@ -137,7 +137,7 @@ class WelcomeFrame(ServerFrame, tag="welcome", frozen=True):
     principal: dict[str, Any]
     limits: dict[str, Any]
     llm: dict[str, Any]
-    compact: Literal[True, False] | None = None
+    compact: bool
 
 
 class ReplyFrame(ServerFrame, tag="reply", frozen=True):

@@ -1,0 +1,68 @@
+"""What one socket is sent, in order and within bounds.
+
+A client that does not read is closed with 4408 once a mebibyte waits for it; it resumes from the
+journal. The run, the hub and other sockets never wait for it.
+"""
+
+from app.gateway.ports import Wire
+from app.gateway.translate import Frames, opened_message
+from app.protocol.close_codes import CloseCode
+
+MAX_UNSENT_BYTES = 1_048_576
+
+
+class Outbox:
+    """The sending half of one socket."""
+
+    __slots__ = ("_limit", "_open_message", "_open_source", "_wire", "closed", "compact", "sent")
+
+    def __init__(self, wire: Wire, *, limit: int = MAX_UNSENT_BYTES) -> None:
+        self._wire = wire
+        self._limit = limit
+        self._open_source: object = None
+        self._open_message: str | None = None
+        self.compact = False
+        self.closed = False
+        self.sent = False
+        """Events went out since the credential was last checked."""
+
+    def offer(self, frame: bytes) -> None:
+        """Send a frame that is not an event."""
+        if self.closed:
+            return
+        unsent = self._wire.unsent()
+        # A single frame over the limit is still sent when nothing is in its way.
+        if unsent and unsent + len(frame) > self._limit:
+            self.close(CloseCode.TOO_SLOW, "slow", drop=True)
+            return
+        self._wire.write(frame)
+
+    def offer_event(self, frames: Frames, source: object) -> None:
+        """Send one event, as `[seq, delta]` where the client can know what it continues.
+
+        `source` stands for the conversation: the same object for each of its events.
+        """
+        message_id = frames.event.message_id
+        self.sent = True
+        if not self.compact:
+            self.offer(frames.plain())
+        elif message_id is None:
+            self._open_source = source
+            self._open_message = opened_message(frames.event)
+            self.offer(frames.plain())
+        elif self._open_message == message_id and self._open_source is source:
+            self.offer(frames.compact())
+        else:
+            self._open_source = source
+            self._open_message = message_id
+            self.offer(frames.plain())
+
+    def close(self, code: CloseCode, reason: str, *, drop: bool = False) -> None:
+        """Close the socket after what was offered (or instead of it); later frames are ignored."""
+        if not self.closed:
+            self.closed = True
+            self._wire.close(code, reason, drop=drop)
+
+    async def wait_for_room(self) -> None:
+        """Wait until a replay may go on without filling the outbox."""
+        await self._wire.wait_for_room()
