@@ -61,6 +61,7 @@ class Seen:
     conversation: str
     seq: int
     event: dict[str, Any]
+    at_s: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ seen, then any command that was not answered again under its old id.
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
@@ -49,7 +50,9 @@ class Reader:
         match frame["type"]:
             case "event":
                 thread_id, seq = frame["threadId"], frame["seq"]
-                self.log.add(Seen(self.name, self.sockets, thread_id, seq, frame["event"]))
+                self.log.add(
+                    Seen(self.name, self.sockets, thread_id, seq, frame["event"], time.monotonic())
+                )
                 self.since[thread_id] = max(seq, self.since.get(thread_id, 0))
             case "gap" | "error":
                 self.refusals.append(frame)

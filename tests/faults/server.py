@@ -7,16 +7,19 @@ as clients that reconnect expect.
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from app.storage.embedded_place import find_place
 
 ROOT = Path(__file__).resolve().parents[2]
 ADMIN_EMAIL = "admin@desk.test"
@@ -137,19 +140,22 @@ class Server:
 
     def postmaster(self) -> int | None:
         """Return the process id of the embedded Postgres, as its own pid file tells it."""
-        for pid_file in self.data_dir.rglob("postmaster.pid"):
-            try:
-                return int(pid_file.read_text().split("\n", 1)[0])
-            except (FileNotFoundError, ValueError):
-                continue
-        return None
+        if not self.data_dir.exists():
+            return None
+        cluster = find_place(self.data_dir, lambda _: None).cluster
+        try:
+            pid = int((cluster / "postmaster.pid").read_text().split("\n", 1)[0])
+        except (FileNotFoundError, ValueError):
+            return None
+        # A pid file may be older than the process that now has its number.
+        return pid if str(cluster) in _command_line(pid) else None
 
     def clean_up(self) -> None:
         """End the server and the Postgres of its data directory, whatever state they are in."""
         if self.process is not None:
             self.terminate()
         postmaster = self.postmaster()
-        if postmaster is not None and str(self.data_dir) in _command_line(postmaster):
+        if postmaster is not None:
             os.kill(postmaster, signal.SIGINT)
             deadline = time.monotonic() + 10
             while Path(f"/proc/{postmaster}").exists() and time.monotonic() < deadline:
@@ -211,15 +217,46 @@ class Server:
         name: str = "tests",
     ) -> str:
         """Return a new API key of a user, with all scopes unless some are named."""
+        cookie = self.sign_in(email, password)
+        return self._make_key(cookie, scopes or ("chat", "read", "write", "admin"), name)
+
+    def _make_key(self, cookie: str, scopes: Sequence[str], name: str) -> str:
         response = self.request(
             "POST",
             "/api/v1/me/api-keys",
-            {"name": name, "scopes": list(scopes or ("chat", "read", "write", "admin"))},
-            headers={"Cookie": self.sign_in(email, password), "Origin": self.origin},
+            {"name": name, "scopes": list(scopes)},
+            headers={"Cookie": cookie, "Origin": self.origin},
         )
         if response.status not in (200, 201):
             raise ServerFailed(f"making a key: {response.status} {response.body}")
         return str(response.body["key"])
+
+    def add_user(self, email: str) -> str:
+        """Make a further user by the command line; return an API key of theirs."""
+        printed = self.command("user", "add", email)
+        found = re.search(r"#([\w-]+)", printed)
+        if found is None:
+            raise ServerFailed(f"no sign-in link in {printed!r}")
+        signed_in = self.request("POST", "/api/v1/auth/link", {"token": found[1]})
+        if signed_in.status not in (200, 201):
+            raise ServerFailed(f"the link: {signed_in.status} {signed_in.body}")
+        cookie = signed_in.headers["set-cookie"].split(";", 1)[0]
+        return self._make_key(cookie, ("chat", "read", "write"), "tests")
+
+    def command(self, *arguments: str) -> str:
+        """Run one verb of the command line on this data directory; return what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "app.cli", *arguments, "--data-dir", str(self.data_dir)],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "COLUMNS": "1000", **self.environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if done.returncode:
+            raise ServerFailed(f"{arguments}: {done.stdout}{done.stderr}")
+        return done.stdout + done.stderr
 
     def pages(self, path: str, *, key: str) -> list[Any]:
         """Return all items of a list, page by page, as it gives them."""
