@@ -46,17 +46,23 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 
-def encode_json(value: Any) -> bytes:
+def encode_json(value: Any) -> "EncodedJson":
     """Return `value` as JSON that Postgres takes.
+
+    Called before the value goes near asyncpg, whose errors would repeat it whole.
 
     Raises:
         ValueError: it holds a number that is not finite.
     """
-    return _encode(clean_json(value))
+    return EncodedJson(_encode(clean_json(value)))
+
+
+class EncodedJson(bytes):
+    """JSON that `encode_json` made already."""
 
 
 def _encode_jsonb(value: Any) -> bytes:
-    return _JSON_VERSION + encode_json(value)
+    return _JSON_VERSION + (value if type(value) is EncodedJson else encode_json(value))
 
 
 def _decode_jsonb(data: bytes) -> Any:
@@ -67,7 +73,7 @@ def is_lost(error: BaseException) -> bool:
     """Tell whether `error` means that the connection, not the statement, failed."""
     if isinstance(error, asyncpg.InterfaceError):
         # asyncpg's name for misuse as well; only a closed connection is nobody's fault.
-        return "closed" in str(error) and "pool" not in str(error)
+        return not isinstance(error, ValueError) and "connection is closed" in str(error)
     return isinstance(error, _LOST)
 
 
