@@ -23,13 +23,21 @@ def read_arguments(kind: type[A], arguments: dict[str, Any]) -> A:
     try:
         return msgspec.convert(arguments, kind)
     except msgspec.ValidationError as error:
-        described = json_schema(kind)
-        allowed = ", ".join(
-            f"{name} (required)" if name in described.get("required", ()) else name
-            for name in described["properties"]
-        )
         reason = str(error).replace("`$.", "`").replace(" - at `$`", "")
-        raise InvalidArguments(f"{reason}. Arguments: {allowed}.") from error
+        raise InvalidArguments(f"{reason}. Arguments: {_allowed(kind)}.") from error
+
+
+def _allowed(kind: type[Arguments]) -> str:
+    """Return every argument in words: `symbol` (required), `period` (1m, 1y or max)."""
+    described = json_schema(kind)
+    words = []
+    for name, schema in described["properties"].items():
+        choices = [schema, *schema.get("anyOf", ())]
+        said = [", ".join(one["enum"]) for one in choices if "enum" in one]
+        said += ["YYYY-MM-DD" for one in choices if one.get("format") == "date"]
+        said += ["required"] if name in described.get("required", ()) else []
+        words.append(f"{name} ({'; '.join(said)})" if said else name)
+    return ", ".join(words)
 
 
 def json_schema(kind: type[Arguments]) -> dict[str, Any]:

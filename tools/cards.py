@@ -15,6 +15,7 @@ from tools.analytics.prices import Floats
 from tools.analytics.signals import Firing
 from tools.analytics.trend import Trend
 from tools.history import History
+from tools.market.bars import Bars
 from tools.tool import Card
 
 SHOWN = 260
@@ -56,18 +57,9 @@ def chart(
         macd = {"MACD": indicators.macd, "Signal": indicators.macd_signal}
         lines = [{"name": name, "points": points(v, digits + 1)} for name, v in macd.items()]
         below.append({"name": "MACD", "lines": lines, "levels": [0]})
-    columns = (bars.open, bars.high, bars.low, bars.close)
     content: dict[str, Any] = {
-        "symbol": history.symbol,
-        "name": history.instrument.name,
-        "currency": history.instrument.currency,
-        "timeframe": bars.timeframe,
-        "source": history.instrument.source,
-        "asOf": stamp(history.as_of),
-        "bars": [
-            [time, *(round(float(column[start + i]), digits) for column in columns), int(volume)]
-            for i, (time, volume) in enumerate(zip(times, bars.volume[start:], strict=True))
-        ],
+        **_heading(history),
+        "bars": _candles(bars, start),
         "overlays": [
             {"name": name, "kind": "line", "points": drawn_points}
             for name, values in drawn.items()
@@ -97,20 +89,62 @@ def chart(
     return Card(activity_type="chart.candles", content=content)
 
 
+def compared(history: History, others: Sequence[History]) -> Card:
+    """Return the candles of one history with the closes of others, all starting at one price."""
+    bars = history.bars
+    start = max(0, len(bars) - SHOWN)
+    shown, digits = bars.slice(start), _digits(float(bars.close[-1]))
+    lines = []
+    for other in others:
+        _, here, there = np.intersect1d(
+            shown.timestamps, other.bars.timestamps, assume_unique=True, return_indices=True
+        )
+        if not len(here):
+            continue
+        scale = shown.close[here[0]] / other.bars.close[there[0]]
+        closes = np.round(other.bars.close[there] * scale, digits).tolist()
+        points = zip(shown.epochs()[here].tolist(), closes, strict=True)
+        lines.append({"name": other.symbol, "kind": "line", "points": [list(p) for p in points]})
+    return Card(
+        activity_type="chart.candles",
+        content={
+            **_heading(history),
+            "title": f"{history.symbol}, others from the same price",
+            "bars": _candles(bars, start),
+            "overlays": lines,
+            "panes": [],
+            "markers": [],
+            "levels": [],
+        },
+    )
+
+
 def signal(history: History, content: Mapping[str, Any]) -> Card:
     """Return the signal card: `content` with the instrument it speaks of."""
     return Card(
         activity_type="signal",
-        content={
-            "symbol": history.symbol,
-            "name": history.instrument.name,
-            "currency": history.instrument.currency,
-            "timeframe": history.bars.timeframe,
-            "source": history.instrument.source,
-            "asOf": stamp(history.as_of),
-            **content,
-        },
+        content={**_heading(history), **content},
     )
+
+
+def _heading(history: History) -> dict[str, Any]:
+    return {
+        "symbol": history.symbol,
+        "name": history.instrument.name,
+        "currency": history.instrument.currency,
+        "timeframe": history.bars.timeframe,
+        "source": history.instrument.source,
+        "asOf": stamp(history.as_of),
+    }
+
+
+def _candles(bars: Bars, start: int) -> list[list[float]]:
+    digits = _digits(float(bars.close[-1]))
+    prices = (bars.open, bars.high, bars.low, bars.close)
+    columns = [np.round(column[start:], digits).tolist() for column in prices]
+    volumes = bars.volume[start:].astype(np.int64).tolist()
+    rows = zip(bars.epochs()[start:].tolist(), *columns, volumes, strict=True)
+    return [list(row) for row in rows]
 
 
 def direction(side: int) -> Literal["bullish", "bearish", "neutral"]:

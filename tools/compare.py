@@ -90,22 +90,24 @@ def _answer(histories: list[History], asked: CompareArguments) -> ToolResult:
     end = max(history.as_of for history in histories)
     best = max(rows, key=lambda row: row["changePercent"])
     names = ", ".join(history.symbol for history in histories)
+    data = {
+        "from": first.isoformat(),
+        "to": end.date().isoformat(),
+        "instruments": rows,
+        "correlations": _correlations(histories, first),
+        "highestReturn": best["symbol"],
+        "calmest": min(rows, key=_calm)["symbol"],
+    }
     return ToolResult(
-        data={
-            "from": first.isoformat(),
-            "to": end.date().isoformat(),
-            "instruments": rows,
-            "correlations": _correlations(histories, first),
-            "highestReturn": best["symbol"],
-            "calmest": min(rows, key=_calm)["symbol"],
-        },
+        data=data,
         summary=f"compared {names} from {first} to {end.date()}",
         source="; ".join(dict.fromkeys(history.instrument.source for history in histories)),
         as_of=end,
         units={
-            **technicals.units(histories[0].instrument.currency),
             "startClose": histories[0].instrument.currency,
             "endClose": histories[0].instrument.currency,
+            "rsi": "index 0-100",
+            "r2": "0-1",
             "changePercent": "%",
             "totalReturnPercent": "%",
             "drawdownPercent": "%",
@@ -113,7 +115,7 @@ def _answer(histories: list[History], asked: CompareArguments) -> ToolResult:
             "correlation": "-1 to 1",
             "days": "days",
         },
-        cards=(cards.chart(histories[0], technicals.look(histories[0]).indicators),),
+        cards=(cards.compared(histories[0], histories[1:]),),
     )
 
 

@@ -35,8 +35,12 @@ class UnknownSymbol(ToolError):
     code = "unknown_symbol"
     retry = True
 
-    def __init__(self, symbol: str, *, nearest: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, symbol: str, *, nearest: tuple[str, ...] = (), known: tuple[str, ...] = ()
+    ) -> None:
         hint = f" Did you mean {', '.join(nearest)}?" if nearest else ""
+        if known and not nearest:
+            hint = f" There are {', '.join(known)}."
         super().__init__(f"There is no instrument called {symbol!r} here.{hint}")
         self.symbol = symbol
         self.nearest = nearest

@@ -31,6 +31,9 @@ class History:
     as_traded: bool
     """False: the source's prices were divided by a split inside the history."""
 
+    age_days: int
+    """Calendar days from the newest bar there is, also when asked about an earlier day."""
+
     @property
     def symbol(self) -> str:
         return self.instrument.symbol
@@ -53,6 +56,7 @@ class History:
             "bars": len(self.bars),
             "firstBar": self.day(0),
             "lastBar": self.day(-1),
+            "newestBarAgeDays": self.age_days,
         }
 
 
@@ -73,7 +77,10 @@ class Market:
             UnknownSymbol: with the nearest known ones.
             NoData: there is no bar that early.
         """
-        instrument = resolve(said, await self._instruments.all())
+        # The usual case needs one row, not the whole list.
+        instrument = await self._instruments.find(said.strip().upper())
+        if instrument is None:
+            instrument = resolve(said, await self._instruments.all())
         # Rows after the cut are never even fetched.
         stored = await self._bars.read(instrument.symbol, end=context.now)
         known = stored.closed_by(context.now)
@@ -94,6 +101,7 @@ class Market:
                 total=adjusted.close if bars.adjusted_close is None else bars.adjusted_close,
             ),
             as_traded=adjusted is bars,
+            age_days=(context.now.date() - known.day(-1)).days,
         )
 
 

@@ -55,15 +55,16 @@ class IndicatorsTool:
 
 def _answer(history: History) -> ToolResult:
     picture = technicals.look(history)
+    data = describe(history, picture)
     return ToolResult(
-        data=describe(history, picture),
+        data=data,
         summary=(
             f"computed the indicators of {history.symbol} on {history.day(-1)} "
             f"from {len(history.bars):,} daily bars"
         ),
         source=history.instrument.source,
         as_of=history.as_of,
-        units=technicals.units(history.instrument.currency),
+        units=technicals.used(technicals.units(history.instrument.currency), data),
         cards=(
             cards.chart(
                 history,

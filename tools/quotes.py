@@ -14,6 +14,7 @@ from tools.analytics.prices import years_before
 from tools.arguments import Arguments, json_schema, read_arguments
 from tools.errors import InvalidArguments
 from tools.history import History, Market, Period, months_before, start_of
+from tools.technicals import used
 from tools.tool import ToolContext, ToolResult
 
 CROSSINGS_SHOWN = 12
@@ -77,7 +78,7 @@ def _answer(history: History, asked: QuotesArguments) -> ToolResult:
         summary=said,
         source=history.instrument.source,
         as_of=history.as_of,
-        units=units(currency),
+        units=used(units(currency), data),
         cards=(cards.chart(history, computed),),
     )
 
@@ -164,6 +165,7 @@ def units(currency: str) -> dict[str, str]:
         "averageVolume50": "shares",
         "volumeRatio": "times the 50-day average",
         "bars": "daily bars",
+        "newestBarAgeDays": "days",
         "tradingDays": "days",
         "newHighs": "days",
         "newLows": "days",

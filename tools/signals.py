@@ -105,7 +105,7 @@ def _answer(history: History) -> ToolResult:
         summary=_summary(history, whole, signals),
         source=history.instrument.source,
         as_of=history.as_of,
-        units=units(history.instrument.currency),
+        units=technicals.used(units(history.instrument.currency), data),
         cards=(cards.signal(history, shown), chart) if whole else (chart,),
     )
 
@@ -141,6 +141,8 @@ def _signal(
 ) -> dict[str, Any]:
     fired = history.bars.time(firing.bar)
     bars = VALID_BARS[firing.type]
+    # Counted from the last bar: the bars until then are known, holidays and all.
+    left = bars - (len(history.bars) - 1 - firing.bar)
     key = f"{history.symbol}|{history.bars.timeframe}|{firing.like}|{fired.isoformat()}"
     return {
         "id": str(uuid5(RULES, key)),
@@ -153,7 +155,7 @@ def _signal(
         "reason": firing.reason,
         **_confidence(track_record.of_firing(firing, firings, outcomes)),
         "validFrom": cards.stamp(fired),
-        "validUntil": cards.stamp(_weekdays_after(fired, bars)),
+        "validUntil": cards.stamp(_weekdays_after(history.as_of, left)),
         "validBars": bars,
         "metadata": {"like": firing.like},
         "createdAt": cards.stamp(fired),

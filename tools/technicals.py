@@ -119,7 +119,28 @@ UNITS = {
     "atrPercent": "% of the close",
     "distancePercent": "%",
     "bars": "daily bars",
+    "newestBarAgeDays": "days",
+    "touches": "times",
+    "period": "daily bars",
+    "closes": "daily bars",
 }
+
+
+def used(units: dict[str, str], data: Any) -> dict[str, str]:
+    """Return the units of the keys that occur in `data`: a model pays for every one it reads."""
+    found: set[str] = set()
+
+    def visit(value: Any) -> None:
+        if isinstance(value, dict):
+            found.update(value)
+            for inner in value.values():
+                visit(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                visit(inner)
+
+    visit(data)
+    return {key: unit for key, unit in units.items() if key in found}
 
 
 def units(currency: str) -> dict[str, str]:

@@ -128,6 +128,22 @@ class Bars:
         return self.split_adjusted().close if self.adjusted_close is None else self.adjusted_close
 
 
+def without_gaps(close: Floats, adjusted: Floats) -> Floats | None:
+    """Return `adjusted` with its NaN filled: bars nobody adjusted continue the last known factor.
+
+    None when nothing is known. Bars before the first known factor take that one.
+    """
+    known = ~np.isnan(adjusted)
+    if not known.any():
+        return None
+    if known.all():
+        return adjusted
+    newest_known = np.maximum.accumulate(np.where(known, np.arange(len(close)), -1))
+    newest_known[newest_known < 0] = np.argmax(known)
+    filled: Floats = np.where(known, adjusted, close * (adjusted / close)[newest_known])
+    return filled
+
+
 def split_factors(bars: Bars) -> Floats:
     """Return for each bar how many of today's shares one share was then.
 

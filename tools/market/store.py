@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from tools.errors import UnknownSymbol
-from tools.market.bars import Bars, Floats, moment
+from tools.market.bars import Bars, Floats, moment, without_gaps
 from tools.market.instruments import Instrument
 
 
@@ -156,9 +156,13 @@ def merge(old: Bars, new: Bars) -> Bars:
         joined: Floats = np.concatenate([of_old[kept], of_new])[order]
         return joined
 
-    adjusted = None
-    if old.adjusted_close is not None and new.adjusted_close is not None:
-        adjusted = column(old.adjusted_close, new.adjusted_close)
+    close = column(old.close, new.close)
+    adjusted = column(
+        *(
+            np.full(len(b), np.nan) if b.adjusted_close is None else b.adjusted_close
+            for b in (old, new)
+        )
+    )
     return Bars(
         symbol=old.symbol,
         timeframe=old.timeframe,
@@ -167,7 +171,7 @@ def merge(old: Bars, new: Bars) -> Bars:
         open=column(old.open, new.open),
         high=column(old.high, new.high),
         low=column(old.low, new.low),
-        close=column(old.close, new.close),
+        close=close,
         volume=column(old.volume, new.volume),
-        adjusted_close=adjusted,
+        adjusted_close=without_gaps(close, adjusted),
     )

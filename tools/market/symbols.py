@@ -25,6 +25,9 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }
 """What people call the demo symbols besides their symbol and registered name."""
 
+LISTED = 12
+"""Up to so many symbols are named to someone who asked for one that is not there."""
+
 _FORMER = {name: ("META", "FB") for name in ("facebook", "meta", "meta platforms")}
 """Names of one company under two symbols: the first of these that is there is meant."""
 
@@ -59,7 +62,8 @@ def resolve(text: str, instruments: Sequence[Instrument]) -> Instrument:
     symbol = _names(instruments).get(spoken)
     if symbol is not None:
         return by_symbol[symbol]
-    raise UnknownSymbol(text.strip() or text, nearest=nearest(text, instruments))
+    known = tuple(sorted(by_symbol)) if len(by_symbol) <= LISTED else ()
+    raise UnknownSymbol(text.strip()[:80], nearest=nearest(text, instruments), known=known)
 
 
 def nearest(text: str, instruments: Sequence[Instrument], *, at_most: int = 3) -> tuple[str, ...]:
