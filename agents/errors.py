@@ -3,6 +3,7 @@
 AgentError
 ├── LimitReached             a run used up its steps, time or tool calls
 ├── BudgetExceeded           the next attempt's reservation does not fit
+├── EmptyAnswer              the LLM ended without a word or a tool call
 └── LLMError                 a provider failed; `code` is stable, `retryable` and `started` decide
     ├── LLMUnauthorized      401, 403: the key is missing or wrong
     ├── LLMNotFound          404: no such model or route
@@ -29,6 +30,10 @@ class LimitReached(AgentError):
 
 class BudgetExceeded(AgentError):
     code = "budget_exceeded"
+
+
+class EmptyAnswer(AgentError):
+    code = "empty_answer"
 
 
 class LLMError(AgentError):

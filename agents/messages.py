@@ -16,6 +16,9 @@ class ToolRequest(msgspec.Struct, frozen=True):
     """The provider's id for this call; unique inside one run."""
     name: str
     arguments: dict[str, Any]
+    malformed: str | None = None
+    """The arguments as the LLM wrote them, when they are no JSON object. Such a call is never
+    made: the LLM is told and may ask again."""
 
 
 class Message(msgspec.Struct, frozen=True):

@@ -40,6 +40,35 @@ class TextSink(Protocol):
     def __call__(self, delta: str) -> None: ...
 
 
+class StreamMeter:
+    """A TextSink that also counts what an attempt received, for when usage never arrives.
+
+    Readers that are given one add to `unseen` what they receive but do not show: tool arguments
+    and reasoning.
+    """
+
+    __slots__ = ("_forward", "shown", "unseen")
+
+    def __init__(self, forward: TextSink) -> None:
+        self._forward = forward
+        self.shown = 0
+        self.unseen = 0
+
+    def __call__(self, delta: str) -> None:
+        self.shown += len(delta)
+        self._forward(delta)
+
+    @property
+    def characters(self) -> int:
+        """Everything received."""
+        return self.shown + self.unseen
+
+
+def metered(on_text: TextSink) -> StreamMeter:
+    """Return `on_text` as a meter, the caller's own if it is one."""
+    return on_text if isinstance(on_text, StreamMeter) else StreamMeter(on_text)
+
+
 class LLM(Protocol):
     """One provider."""
 
