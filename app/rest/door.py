@@ -1,0 +1,170 @@
+"""The REST door as one Litestar plugin: `Litestar(plugins=[RestDoor(services)], ...)`.
+
+It brings the routes, their dependencies, the error shape, the security headers and the OpenAPI
+document. Nothing here lives outside the application it is plugged into.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from litestar import Request, Router
+from litestar.config.app import AppConfig
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.plugins import InitPlugin
+
+from app.domain.principal import Principal
+from app.rest.agents import AgentsController
+from app.rest.auth import Auth, CookiePolicy
+from app.rest.conversations import ConversationsController
+from app.rest.costs import CostsController
+from app.rest.headers import add_security_headers
+from app.rest.health import Check, HealthChecks, HealthController
+from app.rest.market import (
+    BarsController,
+    IndicatorsController,
+    InstrumentsController,
+    SignalsController,
+)
+from app.rest.me import LLMName, MeController
+from app.rest.messages import MessagesController
+from app.rest.problems import EXCEPTION_HANDLERS
+from app.rest.requests import StrictRequest, refuse_unknown_parameters
+from app.rest.runs import RunsController
+from app.rest.search import SearchController
+from app.rest.sign_in import COOKIE, Authenticator, Origins, SignIn, anyone, principal_of
+from app.rest.web_client import WebClient, WebClientController
+from app.services.accounts import ApiKeys
+from app.services.agents import Agents
+from app.services.conversations import Conversations
+from app.services.costs_report import CostsReport
+from app.services.market import MarketData
+from app.services.run_reads import RunReads
+
+API = "/api/v1"
+MAX_BODY = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestServices:
+    """What the door opens onto."""
+
+    authenticator: Authenticator
+    api_keys: ApiKeys
+    agents: Agents
+    conversations: Conversations
+    runs: RunReads
+    costs: CostsReport
+    market: MarketData
+    llm: Callable[[], LLMName]
+    """What agents think with today."""
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    allowed_origins: Sequence[str] = ()
+    """Further origins whose pages may send requests with the cookie."""
+    secure_cookie: bool = False
+    """The public address is https."""
+    web_folder: Path | None = None
+    """The built web client; None serves none."""
+
+
+class RestDoor(InitPlugin):
+    """Everything HTTP except the other doors."""
+
+    def __init__(self, services: RestServices, *, version: str = "0") -> None:
+        self._services = services
+        self._version = version
+
+    def on_app_init(self, app_config: AppConfig) -> AppConfig:
+        """Add the door to an application that is being made."""
+        app_config.route_handlers.extend(build_routes(self._services))
+        for kind, handler in EXCEPTION_HANDLERS.items():
+            app_config.exception_handlers.setdefault(kind, handler)
+        app_config.before_send.append(add_security_headers)
+        app_config.openapi_config = openapi(self._version)
+        return app_config
+
+
+def build_routes(services: RestServices) -> list[Router]:
+    """Return the API, the health checks and the web client."""
+    api = Router(
+        API,
+        route_handlers=[
+            Auth,
+            MeController,
+            AgentsController,
+            ConversationsController,
+            MessagesController,
+            SearchController,
+            RunsController,
+            CostsController,
+            InstrumentsController,
+            BarsController,
+            IndicatorsController,
+            SignalsController,
+        ],
+        middleware=[SignIn(services.authenticator, Origins(services.allowed_origins))],
+        dependencies={
+            "principal": Provide(_principal, sync_to_thread=False),
+            "authenticator": _given(services.authenticator),
+            "cookies_policy": _given(CookiePolicy(always_secure=services.secure_cookie)),
+            "llm": _given(services.llm),
+            "api_keys": _given(services.api_keys),
+            "agents": _given(services.agents),
+            "conversations": _given(services.conversations),
+            "runs": _given(services.runs),
+            "costs": _given(services.costs),
+            "market": _given(services.market),
+        },
+        request_class=StrictRequest,
+        before_request=refuse_unknown_parameters,
+        request_max_body_size=MAX_BODY,
+        security=[{"session": []}, {"apiKey": []}],
+    )
+    health = Router(
+        "/",
+        route_handlers=[HealthController],
+        dependencies={"health_checks": _given(HealthChecks(services.checks))},
+        request_class=StrictRequest,
+        before_request=refuse_unknown_parameters,
+    )
+    routers = [api, health]
+    if services.web_folder is not None:
+        routers.append(
+            Router(
+                "/",
+                route_handlers=[WebClientController],
+                dependencies={"web_client": _given(WebClient(services.web_folder))},
+            )
+        )
+    return routers
+
+
+def openapi(version: str) -> OpenAPIConfig:
+    """Return what `/schema` serves: the document, as JSON and YAML, and no page that loads any."""
+    return OpenAPIConfig(
+        title="Outcry",
+        version=version,
+        description="A self-hosted desk of market agents whose every answer can be checked.",
+        path="/schema",
+        openapi_router=Router("/schema", route_handlers=[], guards=[anyone]),
+        render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"]), YamlRenderPlugin()],
+        components=Components(
+            security_schemes={
+                "session": SecurityScheme(type="apiKey", name=COOKIE, security_scheme_in="cookie"),
+                "apiKey": SecurityScheme(type="http", scheme="bearer"),
+            }
+        ),
+    )
+
+
+def _principal(request: Request[Any, Any, Any]) -> Principal:
+    return principal_of(request)
+
+
+def _given(value: object) -> Provide:
+    """Provide a value that already exists."""
+    return Provide(lambda: value, sync_to_thread=False)

@@ -1,0 +1,166 @@
+"""`/instruments`, `/bars`, `/indicators`, `/signals`: the desk's market data."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+
+from app.domain.principal import Principal
+from app.rest.pages import Cursor, Limit, Words
+from app.rest.requests import Body, moment
+from app.rest.sign_in import may_administer, may_read
+from app.services.market import (
+    DEFAULT_BARS,
+    MAX_BARS,
+    BarSeries,
+    BarsTaken,
+    IndicatorSeries,
+    MarketData,
+    NewInstrument,
+    SignalList,
+)
+from app.services.paging import DEFAULT_LIMIT, Page
+from tools.market.instruments import Instrument
+
+MAX_BARS_BODY = 4 * 1024 * 1024
+
+From = Annotated[str | None, QueryParameter(name="from", description="A date or a time.")]
+To = Annotated[str | None, QueryParameter(name="to", description="A date or a time.")]
+Count = Annotated[int, QueryParameter(name="limit", ge=1, le=MAX_BARS)]
+Symbol = Annotated[str, QueryParameter(name="symbol", min_length=1, max_length=64)]
+
+
+class InstrumentBody(Body, frozen=True):
+    """What makes a symbol known."""
+
+    symbol: str
+    name: str
+    source: str
+    kind: str = "equity"
+    currency: str = "USD"
+    exchange: str | None = None
+
+
+class BarsBody(Body, frozen=True):
+    """Bars of one symbol, oldest first. Each row is judged by itself."""
+
+    symbol: str
+    timeframe: str
+    bars: list[msgspec.Raw]
+
+
+class InstrumentsController(Controller):
+    """What can be asked about."""
+
+    path = "/instruments"
+    tags = ("Market data",)
+
+    @get("/", guards=[may_read], summary="Instruments by symbol")
+    async def page(
+        self,
+        market: NamedDependency[MarketData],
+        words: Words = None,
+        cursor: Cursor = None,
+        limit: Limit = DEFAULT_LIMIT,
+    ) -> Page[Instrument]:
+        """Return instruments in the order of their symbols; `query` looks in symbol and name."""
+        return await market.instruments(query=words, cursor=cursor, limit=limit)
+
+    @post("/", guards=[may_administer], summary="Make a symbol known")
+    async def add(
+        self, data: JSONBody[InstrumentBody], market: NamedDependency[MarketData]
+    ) -> Instrument:
+        """Make a symbol known, so that bars can be posted for it."""
+        return await market.add_instrument(NewInstrument(**msgspec.structs.asdict(data)))
+
+    @get("/{symbol:str}", guards=[may_read], summary="One instrument")
+    async def one(self, symbol: FromPath[str], market: NamedDependency[MarketData]) -> Instrument:
+        """Return an instrument and where its prices came from."""
+        return await market.instrument(symbol)
+
+
+class BarsController(Controller):
+    """Price history."""
+
+    path = "/bars"
+    tags = ("Market data",)
+
+    @get("/", guards=[may_read], summary="Bars of a symbol")
+    async def page(
+        self,
+        market: NamedDependency[MarketData],
+        symbol: Symbol,
+        timeframe: FromQuery[str] = "1d",
+        start: From = None,
+        end: To = None,
+        limit: Count = DEFAULT_BARS,
+        adjusted: FromQuery[bool] = True,
+    ) -> BarSeries:
+        """Return the newest `limit` bars, oldest first.
+
+        `adjusted=false` gives prices as they were traded, splits and all.
+        """
+        return await market.bars(
+            symbol,
+            timeframe,
+            start=moment(start, "from"),
+            end=moment(end, "to"),
+            limit=limit,
+            adjusted=adjusted,
+        )
+
+    @post(
+        "/",
+        status_code=200,
+        guards=[may_administer],
+        request_max_body_size=MAX_BARS_BODY,
+        summary="Add bars",
+    )
+    async def add(self, data: JSONBody[BarsBody], market: NamedDependency[MarketData]) -> BarsTaken:
+        """Store the rows that can be believed and say why the others were refused."""
+        return await market.add_bars(data.symbol, data.timeframe, data.bars)
+
+
+class IndicatorsController(Controller):
+    """Indicators."""
+
+    path = "/indicators"
+    tags = ("Market data",)
+
+    @get("/", guards=[may_read], summary="Indicators of a symbol")
+    async def series(
+        self,
+        market: NamedDependency[MarketData],
+        symbol: Symbol,
+        timeframe: FromQuery[str] = "1d",
+        start: From = None,
+        end: To = None,
+        limit: Count = DEFAULT_BARS,
+    ) -> IndicatorSeries:
+        """Return TA-Lib's values at the newest `limit` bars, each series oldest first."""
+        return await market.indicators(
+            symbol,
+            timeframe,
+            start=moment(start, "from"),
+            end=moment(end, "to"),
+            limit=limit,
+        )
+
+
+class SignalsController(Controller):
+    """Signals."""
+
+    path = "/signals"
+    tags = ("Market data",)
+
+    @get("/", guards=[may_read], summary="Signals of a symbol, computed now")
+    async def now(
+        self,
+        principal: NamedDependency[Principal],
+        market: NamedDependency[MarketData],
+        symbol: Symbol,
+    ) -> SignalList:
+        """Return what the `signals` tool finds on the bars that have closed."""
+        return await market.signals(principal, symbol)

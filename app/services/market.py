@@ -1,0 +1,378 @@
+"""Instruments, bars, indicators and signals for a client that draws them itself."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+
+from app.domain.errors import Invalid, NotFound, Refusal, TooLarge, Unavailable
+from app.domain.principal import Principal
+from app.domain.text import clean_text
+from app.services.bar_checks import MAX_ROWS, Refused, check_rows, columns
+from app.services.paging import Page, checked_limit
+from tools.analytics import indicators as analytics
+from tools.analytics.prices import Floats, Prices
+from tools.errors import (
+    InvalidArguments,
+    NoData,
+    TimedOut,
+    ToolError,
+    ToolFailed,
+    UnknownSymbol,
+)
+from tools.market.bars import TIMEFRAMES, Bars
+from tools.market.instruments import Instrument
+from tools.market.store import BarStore, InstrumentStore
+from tools.market.symbols import nearest
+from tools.tool import ToolContext, ToolResult
+
+MAX_BARS = 10_000
+DEFAULT_BARS = 500
+_SIGNALS_TIMEOUT_S = 20.0
+
+
+class BarView(msgspec.Struct, frozen=True):
+    """One bar; `timestamp` is its opening."""
+
+    timestamp: datetime
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+class BarSeries(msgspec.Struct, frozen=True):
+    """A price history, oldest first."""
+
+    symbol: str
+    timeframe: str
+    source: str
+    adjusted: bool
+    """Prices before a split are divided by it, so that a split is no crash."""
+    items: list[BarView]
+
+
+class Point(msgspec.Struct, frozen=True):
+    """One value of an indicator."""
+
+    timestamp: datetime
+    value: float
+
+
+class IndicatorSeries(msgspec.Struct, frozen=True, rename="camel"):
+    """Indicators over a price history, each oldest first and without its warm-up."""
+
+    symbol: str
+    timeframe: str
+    source: str
+    as_of: datetime | None
+    series: dict[str, list[Point]]
+
+
+class BarsTaken(msgspec.Struct, frozen=True):
+    """What became of posted bars."""
+
+    accepted: int
+    refused: list[Refused]
+
+
+class SignalList(msgspec.Struct, frozen=True, rename="camel"):
+    """Signals as the tool of that name found them just now."""
+
+    symbol: str
+    source: str
+    as_of: datetime | None
+    summary: str
+    items: list[dict[str, Any]]
+    details: dict[str, Any]
+    """What else the tool said: how it came to it."""
+
+
+class NewInstrument(msgspec.Struct, frozen=True):
+    """What makes a symbol known."""
+
+    symbol: str
+    name: str
+    source: str
+    kind: str = "equity"
+    currency: str = "USD"
+    exchange: str | None = None
+
+
+class ToolDoor(Protocol):
+    """`tools.registry.ToolBox`, as far as it is needed here."""
+
+    async def call(
+        self, name: str, arguments: dict[str, Any], context: ToolContext
+    ) -> ToolResult: ...
+
+
+class MarketData:
+    """The use cases."""
+
+    def __init__(
+        self,
+        instruments: InstrumentStore,
+        bars: BarStore,
+        tools: ToolDoor,
+        *,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._instruments = instruments
+        self._bars = bars
+        self._tools = tools
+        self._clock = clock
+
+    async def instruments(
+        self, *, query: str | None, cursor: str | None, limit: int
+    ) -> Page[Instrument]:
+        """Return instruments by symbol; `query` is looked for in symbol and name."""
+        limit = checked_limit(limit)
+        wanted = (query or "").strip().casefold()
+        found = [
+            one
+            for one in await self._instruments.all()
+            if (cursor is None or one.symbol > cursor)
+            and (wanted in one.symbol.casefold() or wanted in one.name.casefold())
+        ]
+        found.sort(key=lambda one: one.symbol)
+        shown = found[:limit]
+        return Page(shown, shown[-1].symbol if len(found) > limit else None)
+
+    async def instrument(self, symbol: str) -> Instrument:
+        """Return one instrument.
+
+        Raises:
+            NotFound: `unknown_symbol`, with the nearest known ones.
+        """
+        found = await self._instruments.find(symbol)
+        if found is None and symbol != symbol.upper():
+            found = await self._instruments.find(symbol.upper())
+        if found is None:
+            near = nearest(symbol, await self._instruments.all())
+            raise _as_refusal(UnknownSymbol(symbol[:40], nearest=near))
+        return found
+
+    async def add_instrument(self, new: NewInstrument) -> Instrument:
+        """Make a symbol known, or bring what is said about it up to date.
+
+        Raises:
+            Invalid: a field is empty or too long.
+        """
+        for name in ("symbol", "name", "source", "kind", "currency"):
+            value = clean_text(getattr(new, name)).strip()
+            if not 1 <= len(value) <= 200:
+                raise Invalid(f"`{name}` must have 1 to 200 characters.")
+        symbol = new.symbol.strip().upper()
+        if len(symbol) > 32 or not all(char.isalnum() or char in ".-^=/_" for char in symbol):
+            raise Invalid("`symbol` must have 1 to 32 letters, digits or any of . - ^ = / _")
+        await self._instruments.put(
+            Instrument(
+                symbol=symbol,
+                name=clean_text(new.name).strip(),
+                kind=clean_text(new.kind).strip(),
+                currency=clean_text(new.currency).strip().upper(),
+                exchange=None if new.exchange is None else clean_text(new.exchange).strip(),
+                source=clean_text(new.source).strip(),
+                provenance={"addedBy": "rest"},
+            )
+        )
+        return await self.instrument(symbol)
+
+    async def bars(
+        self,
+        symbol: str,
+        timeframe: str,
+        *,
+        start: datetime | None,
+        end: datetime | None,
+        limit: int,
+        adjusted: bool,
+    ) -> BarSeries:
+        """Return the newest `limit` bars that opened from `start` to `end`, oldest first.
+
+        Raises:
+            NotFound: `unknown_symbol`.
+            Invalid: the timeframe, the span or the limit cannot be used.
+        """
+        _check_span(timeframe, start, end, limit)
+        instrument = await self.instrument(symbol)
+        stored = await self._bars.read(
+            instrument.symbol, timeframe=timeframe, start=start, end=end, limit=limit
+        )
+        bars = stored.split_adjusted() if adjusted else stored
+        return BarSeries(
+            symbol=bars.symbol,
+            timeframe=timeframe,
+            source=bars.source,
+            adjusted=adjusted,
+            items=_bar_views(bars),
+        )
+
+    async def add_bars(self, symbol: str, timeframe: str, rows: Sequence[msgspec.Raw]) -> BarsTaken:
+        """Store the bars that can be believed and say why the others were refused.
+
+        A bar at a known time replaces the old one.
+
+        Raises:
+            NotFound: `unknown_symbol`.
+            Invalid: the timeframe is unknown or there are no rows.
+            TooLarge: there are too many rows.
+        """
+        _check_timeframe(timeframe)
+        if not rows:
+            raise Invalid("`bars` is empty.")
+        if len(rows) > MAX_ROWS:
+            raise TooLarge(f"`bars` may have {MAX_ROWS:,} rows; it has {len(rows):,}.")
+        instrument = await self.instrument(symbol)
+        taken, refused = check_rows(rows, timeframe, kind=instrument.kind, now=self._clock())
+        if taken:
+            await self._bars.add(
+                columns(
+                    taken,
+                    symbol=instrument.symbol,
+                    timeframe=timeframe,
+                    source=instrument.source,
+                )
+            )
+        return BarsTaken(accepted=len(taken), refused=refused)
+
+    async def indicators(
+        self,
+        symbol: str,
+        timeframe: str,
+        *,
+        start: datetime | None,
+        end: datetime | None,
+        limit: int,
+    ) -> IndicatorSeries:
+        """Return indicators at the newest `limit` bars from `start` to `end`.
+
+        They are computed from the beginning of the history, so that no value depends on where
+        the asked span begins; split-adjusted, closed bars only.
+
+        Raises:
+            NotFound: `unknown_symbol`.
+            Invalid: the timeframe, the span or the limit cannot be used.
+        """
+        _check_span(timeframe, start, end, limit)
+        instrument = await self.instrument(symbol)
+        now = self._clock()
+        until = now if end is None else min(now, end)
+        stored = await self._bars.read(instrument.symbol, timeframe=timeframe, end=until)
+        bars = stored.closed_by(now).split_adjusted()
+        first = 0 if start is None else int(np.searchsorted(bars.epochs(), start.timestamp()))
+        first = max(first, len(bars) - limit)
+        return IndicatorSeries(
+            symbol=bars.symbol,
+            timeframe=timeframe,
+            source=bars.source,
+            as_of=bars.time(-1) if len(bars) else None,
+            series=await asyncio.to_thread(_series, bars, first),
+        )
+
+    async def signals(self, principal: Principal, symbol: str) -> SignalList:
+        """Return the signals of a symbol, computed now.
+
+        Raises:
+            NotFound: `unknown_symbol` or `no_data`.
+            Unavailable: the tool did not answer in time or failed.
+        """
+        instrument = await self.instrument(symbol)
+        context = ToolContext(
+            principal_id=str(principal.user_id), now=self._clock(), timeout_s=_SIGNALS_TIMEOUT_S
+        )
+        try:
+            result = await self._tools.call("signals", {"symbol": instrument.symbol}, context)
+        except ToolError as error:
+            raise _as_refusal(error) from error
+        details = dict(result.data)
+        return SignalList(
+            symbol=instrument.symbol,
+            source=result.source,
+            as_of=result.as_of,
+            summary=result.summary,
+            items=details.pop("signals", []),
+            details=details,
+        )
+
+
+def _as_refusal(error: ToolError) -> Refusal:
+    """Return what a client is told of a tool's failure."""
+    if isinstance(error, UnknownSymbol | NoData):
+        return NotFound(error.message, code=error.code)
+    if isinstance(error, InvalidArguments):
+        return Invalid(error.message)
+    if isinstance(error, TimedOut | ToolFailed):
+        return Unavailable(error.message, code=error.code)
+    return Refusal(error.message, code=error.code)
+
+
+def _check_timeframe(timeframe: str) -> None:
+    if timeframe not in TIMEFRAMES:
+        raise Invalid(f"`timeframe` must be one of {', '.join(TIMEFRAMES)}.")
+
+
+def _check_span(timeframe: str, start: datetime | None, end: datetime | None, limit: int) -> None:
+    _check_timeframe(timeframe)
+    if not 1 <= limit <= MAX_BARS:
+        raise Invalid(f"`limit` must be from 1 to {MAX_BARS}; it is {limit}.")
+    if start is not None and end is not None and end < start:
+        raise Invalid("`to` is before `from`.")
+
+
+def _bar_views(bars: Bars) -> list[BarView]:
+    rows = zip(
+        bars.open.tolist(),
+        bars.high.tolist(),
+        bars.low.tolist(),
+        bars.close.tolist(),
+        bars.volume.tolist(),
+        strict=True,
+    )
+    return [BarView(bars.time(index), *row) for index, row in enumerate(rows)]
+
+
+def _series(bars: Bars, first: int) -> dict[str, list[Point]]:
+    """Return every indicator from bar `first` on, by its name in the API."""
+    total = bars.close if bars.adjusted_close is None else bars.adjusted_close
+    found = analytics.compute(
+        Prices(
+            days=bars.timestamps,
+            open=bars.open,
+            high=bars.high,
+            low=bars.low,
+            close=bars.close,
+            volume=bars.volume,
+            total=total,
+        )
+    )
+    named: dict[str, Floats] = {
+        "rsi": found.rsi,
+        "macd": found.macd,
+        "macdSignal": found.macd_signal,
+        "macdHistogram": found.macd_histogram,
+        "sma20": found.sma20,
+        "sma50": found.sma50,
+        "sma200": found.sma200,
+        "ema12": found.ema12,
+        "ema26": found.ema26,
+        "bollingerUpper": found.upper,
+        "bollingerMiddle": found.middle,
+        "bollingerLower": found.lower,
+        "atr": found.atr,
+        "adx": found.adx,
+    }
+    times = [bars.time(index) for index in range(first, len(bars))]
+    return {
+        name: [
+            Point(time, value)
+            for time, value in zip(times, values[first:].tolist(), strict=True)
+            if np.isfinite(value)
+        ]
+        for name, values in named.items()
+    }

@@ -1,0 +1,413 @@
+"""Reads and edits conversations for their owner. Everything here is bound to a `user_id`."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from agents.claims import Claim
+from app.domain.ids import UserId
+from app.domain.views import (
+    AgentBadge,
+    AttachmentView,
+    CitedClaim,
+    ConversationChange,
+    ConversationFilter,
+    ConversationView,
+    Cost,
+    FoundText,
+    MessageView,
+    Position,
+    TextMatch,
+    ToolCallView,
+    plain_amount,
+)
+from app.storage.rows import from_json, receipt_of
+
+_CONVERSATION = """
+SELECT c.id, c.user_id, c.agent_id, c.agent_version, c.session_id, c.context::text, c.status,
+       c.started_at, c.ended_at, c.updated_at, c.metadata::text, c.title, c.pinned,
+       a.name AS agent_name, a.type AS agent_type,
+       (SELECT count(*) FROM messages m
+         WHERE m.conversation_id = c.id AND m.superseded_at IS NULL) AS message_count,
+       (SELECT left(m.content, 640) FROM messages m
+         WHERE m.conversation_id = c.id AND m.superseded_at IS NULL
+         ORDER BY m.timestamp DESC, m.id DESC LIMIT 1) AS last_message,
+       spent.amount, spent.priced,
+       (SELECT r.id FROM runs r
+         WHERE r.conversation_id = c.id AND r.status = 'running') AS running,
+       (SELECT max(e.seq) FROM run_events e WHERE e.conversation_id = c.id) AS last_seq
+  FROM conversations c
+  JOIN agents a ON a.id = c.agent_id
+ CROSS JOIN LATERAL (
+       SELECT coalesce(sum(k.amount_usd), 0) AS amount,
+              coalesce(bool_and(k.amount_usd IS NOT NULL), true) AS priced
+         FROM cost_entries k
+        WHERE k.conversation_id = c.id AND k.status = 'settled') AS spent
+"""
+
+_MESSAGE = """
+SELECT m.id, m.conversation_id, m.run_id, m.parent_id, m.role, m.content, m.tokens, m.cost,
+       m.stopped, m.timestamp, m.superseded_at,
+       r.receipt::text, r.error_code
+  FROM messages m
+  JOIN conversations c ON c.id = m.conversation_id
+  LEFT JOIN runs r ON r.id = m.run_id AND m.role = 'assistant' AND NOT EXISTS (
+       SELECT 1 FROM messages later
+        WHERE later.conversation_id = m.conversation_id AND later.run_id = m.run_id
+          AND later.role = 'assistant' AND later.parent_id = m.id)
+"""
+"""The pieces of an answer share a time and each names the one before it as its parent: receipt and
+error stand on the one that nothing of its run follows."""
+
+_TOOL_CALLS = """
+SELECT message_id, call_id, tool_name, input::text, output::text, duration_ms, status
+  FROM tool_calls WHERE message_id = ANY($1) ORDER BY message_id, position
+"""
+_CLAIMS = """
+SELECT message_id, position, start, "end", text, status, value::text, call_id, tool, path, label,
+       unit, as_of, source
+  FROM claims WHERE message_id = ANY($1) ORDER BY message_id, position
+"""
+_ATTACHMENTS = """
+SELECT id, message_id, type, url, mime_type, size, content::text
+  FROM attachments WHERE message_id = ANY($1) ORDER BY id
+"""
+
+
+class ConversationReads:
+    """Implements `app.services.conversations.ConversationStore`."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def page(
+        self,
+        user_id: UserId,
+        which: ConversationFilter,
+        *,
+        before: Position | None,
+        limit: int,
+    ) -> list[ConversationView]:
+        """Return conversations, the latest changed first."""
+        values: list[Any] = [user_id, limit]
+        conditions = ["c.user_id = $1"]
+
+        def where(condition: str, *given: object) -> None:
+            numbers = range(len(values) + 1, len(values) + 1 + len(given))
+            conditions.append(condition.format(*(f"${number}" for number in numbers)))
+            values.extend(given)
+
+        if before is not None:
+            where("(c.updated_at, c.id) < ({}, {})", *before)
+        if which.status is not None:
+            where("c.status = {}", which.status)
+        if which.pinned is not None:
+            where("c.pinned = {}", which.pinned)
+        if which.agent_id is not None:
+            where("c.agent_id = {}", which.agent_id)
+        if which.match is not None:
+            text, value = _content_condition(which.match)
+            where(
+                "(c.title ILIKE {} OR EXISTS (SELECT 1 FROM messages m"
+                " WHERE m.conversation_id = c.id AND m.superseded_at IS NULL AND " + text + "))",
+                which.match.pattern,
+                value,
+            )
+        rows = await self._pool.fetch(
+            f"{_CONVERSATION} WHERE {' AND '.join(conditions)}"
+            " ORDER BY c.updated_at DESC, c.id DESC LIMIT $2",
+            *values,
+        )
+        return [_conversation(row) for row in rows]
+
+    async def find(self, conversation_id: UUID, user_id: UserId) -> ConversationView | None:
+        """Return one conversation of this user."""
+        row = await self._pool.fetchrow(
+            f"{_CONVERSATION} WHERE c.id = $1 AND c.user_id = $2", conversation_id, user_id
+        )
+        return _conversation(row) if row else None
+
+    async def change(
+        self, conversation_id: UUID, user_id: UserId, change: ConversationChange
+    ) -> bool:
+        """Apply a change; False when there is no such conversation."""
+        changed = await self._pool.fetchval(
+            """
+            UPDATE conversations
+               SET title = coalesce($3, title),
+                   pinned = coalesce($4, pinned),
+                   status = coalesce($5, status),
+                   ended_at = CASE
+                       WHEN $5 IN ('completed', 'abandoned') THEN coalesce(ended_at, $6)
+                       WHEN $5 IN ('active', 'paused') THEN NULL
+                       ELSE ended_at END
+             WHERE id = $1 AND user_id = $2
+            RETURNING id
+            """,
+            conversation_id,
+            user_id,
+            change.title,
+            change.pinned,
+            change.status,
+            datetime.now(UTC),
+        )
+        return changed is not None
+
+    async def delete(self, conversation_id: UUID, user_id: UserId) -> bool | None:
+        """Delete it and all that hangs on it; False: no such one, None: a run is in progress."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            # The lock keeps a new run from starting between the check and the deletion.
+            found = await connection.fetchval(
+                "SELECT id FROM conversations WHERE id = $1 AND user_id = $2 FOR UPDATE",
+                conversation_id,
+                user_id,
+            )
+            if found is None:
+                return False
+            if await connection.fetchval(
+                "SELECT true FROM runs WHERE conversation_id = $1 AND status = 'running'",
+                conversation_id,
+            ):
+                return None
+            await connection.execute("DELETE FROM conversations WHERE id = $1", conversation_id)
+            return True
+
+    async def messages(
+        self,
+        conversation_id: UUID,
+        user_id: UserId,
+        *,
+        superseded: bool,
+        before: Position | None,
+        limit: int,
+    ) -> list[MessageView]:
+        """Return messages, newest first."""
+        rows = await self._pool.fetch(
+            f"""
+            {_MESSAGE}
+             WHERE m.conversation_id = $1 AND c.user_id = $2
+               AND ($3 OR m.superseded_at IS NULL)
+               AND ($4::timestamptz IS NULL OR (m.timestamp, m.id) < ($4, $5::uuid))
+             ORDER BY m.timestamp DESC, m.id DESC LIMIT $6
+            """,
+            conversation_id,
+            user_id,
+            superseded,
+            *(before or (None, None)),
+            limit,
+        )
+        return await self._whole(rows)
+
+    async def messages_after(
+        self, conversation_id: UUID, user_id: UserId, *, after: Position | None, limit: int
+    ) -> list[MessageView]:
+        """Return messages that nothing replaced, oldest first."""
+        rows = await self._pool.fetch(
+            f"""
+            {_MESSAGE}
+             WHERE m.conversation_id = $1 AND c.user_id = $2 AND m.superseded_at IS NULL
+               AND ($3::timestamptz IS NULL OR (m.timestamp, m.id) > ($3, $4::uuid))
+             ORDER BY m.timestamp, m.id LIMIT $5
+            """,
+            conversation_id,
+            user_id,
+            *(after or (None, None)),
+            limit,
+        )
+        return await self._whole(rows)
+
+    async def claims(self, message_id: UUID, user_id: UserId) -> list[CitedClaim] | None:
+        """Return a message's claims; None when there is no such message."""
+        owned = await self._pool.fetchval(
+            "SELECT true FROM messages m JOIN conversations c ON c.id = m.conversation_id"
+            " WHERE m.id = $1 AND c.user_id = $2",
+            message_id,
+            user_id,
+        )
+        if not owned:
+            return None
+        claims = await self._pool.fetch(_CLAIMS, [message_id])
+        calls = await self._pool.fetch(_TOOL_CALLS, [message_id])
+        by_id = {row["call_id"]: _tool_call(row) for row in calls}
+        return [
+            CitedClaim(claim=_claim(row), tool_call=by_id.get(row["call_id"])) for row in claims
+        ]
+
+    async def attachment(
+        self, message_id: UUID, attachment_id: UUID, user_id: UserId
+    ) -> AttachmentView | None:
+        """Return one attachment of a message of this user's."""
+        row = await self._pool.fetchrow(
+            """
+            SELECT x.id, x.message_id, x.type, x.url, x.mime_type, x.size, x.content::text
+              FROM attachments x
+              JOIN messages m ON m.id = x.message_id
+              JOIN conversations c ON c.id = m.conversation_id
+             WHERE x.id = $1 AND x.message_id = $2 AND c.user_id = $3
+            """,
+            attachment_id,
+            message_id,
+            user_id,
+        )
+        return _attachment(row) if row else None
+
+    async def search(
+        self, user_id: UserId, match: TextMatch, *, before: Position | None, limit: int
+    ) -> list[FoundText]:
+        """Return messages and titles that match, newest first."""
+        text, value = _content_condition(match)
+        rows = await self._pool.fetch(
+            f"""
+            SELECT found.* FROM (
+                SELECT c.id AS conversation_id, m.id AS message_id, c.title,
+                       left(m.content, 100000) AS text, m.timestamp, m.id AS position
+                  FROM messages m JOIN conversations c ON c.id = m.conversation_id
+                 WHERE c.user_id = $1 AND m.superseded_at IS NULL AND {text.format("$2")}
+                UNION ALL
+                SELECT c.id, NULL, c.title, c.title, c.updated_at, c.id
+                  FROM conversations c
+                 WHERE c.user_id = $1 AND c.title ILIKE $3) AS found
+             WHERE $4::timestamptz IS NULL OR (found.timestamp, found.position) < ($4, $5::uuid)
+             ORDER BY found.timestamp DESC, found.position DESC LIMIT $6
+            """,
+            user_id,
+            value,
+            match.pattern,
+            *(before or (None, None)),
+            limit,
+        )
+        return [
+            FoundText(
+                conversation_id=row["conversation_id"],
+                message_id=row["message_id"],
+                title=row["title"],
+                text=row["text"],
+                timestamp=row["timestamp"],
+            )
+            for row in rows
+        ]
+
+    async def _whole(self, rows: Sequence[asyncpg.Record]) -> list[MessageView]:
+        """Fetch what hangs on these messages, three queries whatever their number."""
+        ids = [row["id"] for row in rows if row["role"] == "assistant"]
+        everything = [row["id"] for row in rows]
+        attachments: dict[UUID, list[AttachmentView]] = {}
+        calls: dict[UUID, list[ToolCallView]] = {}
+        claims: dict[UUID, list[Claim]] = {}
+        if everything:
+            for row in await self._pool.fetch(_ATTACHMENTS, everything):
+                attachments.setdefault(row["message_id"], []).append(_attachment(row))
+        if ids:
+            for row in await self._pool.fetch(_TOOL_CALLS, ids):
+                calls.setdefault(row["message_id"], []).append(_tool_call(row))
+            for row in await self._pool.fetch(_CLAIMS, ids):
+                claims.setdefault(row["message_id"], []).append(_claim(row))
+        return [
+            MessageView(
+                id=row["id"],
+                conversation_id=row["conversation_id"],
+                role=row["role"],
+                content=row["content"],
+                attachments=tuple(attachments.get(row["id"], ())),
+                tool_calls=tuple(calls.get(row["id"], ())),
+                claims=tuple(claims.get(row["id"], ())),
+                timestamp=row["timestamp"],
+                tokens=row["tokens"],
+                cost=None if row["cost"] is None else plain_amount(row["cost"]),
+                run_id=row["run_id"],
+                parent_id=row["parent_id"],
+                stopped=row["stopped"],
+                error_code=row["error_code"],
+                superseded=row["superseded_at"] is not None,
+                receipt=receipt_of(row["receipt"]),
+            )
+            for row in rows
+        ]
+
+
+def _content_condition(match: TextMatch) -> tuple[str, str]:
+    """Return the SQL that a message must meet, with `{}` for its value, and the value."""
+    if match.words is not None:
+        return "m.search @@ to_tsquery('simple', {})", match.words
+    return "m.content ILIKE {}", match.pattern
+
+
+def _conversation(row: asyncpg.Record) -> ConversationView:
+    snippet = row["last_message"]
+    return ConversationView(
+        id=row["id"],
+        user_id=row["user_id"],
+        agent_id=row["agent_id"],
+        session_id=row["session_id"],
+        context=from_json(row["context"]) or {},
+        status=row["status"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        updated_at=row["updated_at"],
+        metadata=from_json(row["metadata"]),
+        title=row["title"],
+        pinned=row["pinned"],
+        agent=AgentBadge(
+            id=row["agent_id"],
+            name=row["agent_name"],
+            type=row["agent_type"],
+            version=row["agent_version"],
+        ),
+        message_count=row["message_count"],
+        last_message=None if snippet is None else _shortened(snippet),
+        cost=Cost(amount=plain_amount(row["amount"]), priced=row["priced"]),
+        running=row["running"],
+        last_seq=row["last_seq"] or 0,
+    )
+
+
+def _shortened(text: str, width: int = 160) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[: width - 1].rstrip() + "…"
+
+
+def _tool_call(row: asyncpg.Record) -> ToolCallView:
+    return ToolCallView(
+        id=row["call_id"],
+        tool_name=row["tool_name"],
+        input=from_json(row["input"]),
+        output=from_json(row["output"]),
+        duration=row["duration_ms"],
+        status=row["status"],
+    )
+
+
+def _attachment(row: asyncpg.Record) -> AttachmentView:
+    return AttachmentView(
+        id=row["id"],
+        type=row["type"],
+        url=row["url"],
+        mime_type=row["mime_type"],
+        size=row["size"],
+        content=from_json(row["content"]),
+    )
+
+
+def _claim(row: asyncpg.Record) -> Claim:
+    return msgspec.convert(
+        {
+            "index": row["position"],
+            "start": row["start"],
+            "end": row["end"],
+            "text": row["text"],
+            "status": row["status"],
+            "value": from_json(row["value"]),
+            "toolCallId": row["call_id"],
+            "tool": row["tool"],
+            "path": row["path"],
+            "label": row["label"],
+            "unit": row["unit"],
+            "asOf": row["as_of"],
+            "source": row["source"],
+        },
+        Claim,
+    )
