@@ -1,0 +1,184 @@
+/** Draw a chart card with lightweight-charts. Loaded with the first chart only. */
+
+import {
+  CandlestickSeries,
+  ColorType,
+  createChart,
+  createSeriesMarkers,
+  HistogramSeries,
+  LineSeries,
+  LineStyle,
+  type SeriesMarker,
+  type Time,
+  type UTCTimestamp,
+} from "lightweight-charts";
+import type { ChartCard, Point } from "../desk/chart";
+
+interface Colours {
+  ground: string;
+  ink: string;
+  grid: string;
+  up: string;
+  down: string;
+  quiet: string;
+  band: string;
+  lines: string[];
+}
+
+function colours(element: Element): Colours {
+  const style = getComputedStyle(element);
+  const colour = (name: string): string => style.getPropertyValue(name).trim();
+  return {
+    ground: colour("--paper"),
+    ink: colour("--ink-3"),
+    grid: colour("--line"),
+    up: colour("--up"),
+    down: colour("--down"),
+    quiet: colour("--line-strong"),
+    band: colour("--band"),
+    lines: [colour("--line-a"), colour("--line-b"), colour("--line-c")],
+  };
+}
+
+function line(points: readonly Point[]): { time: UTCTimestamp; value: number }[] {
+  return points.map(([time, value]) => ({ time: time as UTCTimestamp, value }));
+}
+
+const SHOWN_BARS = 130;
+
+/** Draw into `element`; return what takes the drawing away. */
+export function draw(
+  element: HTMLElement,
+  card: ChartCard,
+  { hover }: { dark: boolean; hover: (time: number | null) => void },
+): () => void {
+  const paint = colours(element);
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const chart = createChart(element, {
+    autoSize: true,
+    layout: {
+      background: { type: ColorType.Solid, color: paint.ground },
+      textColor: paint.ink,
+      fontSize: 11,
+      fontFamily: getComputedStyle(element).fontFamily,
+      // The logo brings its own <style>, which the page's policy forbids; the link stands below.
+      attributionLogo: false,
+      panes: { separatorColor: paint.grid, enableResize: false },
+    },
+    grid: { vertLines: { visible: false }, horzLines: { color: paint.grid } },
+    rightPriceScale: { borderVisible: false },
+    timeScale: { borderColor: paint.grid, rightOffset: 3 },
+    kineticScroll: { touch: !still, mouse: false },
+  });
+
+  const candles = chart.addSeries(CandlestickSeries, {
+    upColor: paint.up,
+    borderUpColor: paint.up,
+    wickUpColor: paint.up,
+    downColor: paint.down,
+    borderDownColor: paint.down,
+    wickDownColor: paint.down,
+    priceLineVisible: false,
+  });
+  candles.setData(
+    card.bars.map(([time, open, high, low, close]) => ({
+      time: time as UTCTimestamp,
+      open,
+      high,
+      low,
+      close,
+    })),
+  );
+  candles.priceScale().applyOptions({ scaleMargins: { top: 0.06, bottom: 0.2 } });
+
+  const volume = chart.addSeries(HistogramSeries, {
+    priceScaleId: "volume",
+    priceFormat: { type: "volume" },
+    color: `${paint.quiet}66`,
+    lastValueVisible: false,
+    priceLineVisible: false,
+  });
+  volume.setData(card.bars.map((bar) => ({ time: bar[0] as UTCTimestamp, value: bar[5] })));
+  volume.priceScale().applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
+
+  const plain = { lastValueVisible: false, priceLineVisible: false, crosshairMarkerVisible: false } as const;
+  for (const [place, overlay] of card.overlays.entries()) {
+    const band = overlay.name.includes("band");
+    const series = chart.addSeries(LineSeries, {
+      ...plain,
+      color: band ? paint.band : (paint.lines[place % paint.lines.length] ?? paint.ink),
+      lineWidth: 1,
+      lineStyle: band ? LineStyle.Dashed : LineStyle.Solid,
+    });
+    series.setData(line(overlay.points));
+  }
+  if (card.trendLine !== null) {
+    const series = chart.addSeries(LineSeries, {
+      ...plain,
+      color: paint.ink,
+      lineWidth: 2,
+      lineStyle: LineStyle.LargeDashed,
+    });
+    series.setData(line(card.trendLine.points));
+  }
+  for (const level of card.levels) {
+    candles.createPriceLine({
+      price: level.price,
+      color: paint.quiet,
+      lineWidth: 1,
+      lineStyle: LineStyle.Dotted,
+      axisLabelVisible: true,
+      axisLabelColor: paint.grid,
+      axisLabelTextColor: paint.ink,
+      title: level.kind === "support" ? "S" : "R",
+    });
+  }
+  createSeriesMarkers(
+    candles,
+    card.markers.map((marker): SeriesMarker<Time> => {
+      const bullish = marker.direction === "bullish";
+      const bearish = marker.direction === "bearish";
+      return {
+        time: marker.time as UTCTimestamp,
+        position: bullish ? "belowBar" : "aboveBar",
+        shape: bullish ? "arrowUp" : bearish ? "arrowDown" : "circle",
+        color: bullish ? paint.up : bearish ? paint.down : paint.ink,
+        text: marker.text,
+      };
+    }),
+  );
+
+  for (const [index, pane] of card.panes.entries()) {
+    for (const [place, one] of pane.lines.entries()) {
+      const series = chart.addSeries(
+        LineSeries,
+        {
+          ...plain,
+          lastValueVisible: true,
+          color: paint.lines[place % paint.lines.length] ?? paint.ink,
+          lineWidth: 1,
+          title: place === 0 ? one.name : "",
+        },
+        index + 1,
+      );
+      series.setData(line(one.points));
+      if (place > 0) continue;
+      for (const price of pane.levels) {
+        series.createPriceLine({
+          price,
+          color: paint.quiet,
+          lineWidth: 1,
+          lineStyle: LineStyle.Dotted,
+          axisLabelVisible: false,
+          title: "",
+        });
+      }
+    }
+  }
+  chart.panes().forEach((pane, index) => pane.setStretchFactor(index === 0 ? 260 : 84));
+
+  const count = card.bars.length;
+  chart.timeScale().setVisibleLogicalRange({ from: Math.max(0, count - SHOWN_BARS), to: count + 2 });
+  chart.subscribeCrosshairMove(({ time }) => hover(typeof time === "number" ? time : null));
+  return () => chart.remove();
+}

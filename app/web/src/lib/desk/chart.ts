@@ -1,0 +1,48 @@
+/** The card `chart.candles` as it is drawn; numbers here are rounded for drawing only. */
+
+export type Point = [time: number, value: number];
+export type Bar = [time: number, open: number, high: number, low: number, close: number, volume: number];
+
+export interface ChartLine {
+  name: string;
+  points: Point[];
+}
+
+export interface ChartCard {
+  symbol: string;
+  name: string;
+  currency: string;
+  timeframe: string;
+  source: string;
+  asOf: string;
+  bars: Bar[];
+  overlays: ChartLine[];
+  panes: { name: string; lines: ChartLine[]; levels: number[] }[];
+  markers: { time: number; text: string; direction: "bullish" | "bearish" | "neutral" }[];
+  levels: { price: number; kind: string }[];
+  trendLine: { direction: string; points: Point[] } | null;
+}
+
+/** Return the card's content with what may be missing filled in; null when there is nothing to draw. */
+export function chartCard(content: Record<string, unknown>): ChartCard | null {
+  const raw = content as unknown as Partial<ChartCard>;
+  if (!Array.isArray(raw.bars) || raw.bars.length === 0) return null;
+  return {
+    symbol: raw.symbol ?? "",
+    name: raw.name ?? "",
+    currency: raw.currency ?? "",
+    timeframe: raw.timeframe ?? "1d",
+    source: raw.source ?? "",
+    asOf: raw.asOf ?? "",
+    bars: raw.bars,
+    overlays: raw.overlays ?? [],
+    panes: raw.panes ?? [],
+    markers: raw.markers ?? [],
+    levels: raw.levels ?? [],
+    trendLine: raw.trendLine ?? null,
+  };
+}
+
+export function day(time: number): string {
+  return new Date(time * 1000).toISOString().slice(0, 10);
+}

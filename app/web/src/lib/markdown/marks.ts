@@ -1,0 +1,160 @@
+/**
+ * Carry claim spans through a Markdown parser.
+ *
+ * Claims count Unicode code points of the Markdown *source*, and what a parser makes of it has no
+ * offsets. So private-use characters are put around each span before parsing, travel through bold,
+ * lists and tables like any letter, and are turned into elements once the HTML is clean.
+ */
+
+import type { Claim } from "../protocol/types";
+
+const OPEN = 0xe000;
+const CLOSE = "\ue001";
+/** The claim's place in the list, written with 4096 private-use digits, follows OPEN. */
+const DIGIT = 0xe100;
+const DIGITS = 0x1000;
+
+const RESERVED = /[\ue000-\uf0ff]/g;
+
+/** Return `text` with every reserved character made harmless, one for one, so offsets hold. */
+export function withoutReserved(text: string): string {
+  return text.replace(RESERVED, "\ufffd");
+}
+
+/** Return where each code point of `text` starts, in UTF-16 units, and where the text ends. */
+function offsets(text: string): (codePoint: number) => number {
+  // eslint-disable-next-line no-control-regex
+  if (!/[\ud800-\udfff]/.test(text)) return (place) => Math.min(place, text.length);
+  const starts: number[] = [];
+  let unit = 0;
+  for (const character of text) {
+    starts.push(unit);
+    unit += character.length;
+  }
+  return (place) => starts[place] ?? unit;
+}
+
+export interface Span {
+  claim: Claim;
+  /** UTF-16 offsets into the source. */
+  from: number;
+  to: number;
+}
+
+/** Return the spans to show, in reading order, none overlapping another. */
+export function spansOf(source: string, claims: readonly Claim[]): Span[] {
+  const at = offsets(source);
+  const spans: Span[] = [];
+  const ordered = claims
+    .filter(({ status, start, end }) => status !== "parameter" && start >= 0 && end > start)
+    .toSorted((a, b) => a.start - b.start);
+  for (const claim of ordered) {
+    const span = { claim, from: at(claim.start), to: at(claim.end) };
+    const last = spans.at(-1);
+    if (span.to > span.from && (last === undefined || span.from >= last.to)) spans.push(span);
+  }
+  return spans;
+}
+
+/** "1." at the start of a line is a list's number; a mark before it would make it plain text. */
+function isListNumber(source: string, { from, to }: Span): boolean {
+  const lineStart = source.lastIndexOf("\n", from - 1) + 1;
+  return /^[\s>]*$/.test(source.slice(lineStart, from)) && /^[.)](\s|$)/.test(source.slice(to, to + 2));
+}
+
+/** Return `source` with each claim between marks. */
+export function withMarks(source: string, claims: readonly Claim[]): string {
+  const clean = withoutReserved(source);
+  let marked = "";
+  let done = 0;
+  for (const span of spansOf(clean, claims)) {
+    const number = claims.indexOf(span.claim);
+    if (number >= DIGITS || isListNumber(clean, span)) continue;
+    const open = String.fromCharCode(OPEN, DIGIT + number);
+    marked += clean.slice(done, span.from) + open + clean.slice(span.from, span.to) + CLOSE;
+    done = span.to;
+  }
+  return marked + clean.slice(done);
+}
+
+const MARK = /\ue000([\ue100-\uf0ff])|\ue001/g;
+
+/** Put elements in place of the marks in `root`; whatever is left of them is removed. */
+export function placeClaims(root: DocumentFragment | Element, claims: readonly Claim[]): void {
+  const document = root.ownerDocument;
+  const walker = document.createTreeWalker(root, 4 /* NodeFilter.SHOW_TEXT */);
+  const texts: Text[] = [];
+  while (walker.nextNode()) texts.push(walker.currentNode as Text);
+  let open: number | null = null;
+  let lastPart: Element | null = null;
+  for (const text of texts) {
+    const value = text.data;
+    if (open === null && value.search(RESERVED) < 0) continue;
+    const parts = document.createDocumentFragment();
+    const say = (piece: string): void => {
+      const words = piece.replace(RESERVED, "");
+      if (words === "") return;
+      const claim = open === null ? undefined : claims[open];
+      if (claim === undefined || open === null) {
+        parts.append(words);
+        return;
+      }
+      lastPart = spanFor(document, claim, open, words);
+      parts.append(lastPart);
+    };
+    let done = 0;
+    for (const mark of value.matchAll(MARK)) {
+      say(value.slice(done, mark.index));
+      done = mark.index + mark[0].length;
+      if (mark[1] !== undefined) {
+        open = mark[1].charCodeAt(0) - DIGIT;
+        lastPart = null;
+      } else if (open !== null) {
+        finish(document, lastPart, claims[open], open);
+        open = null;
+      }
+    }
+    say(value.slice(done));
+    text.replaceWith(parts);
+  }
+  // A span whose end got lost (a table cell was cut off, say) still shows its number.
+  if (open !== null) finish(document, lastPart, claims[open], open);
+  for (const element of root.querySelectorAll("*")) {
+    for (const attribute of element.attributes) {
+      if (attribute.value.search(RESERVED) >= 0) {
+        element.setAttribute(attribute.name, attribute.value.replace(RESERVED, ""));
+      }
+    }
+  }
+}
+
+function spanFor(document: Document, claim: Claim, place: number, words: string): Element {
+  const span = document.createElement("span");
+  span.className = claim.status === "unverified" ? "claim unverified" : "claim";
+  span.dataset["claim"] = String(place);
+  span.append(words);
+  return span;
+}
+
+function finish(
+  document: Document,
+  part: Element | null,
+  claim: Claim | undefined,
+  place: number,
+): void {
+  if (part === null || claim === undefined) return;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.dataset["claim"] = String(place);
+  if (claim.status === "unverified") {
+    button.className = "claim-mark unverified";
+    button.setAttribute("aria-label", `${claim.text}: no evidence for this number`);
+    button.append("?");
+  } else {
+    button.className = "claim-mark";
+    const what = claim.label ?? claim.text;
+    button.setAttribute("aria-label", `Evidence ${claim.index}: ${what}`);
+    button.append(String(claim.index));
+  }
+  part.append(button);
+}
