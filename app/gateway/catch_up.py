@@ -35,7 +35,11 @@ async def catch_up(follower: Follower, events: EventStore, outbox: Outbox) -> bo
             outbox.offer(encode(GapFrame(follower.conversation_id, oldest, newest)))
             return False
         for event in page:
+            if not follower.active:
+                break
             follower.replay(event)
+            if outbox.crowded:
+                await outbox.wait_for_room()
         if len(page) == PAGE or not follower.go_live():
             continue
         if not follower.announced:

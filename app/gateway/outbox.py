@@ -14,17 +14,34 @@ MAX_UNSENT_BYTES = 1_048_576
 class Outbox:
     """The sending half of one socket."""
 
-    __slots__ = ("_limit", "_open_message", "_open_source", "_wire", "closed", "compact", "sent")
+    __slots__ = (
+        "_limit",
+        "_open_message",
+        "_open_source",
+        "_streaming",
+        "_wire",
+        "closed",
+        "compact",
+        "is_streaming",
+    )
 
-    def __init__(self, wire: Wire, *, limit: int = MAX_UNSENT_BYTES) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        streaming: set["Outbox"] | None = None,
+        *,
+        limit: int = MAX_UNSENT_BYTES,
+    ) -> None:
+        """Make an outbox that puts itself into `streaming` when it sends an event."""
         self._wire = wire
+        self._streaming = streaming if streaming is not None else set()
         self._limit = limit
         self._open_source: object = None
         self._open_message: str | None = None
         self.compact = False
         self.closed = False
-        self.sent = False
-        """Events went out since the credential was last checked."""
+        self.is_streaming = False
+        """Events went out since `rest`: somebody should look whether they still may."""
 
     def offer(self, frame: bytes) -> None:
         """Send a frame that is not an event."""
@@ -43,7 +60,9 @@ class Outbox:
         `source` stands for the conversation: the same object for each of its events.
         """
         message_id = frames.event.message_id
-        self.sent = True
+        if not self.is_streaming:
+            self.is_streaming = True
+            self._streaming.add(self)
         if not self.compact:
             self.offer(frames.plain())
         elif message_id is None:
@@ -62,6 +81,16 @@ class Outbox:
         if not self.closed:
             self.closed = True
             self._wire.close(code, reason, drop=drop)
+
+    def rest(self) -> None:
+        """Leave `streaming` until the next event."""
+        self.is_streaming = False
+        self._streaming.discard(self)
+
+    @property
+    def crowded(self) -> bool:
+        """Tell whether a replay should wait for room."""
+        return self._wire.unsent() > self._limit // 4
 
     async def wait_for_room(self) -> None:
         """Wait until a replay may go on without filling the outbox."""

@@ -79,6 +79,7 @@ class Session:
         "_loop",
         "_replaying",
         "_services",
+        "_silence",
         "outbox",
         "principal",
     )
@@ -90,6 +91,8 @@ class Session:
         connection: Connection,
         outbox: Outbox,
         loop: asyncio.AbstractEventLoop,
+        *,
+        hello_s: float,
     ) -> None:
         self._services = services
         self._connection = connection
@@ -99,13 +102,9 @@ class Session:
         self._group: asyncio.TaskGroup | None = None
         self._replaying: asyncio.Task[None] | None = None
         self._checked_at = loop.time()
+        self._silence = loop.call_later(hello_s, self._close_silent)
         self.outbox = outbox
         self.principal = principal
-
-    @property
-    def greeted(self) -> bool:
-        """Tell whether the client has said hello."""
-        return self._connection.greeted
 
     async def run(self, receive: Receive, drain: Callable[[], Awaitable[None]] | None) -> None:
         """Serve the socket until it is closed by either side."""
@@ -122,6 +121,8 @@ class Session:
                         task.cancel()
         finally:
             self._group = None
+            self._silence.cancel()
+            self.outbox.rest()
             for follower in self._followers.values():
                 self._services.hub.remove(follower)
             self._followers.clear()
@@ -129,13 +130,16 @@ class Session:
     def apply_rights(self, principal: Principal | None, now: float) -> None:
         """Take up what the credential may do by now; close the socket if that is nothing."""
         self._checked_at = now
-        self.outbox.sent = False
+        self.outbox.rest()
         if principal is None:
             self.outbox.close(CloseCode.NOT_SIGNED_IN, "signed out", drop=True)
         elif not principal.may("chat"):
             self.outbox.close(CloseCode.FORBIDDEN, "forbidden", drop=True)
         else:
             self.principal = principal
+
+    def _close_silent(self) -> None:
+        self.outbox.close(CloseCode.TOO_SLOW, "no hello")
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -197,6 +201,7 @@ class Session:
     # --- actions ------------------------------------------------------------------------------
 
     def _welcome(self, welcome: Welcome) -> None:
+        self._silence.cancel()
         self.outbox.compact = welcome.compact
         principal = self.principal
         self.outbox.offer(

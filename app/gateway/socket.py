@@ -58,7 +58,8 @@ class Gateway:
         self._services = services
         self._origins = origins
         self._policy = policy or GatewayPolicy()
-        self._sessions: set[Session] = set()
+        self._sessions: dict[Outbox, Session] = {}
+        self._streaming: set[Outbox] = set()
         self._by_user: Counter[UserId] = Counter()
         self._by_address: Counter[str] = Counter()
         self._ticker: asyncio.Task[None] | None = None
@@ -81,12 +82,12 @@ class Gateway:
     def close_all(self) -> None:
         """Tell every client to connect again and resume; take no more."""
         self._closing = True
-        for session in self._sessions:
+        for session in self._sessions.values():
             session.outbox.close(CloseCode.RESTARTING, "restarting")
 
     def close_credential(self, credential_id: str) -> None:
         """Close the sockets of a session or key that was revoked in this process, at once."""
-        for session in self._sessions:
+        for session in self._sessions.values():
             if session.principal.credential_id == credential_id:
                 session.outbox.close(CloseCode.NOT_SIGNED_IN, "signed out", drop=True)
 
@@ -173,9 +174,11 @@ class Gateway:
             wire = queue = AsgiWire(send)
             drain = queue.drain
         connection = Connection(self._policy.connection, now=loop.time())
-        session = Session(self._services, principal, connection, Outbox(wire), loop)
-        silence = loop.call_later(self._policy.hello_s, _close_silent, session)
-        self._sessions.add(session)
+        outbox = Outbox(wire, self._streaming)
+        session = Session(
+            self._services, principal, connection, outbox, loop, hello_s=self._policy.hello_s
+        )
+        self._sessions[outbox] = session
         if self._closing:
             session.outbox.close(CloseCode.RESTARTING, "restarting")
         failed = False
@@ -187,8 +190,7 @@ class Gateway:
             log.exception("gateway.socket_failed", failures=len(failures.exceptions))
             failed = True
         finally:
-            silence.cancel()
-            self._sessions.discard(session)
+            del self._sessions[outbox]
         if failed:
             with suppress(OSError, RuntimeError):
                 async with asyncio.timeout(_CLOSING_S):
@@ -198,7 +200,7 @@ class Gateway:
         """Look again at the credentials of all sockets that were sent events meanwhile."""
         while True:
             await asyncio.sleep(self._policy.recheck_s)
-            streaming = [s for s in self._sessions if s.outbox.sent and not s.outbox.closed]
+            streaming = [self._sessions[outbox] for outbox in self._streaming]
             if streaming:
                 try:
                     await self._recheck(streaming)
@@ -216,11 +218,6 @@ class Gateway:
         rights = dict(zip(holders, found, strict=True))
         for session in sessions:
             session.apply_rights(rights[session.principal.credential_id], now)
-
-
-def _close_silent(session: Session) -> None:
-    if not session.greeted:
-        session.outbox.close(CloseCode.TOO_SLOW, "no hello")
 
 
 def _count_down(counter: Counter[_Key], key: _Key) -> None:
