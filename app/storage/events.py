@@ -11,13 +11,19 @@ _BOUNDS = "SELECT min(seq), max(seq) FROM run_events WHERE conversation_id = $1"
 _READ = f"""
 SELECT {_COLUMNS} FROM run_events WHERE conversation_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
 """
+# A running run is the conversation's last: whatever ended before it need not be read.
 _OF_RUN = f"""
-SELECT {_COLUMNS} FROM run_events WHERE conversation_id = $1 AND run_id = $2 ORDER BY seq
+SELECT {_COLUMNS} FROM run_events
+ WHERE conversation_id = $1 AND run_id = $2
+   AND seq > (SELECT coalesce(max(c.last_seq), 0) FROM conversations c JOIN runs r
+                  ON r.id = $2 AND r.conversation_id = c.id AND r.status = 'running'
+               WHERE c.id = $1)
+ ORDER BY seq
 """
 _OWNER = "SELECT user_id FROM conversations WHERE id = $1"
 
 
-class PostgresEvents:
+class StoredEvents:
     """Implements `EventStore`."""
 
     def __init__(self, database: Database) -> None:
@@ -43,7 +49,7 @@ class PostgresEvents:
         return [_event(row) for row in rows]
 
 
-class PostgresOwners:
+class StoredOwners:
     """Implements `Owners`."""
 
     def __init__(self, database: Database) -> None:

@@ -121,7 +121,7 @@ class SequenceClash(Exception):
 
 
 class PostgresJournal:
-    """Implements `JournalStore` on a connection of its own, as an async context manager."""
+    """Implements `JournalStore` on a connection of its own, opened by the first write."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -130,8 +130,6 @@ class PostgresJournal:
         self._outcome_unknown = False
 
     async def __aenter__(self) -> "PostgresJournal":
-        async with translated():
-            await self._connected()
         return self
 
     async def __aexit__(
@@ -140,6 +138,10 @@ class PostgresJournal:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Give the connection back; a later `write` would open another."""
         if self._connection is not None:
             connection, self._connection = self._connection, None
             if not connection.is_closed():
