@@ -66,10 +66,12 @@ async def refuse_unknown_parameters(request: Request[Any, Any, Any]) -> None:
 
 def known_parameters(handler: HTTPRouteHandler) -> list[str]:
     """Return the names of a handler's query parameters."""
+    provided = handler.resolve_dependencies()
     return [
         definition.name or parameter.name
         for parameter in handler.parsed_fn_signature.parameters.values()
-        if isinstance(definition := parameter.kwarg_definition, ParameterKwarg)
+        if parameter.name not in provided
+        and isinstance(definition := parameter.kwarg_definition, ParameterKwarg)
         and definition.param_type is ParamType.QUERY
     ]
 

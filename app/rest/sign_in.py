@@ -98,7 +98,7 @@ class SignIn(ASGIMiddleware):
             and bearer is None
             and not self._origins.allows(request, has_cookie=cookie is not None)
         ):
-            raise Forbidden("This request was made by another site.", code="foreign_origin")
+            raise Forbidden("This request was made by another site.", code="forbidden_origin")
         principal = None
         if bearer is not None or cookie is not None:
             principal = await self._authenticator.authenticate(

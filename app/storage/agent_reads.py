@@ -9,6 +9,7 @@ import msgspec
 from app.domain.agents import Agent, AgentConfig
 from app.domain.ids import AgentId, UserId
 from app.domain.views import AgentMetrics, AgentVersionView, Position, plain_amount
+from app.storage.engine import Database, EncodedJson, PooledConnection, Record, encode_json
 
 _AGENT = "SELECT id, name, type, version, status, config::text, created_at, updated_at FROM agents"
 _config = msgspec.json.Decoder(AgentConfig)
@@ -17,12 +18,12 @@ _config = msgspec.json.Decoder(AgentConfig)
 class AgentReads:
     """Implements `app.services.agents.AgentStore`."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self._pool = pool
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def page(self, *, before: Position | None, limit: int) -> list[Agent]:
         """Return agents, newest first."""
-        rows = await self._pool.fetch(
+        rows = await self._database.fetch(
             f"{_AGENT} WHERE $1::timestamptz IS NULL OR (created_at, id) < ($1, $2::uuid)"
             " ORDER BY created_at DESC, id DESC LIMIT $3",
             *(before or (None, None)),
@@ -32,21 +33,21 @@ class AgentReads:
 
     async def find(self, agent_id: UUID) -> Agent | None:
         """Return an agent at its current version."""
-        row = await self._pool.fetchrow(f"{_AGENT} WHERE id = $1", agent_id)
+        row = await self._database.fetchrow(f"{_AGENT} WHERE id = $1", agent_id)
         return _agent(row) if row else None
 
     async def is_empty(self) -> bool:
         """Tell whether there is no agent at all."""
-        return not await self._pool.fetchval("SELECT EXISTS (SELECT 1 FROM agents)")
+        return not await self._database.fetchval("SELECT EXISTS (SELECT 1 FROM agents)")
 
     async def insert(self, agent: Agent, *, created_by: UserId | None) -> bool:
         """Store a new agent and its first version; False when the name is taken."""
-        config = msgspec.json.encode(agent.config).decode()
-        async with self._pool.acquire() as connection, connection.transaction():
+        config = encode_json(msgspec.to_builtins(agent.config))
+        async with self._database.transaction() as connection:
             inserted = await connection.fetchval(
                 """
                 INSERT INTO agents (id, name, type, version, status, config, created_at, updated_at)
-                VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, $7, $8)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
                 ON CONFLICT (name) DO NOTHING RETURNING id
                 """,
                 agent.id,
@@ -67,13 +68,13 @@ class AgentReads:
         self, agent: Agent, *, expected_version: int, created_by: UserId | None
     ) -> bool | None:
         """Store an agent's new state; False: name taken, None: version moved on."""
-        config = msgspec.json.encode(agent.config).decode()
+        config = encode_json(msgspec.to_builtins(agent.config))
         try:
-            async with self._pool.acquire() as connection, connection.transaction():
+            async with self._database.transaction() as connection:
                 changed = await connection.fetchval(
                     """
                     UPDATE agents
-                       SET name = $3, status = $4, config = $5::text::jsonb, version = $6,
+                       SET name = $3, status = $4, config = $5, version = $6,
                            updated_at = $7
                      WHERE id = $1 AND version = $2 RETURNING id
                     """,
@@ -97,7 +98,7 @@ class AgentReads:
         self, agent_id: UUID, *, below: int | None, limit: int
     ) -> list[AgentVersionView]:
         """Return an agent's versions, newest first."""
-        rows = await self._pool.fetch(
+        rows = await self._database.fetch(
             """
             SELECT version, config::text, created_by, created_at FROM agent_versions
              WHERE agent_id = $1 AND ($2::int IS NULL OR version < $2)
@@ -111,7 +112,7 @@ class AgentReads:
 
     async def metrics(self, agent_ids: Sequence[UUID]) -> dict[UUID, AgentMetrics]:
         """Return the metrics of these agents over all their runs."""
-        rows = await self._pool.fetch(
+        rows = await self._database.fetch(
             """
             SELECT wanted.id, done.*, spent.*
               FROM unnest($1::uuid[]) AS wanted(id)
@@ -148,14 +149,14 @@ class AgentReads:
 
 
 async def _insert_version(
-    connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]",
+    connection: PooledConnection,
     agent: Agent,
-    config: str,
+    config: EncodedJson,
     created_by: UserId | None,
 ) -> None:
     await connection.execute(
         "INSERT INTO agent_versions (agent_id, version, config, created_by, created_at)"
-        " VALUES ($1, $2, $3::text::jsonb, $4, $5)",
+        " VALUES ($1, $2, $3, $4, $5)",
         agent.id,
         agent.version,
         config,
@@ -164,7 +165,7 @@ async def _insert_version(
     )
 
 
-def _agent(row: asyncpg.Record) -> Agent:
+def _agent(row: Record) -> Agent:
     return Agent(
         id=AgentId(row["id"]),
         name=row["name"],
@@ -177,7 +178,7 @@ def _agent(row: asyncpg.Record) -> Agent:
     )
 
 
-def _version(row: asyncpg.Record) -> AgentVersionView:
+def _version(row: Record) -> AgentVersionView:
     config = _config.decode(row["config"])
     return AgentVersionView(
         version=row["version"],

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import msgspec
 
 from agents.claims import Claim
@@ -25,6 +24,7 @@ from app.domain.views import (
     ToolCallView,
     plain_amount,
 )
+from app.storage.engine import Database, Record
 from app.storage.rows import from_json, receipt_of
 
 _CONVERSATION = """
@@ -39,7 +39,8 @@ SELECT c.id, c.user_id, c.agent_id, c.agent_version, c.session_id, c.context::te
        spent.amount, spent.priced,
        (SELECT r.id FROM runs r
          WHERE r.conversation_id = c.id AND r.status = 'running') AS running,
-       (SELECT max(e.seq) FROM run_events e WHERE e.conversation_id = c.id) AS last_seq
+       greatest(c.last_seq, (SELECT max(e.seq) FROM run_events e
+                             WHERE e.conversation_id = c.id)) AS last_seq
   FROM conversations c
   JOIN agents a ON a.id = c.agent_id
  CROSS JOIN LATERAL (
@@ -81,8 +82,8 @@ SELECT id, message_id, type, url, mime_type, size, content::text
 class ConversationReads:
     """Implements `app.services.conversations.ConversationStore`."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self._pool = pool
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def page(
         self,
@@ -117,7 +118,7 @@ class ConversationReads:
                 which.match.pattern,
                 value,
             )
-        rows = await self._pool.fetch(
+        rows = await self._database.fetch(
             f"{_CONVERSATION} WHERE {' AND '.join(conditions)}"
             " ORDER BY c.updated_at DESC, c.id DESC LIMIT $2",
             *values,
@@ -126,7 +127,7 @@ class ConversationReads:
 
     async def find(self, conversation_id: UUID, user_id: UserId) -> ConversationView | None:
         """Return one conversation of this user."""
-        row = await self._pool.fetchrow(
+        row = await self._database.fetchrow(
             f"{_CONVERSATION} WHERE c.id = $1 AND c.user_id = $2", conversation_id, user_id
         )
         return _conversation(row) if row else None
@@ -135,7 +136,7 @@ class ConversationReads:
         self, conversation_id: UUID, user_id: UserId, change: ConversationChange
     ) -> bool:
         """Apply a change; False when there is no such conversation."""
-        changed = await self._pool.fetchval(
+        changed = await self._database.write(
             """
             UPDATE conversations
                SET title = coalesce($3, title),
@@ -155,11 +156,11 @@ class ConversationReads:
             change.status,
             datetime.now(UTC),
         )
-        return changed is not None
+        return bool(changed)
 
     async def delete(self, conversation_id: UUID, user_id: UserId) -> bool | None:
         """Delete it and all that hangs on it; False: no such one, None: a run is in progress."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self._database.transaction() as connection:
             # The lock keeps a new run from starting between the check and the deletion.
             found = await connection.fetchval(
                 "SELECT id FROM conversations WHERE id = $1 AND user_id = $2 FOR UPDATE",
@@ -186,7 +187,7 @@ class ConversationReads:
         limit: int,
     ) -> list[MessageView]:
         """Return messages, newest first."""
-        rows = await self._pool.fetch(
+        rows = await self._database.fetch(
             f"""
             {_MESSAGE}
              WHERE m.conversation_id = $1 AND c.user_id = $2
@@ -206,7 +207,7 @@ class ConversationReads:
         self, conversation_id: UUID, user_id: UserId, *, after: Position | None, limit: int
     ) -> list[MessageView]:
         """Return messages that nothing replaced, oldest first."""
-        rows = await self._pool.fetch(
+        rows = await self._database.fetch(
             f"""
             {_MESSAGE}
              WHERE m.conversation_id = $1 AND c.user_id = $2 AND m.superseded_at IS NULL
@@ -222,7 +223,7 @@ class ConversationReads:
 
     async def claims(self, message_id: UUID, user_id: UserId) -> list[CitedClaim] | None:
         """Return a message's claims; None when there is no such message."""
-        owned = await self._pool.fetchval(
+        owned = await self._database.fetchval(
             "SELECT true FROM messages m JOIN conversations c ON c.id = m.conversation_id"
             " WHERE m.id = $1 AND c.user_id = $2",
             message_id,
@@ -230,8 +231,8 @@ class ConversationReads:
         )
         if not owned:
             return None
-        claims = await self._pool.fetch(_CLAIMS, [message_id])
-        calls = await self._pool.fetch(_TOOL_CALLS, [message_id])
+        claims = await self._database.fetch(_CLAIMS, [message_id])
+        calls = await self._database.fetch(_TOOL_CALLS, [message_id])
         by_id = {row["call_id"]: _tool_call(row) for row in calls}
         return [
             CitedClaim(claim=_claim(row), tool_call=by_id.get(row["call_id"])) for row in claims
@@ -241,7 +242,7 @@ class ConversationReads:
         self, message_id: UUID, attachment_id: UUID, user_id: UserId
     ) -> AttachmentView | None:
         """Return one attachment of a message of this user's."""
-        row = await self._pool.fetchrow(
+        row = await self._database.fetchrow(
             """
             SELECT x.id, x.message_id, x.type, x.url, x.mime_type, x.size, x.content::text
               FROM attachments x
@@ -260,7 +261,7 @@ class ConversationReads:
     ) -> list[FoundText]:
         """Return messages and titles that match, newest first."""
         text, value = _content_condition(match)
-        rows = await self._pool.fetch(
+        rows = await self._database.fetch(
             f"""
             SELECT found.* FROM (
                 SELECT c.id AS conversation_id, m.id AS message_id, c.title,
@@ -291,7 +292,7 @@ class ConversationReads:
             for row in rows
         ]
 
-    async def _whole(self, rows: Sequence[asyncpg.Record]) -> list[MessageView]:
+    async def _whole(self, rows: Sequence[Record]) -> list[MessageView]:
         """Fetch what hangs on these messages, three queries whatever their number."""
         ids = [row["id"] for row in rows if row["role"] == "assistant"]
         everything = [row["id"] for row in rows]
@@ -299,12 +300,12 @@ class ConversationReads:
         calls: dict[UUID, list[ToolCallView]] = {}
         claims: dict[UUID, list[Claim]] = {}
         if everything:
-            for row in await self._pool.fetch(_ATTACHMENTS, everything):
+            for row in await self._database.fetch(_ATTACHMENTS, everything):
                 attachments.setdefault(row["message_id"], []).append(_attachment(row))
         if ids:
-            for row in await self._pool.fetch(_TOOL_CALLS, ids):
+            for row in await self._database.fetch(_TOOL_CALLS, ids):
                 calls.setdefault(row["message_id"], []).append(_tool_call(row))
-            for row in await self._pool.fetch(_CLAIMS, ids):
+            for row in await self._database.fetch(_CLAIMS, ids):
                 claims.setdefault(row["message_id"], []).append(_claim(row))
         return [
             MessageView(
@@ -336,7 +337,7 @@ def _content_condition(match: TextMatch) -> tuple[str, str]:
     return "m.content ILIKE {}", match.pattern
 
 
-def _conversation(row: asyncpg.Record) -> ConversationView:
+def _conversation(row: Record) -> ConversationView:
     snippet = row["last_message"]
     return ConversationView(
         id=row["id"],
@@ -361,7 +362,7 @@ def _conversation(row: asyncpg.Record) -> ConversationView:
         last_message=None if snippet is None else _shortened(snippet),
         cost=Cost(amount=plain_amount(row["amount"]), priced=row["priced"]),
         running=row["running"],
-        last_seq=row["last_seq"] or 0,
+        last_seq=row["last_seq"],
     )
 
 
@@ -370,7 +371,7 @@ def _shortened(text: str, width: int = 160) -> str:
     return line if len(line) <= width else line[: width - 1].rstrip() + "…"
 
 
-def _tool_call(row: asyncpg.Record) -> ToolCallView:
+def _tool_call(row: Record) -> ToolCallView:
     return ToolCallView(
         id=row["call_id"],
         tool_name=row["tool_name"],
@@ -381,7 +382,7 @@ def _tool_call(row: asyncpg.Record) -> ToolCallView:
     )
 
 
-def _attachment(row: asyncpg.Record) -> AttachmentView:
+def _attachment(row: Record) -> AttachmentView:
     return AttachmentView(
         id=row["id"],
         type=row["type"],
@@ -392,7 +393,7 @@ def _attachment(row: asyncpg.Record) -> AttachmentView:
     )
 
 
-def _claim(row: asyncpg.Record) -> Claim:
+def _claim(row: Record) -> Claim:
     return msgspec.convert(
         {
             "index": row["position"],

@@ -2,10 +2,9 @@
 
 from datetime import datetime
 
-import asyncpg
-
 from app.domain.ids import UserId
 from app.domain.views import CostGroup, CostGrouping, plain_amount
+from app.storage.engine import Database
 
 _GROUPS: dict[CostGrouping, tuple[str, str, str]] = {
     "conversation": (
@@ -31,8 +30,8 @@ _GROUPS: dict[CostGrouping, tuple[str, str, str]] = {
 class CostReads:
     """Implements `app.services.costs_report.CostStore`."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self._pool = pool
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def totals(
         self,
@@ -46,7 +45,7 @@ class CostReads:
     ) -> list[CostGroup]:
         """Return totals per group, dearest first (days: newest first); no user: everybody's."""
         key, label, order = _GROUPS[group_by]
-        rows = await self._pool.fetch(
+        rows = await self._database.fetch(
             f"""
             SELECT {key} AS key, {label} AS label, coalesce(sum(k.amount_usd), 0) AS amount,
                    bool_and(k.amount_usd IS NOT NULL) AS priced, bool_or(k.estimated) AS estimated,

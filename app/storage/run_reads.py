@@ -2,23 +2,22 @@
 
 from uuid import UUID
 
-import asyncpg
-
 from app.domain.ids import ConversationId, RunId, UserId
 from app.domain.runs import StoredEvent
 from app.domain.views import CostLine, RunView, plain_amount
+from app.storage.engine import Database
 from app.storage.rows import receipt_of
 
 
 class RunViews:
     """Implements `app.services.run_reads.RunReadStore`."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self._pool = pool
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def find(self, run_id: UUID, user_id: UserId) -> RunView | None:
         """Return one run of this user."""
-        row = await self._pool.fetchrow(
+        row = await self._database.fetchrow(
             """
             SELECT id, conversation_id, agent_id, agent_version, mode, status, user_message_id,
                    started_at, ended_at, error_code, input_tokens, output_tokens, receipt::text
@@ -34,7 +33,7 @@ class RunViews:
 
     async def events(self, run: RunView, *, after: int, limit: int) -> list[StoredEvent]:
         """Return journal entries of a run beyond `after`, in order."""
-        rows = await self._pool.fetch(
+        rows = await self._database.fetch(
             """
             SELECT seq, type, message_id, payload FROM run_events
              WHERE conversation_id = $1 AND run_id = $2 AND seq > $3
@@ -59,7 +58,7 @@ class RunViews:
 
     async def cost_lines(self, run_id: UUID) -> list[CostLine]:
         """Return the provider attempts of a run, in order."""
-        rows = await self._pool.fetch(
+        rows = await self._database.fetch(
             """
             SELECT provider, model, status, outcome, input_tokens, output_tokens,
                    cache_read_tokens, amount_usd, estimated, latency_ms, created_at
