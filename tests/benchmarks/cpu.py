@@ -24,14 +24,6 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def postmaster_pids(data_dir: Path) -> list[int]:
-    """Return the embedded Postgres of `data_dir` and its backends, whoever their parent is."""
-    pids: list[int] = []
-    for pid_file in data_dir.rglob("postmaster.pid"):
-        pids += descendants(int(pid_file.read_text().split("\n", 1)[0]))
-    return pids
-
-
 def cpu_seconds(pids: Iterable[int]) -> float:
     """Return user and system time spent by `pids` so far, to the nanosecond.
 

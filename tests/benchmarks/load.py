@@ -37,6 +37,8 @@ class Answer:
     tokens: int = 0
     frames: int = 0
     bytes_received: int = 0
+    text_bytes: int = 0
+    """Of these, what carried text: frames with their headers."""
     latencies_ns: list[int] = field(default_factory=list)
 
     @property
@@ -140,6 +142,7 @@ class Socket(asyncio.Protocol):
             if not answer.first_ns:
                 answer.first_ns = now
             answer.tokens += len(stamps)
+            answer.text_bytes += len(payload) + (2 if len(payload) < 126 else 4)
             answer.latencies_ns.extend([now - int(stamp) for stamp in stamps])
             return
         if b'"ok":false' in payload:
@@ -189,9 +192,18 @@ def run_frame(thread_id: str, text: str) -> bytes:
 
 
 async def connect(
-    port: int, *, key: str = "", compact: bool = True, offer_deflate: bool = False
+    port: int,
+    *,
+    key: str = "",
+    cookie: str = "",
+    compact: bool = True,
+    offer_deflate: bool = False,
 ) -> Socket:
-    """Open a socket to the server on loopback and say hello."""
+    """Open a socket to the server on loopback and say hello.
+
+    Raises:
+        RunFailed: the handshake or the hello was refused.
+    """
     loop = asyncio.get_running_loop()
     _, socket = await loop.create_connection(Socket, "127.0.0.1", port)
     lines = [
@@ -204,6 +216,8 @@ async def connect(
     ]
     if key:
         lines.append(f"Authorization: Bearer {key}")
+    if cookie:
+        lines += [f"Cookie: {cookie}", f"Origin: http://127.0.0.1:{port}"]
     if offer_deflate:
         lines.append("Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits")
     socket.transport.write("\r\n".join([*lines, "", ""]).encode())

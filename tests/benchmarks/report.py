@@ -1,0 +1,285 @@
+"""Figures into words: the table on the terminal and `docs/performance.md`. Measures nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.benchmarks.results import ROOT, Figures
+
+DOCS = ROOT / "docs" / "performance.md"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One goal as a line of the table."""
+
+    goal: str
+    what: str
+    target: str
+    figure: Callable[[Any], str]
+    met: Callable[[Any], bool]
+
+
+LINES = [
+    Line(
+        "g1",
+        "CPU per streamed token, server and Postgres, 100 streams of 100 tokens/s",
+        "≤ 2.5 × the relay floor",
+        lambda f: (
+            f"{f['total_us_per_token']:.1f} µs (server {f['server_us_per_token']:.1f}, Postgres "
+            f"{f['postgres_us_per_token']:.1f}); floor {f['floor_us_per_token']:.1f}: "
+            f"{f['ratio_to_floor']:.2f} ×"
+        ),
+        lambda f: f["ratio_to_floor"] <= 2.5,
+    ),
+    Line(
+        "g3",
+        "added time to the first token, one stream",
+        "≤ 8 ms",
+        lambda f: f"{f['alone_added_ms']:.1f} ms",
+        lambda f: f["alone_added_ms"] <= 8,
+    ),
+    Line(
+        "g3",
+        "added time to the first token, p99 of 100 that start at once",
+        "≤ 150 ms (a quarter of a FastAPI service with ChatOpenAI, as measured for the goal)",
+        lambda f: f"{f['burst_added_p99_ms']:.0f} ms",
+        lambda f: f["burst_added_p99_ms"] <= 150,
+    ),
+    Line(
+        "g4",
+        "bytes on the wire per 20-character token, compact, one slow stream of 200 tokens",
+        "≤ 45",
+        lambda f: (
+            f"{f['compact_200']['text_bytes_per_token']:.1f} for the text, "
+            f"{f['compact_200']['run_bytes_per_token']:.1f} with everything else of the run"
+        ),
+        lambda f: f["compact_200"]["run_bytes_per_token"] <= 45,
+    ),
+    Line(
+        "g4",
+        "growth: an answer of 2,000 tokens against one of 20",
+        "≤ 1.02",
+        lambda f: f"{f['compact_growth_2000_to_20']:.3f}",
+        lambda f: f["compact_growth_2000_to_20"] <= 1.02,
+    ),
+    Line(
+        "g5",
+        "WAL per turn of 1,000 bytes, at turn 497",
+        "≤ 2.5 × the payload",
+        lambda f: f"{f['turn_497']['wal_bytes'] / 1000:.1f} kB: {f['wal_to_payload']:.1f} ×",
+        lambda f: f["wal_to_payload"] <= 2.5,
+    ),
+    Line(
+        "g5",
+        "growth of WAL per turn, turn 497 against turn 5",
+        "≤ 1.05",
+        lambda f: f"{f['wal_growth']:.2f}",
+        lambda f: f["wal_growth"] <= 1.05,
+    ),
+    Line(
+        "g5",
+        "growth of time per turn, turn 497 against turn 5",
+        "≤ 1.15",
+        lambda f: (
+            f"{f['time_growth']:.2f} ({f['turn_5']['ms']:.1f} → {f['turn_497']['ms']:.1f} ms)"
+        ),
+        lambda f: f["time_growth"] <= 1.15,
+    ),
+    Line(
+        "g5",
+        "first turn after a restart at turn 500",
+        "≤ 3 × turn 5",
+        lambda f: (
+            f"{f['after_restart_first_turn_ms']:.1f} ms: {f['after_restart_to_turn_5']:.1f} ×"
+        ),
+        lambda f: f["after_restart_to_turn_5"] <= 3,
+    ),
+    Line(
+        "g6",
+        "durable message and cost rows per second, 64 conversations",
+        "≥ 25 % of COPY",
+        lambda f: (
+            f"{f['ours_rows_per_s']:,.0f}; COPY {f['copy_rows_per_s']:,.0f}: "
+            f"{f['share_of_copy'] * 100:.0f} %"
+        ),
+        lambda f: f["share_of_copy"] >= 0.25,
+    ),
+    Line(
+        "g6",
+        "... against one ORM add and commit after the other",
+        "≥ 100 ×",
+        lambda f: f"{f['times_orm']:.0f} × ({f['orm_rows_per_s']:,.0f}/s)",
+        lambda f: f["times_orm"] >= 100,
+    ),
+    Line(
+        "g7",
+        "memory of an idle websocket with its session, of 5,000",
+        "≤ 32 KiB",
+        lambda f: (
+            f"{f['plain']['rss_kib_per_socket']:.1f} KiB; with a browser's deflate offer "
+            f"{f['deflate_offered']['rss_kib_per_socket']:.1f}"
+        ),
+        lambda f: (
+            f["plain"]["rss_kib_per_socket"] <= 32
+            and f["deflate_offered"]["rss_kib_per_socket"] <= 40
+        ),
+    ),
+    Line(
+        "g7",
+        "CPU to connect and sign in",
+        "≤ 4 × picows without sign-in",
+        lambda f: (
+            f"{f['plain']['connect_us']:.0f} µs (server {f['plain']['connect_server_us']:.0f}); "
+            f"picows {f['floor']['connect_us']:.0f}: {f['connect_to_floor']:.1f} ×"
+        ),
+        lambda f: f["connect_to_floor"] <= 4,
+    ),
+    Line(
+        "g7",
+        "CPU while 5,000 sockets wait",
+        "≤ 0.5 % of a core",
+        lambda f: f"{f['plain']['idle_cpu_percent']:.2f} %",
+        lambda f: f["plain"]["idle_cpu_percent"] <= 0.5,
+    ),
+    Line(
+        "g12",
+        "command to first streamed token, empty data directory",
+        "≤ 5 s",
+        lambda f: f"{f['cold_s']:.2f} s (ready after {f['cold_ready_s']:.2f})",
+        lambda f: f["cold_s"] <= 5,
+    ),
+    Line(
+        "g12",
+        "... with a used one",
+        "≤ 2 s",
+        lambda f: f"{f['warm_s']:.2f} s (ready after {f['warm_ready_s']:.2f})",
+        lambda f: f["warm_s"] <= 2,
+    ),
+    Line(
+        "g12",
+        "size of the installed runtime set",
+        "≤ 450 MB",
+        lambda f: f"{f['install_mb']:.0f} MB" if "install_mb" in f else "not measured",
+        lambda f: f.get("install_mb", 1e9) <= 450,
+    ),
+]
+
+
+def rows(results: Figures) -> list[tuple[str, str, str, str, str]]:
+    """Return (goal, what, target, measured, verdict) of every goal that was measured."""
+    found = []
+    for line in LINES:
+        figures = results["goals"].get(line.goal)
+        if figures is not None:
+            verdict = "yes" if line.met(figures) else "no"
+            found.append((line.goal.upper(), line.what, line.target, line.figure(figures), verdict))
+    return found
+
+
+def table(results: Figures) -> str:
+    """Return the table for a terminal."""
+    return "\n".join(
+        f"{goal:<4} {'met   ' if verdict == 'yes' else 'MISSED'} {what}: {measured} ({target})"
+        for goal, what, target, measured, verdict in rows(results)
+    )
+
+
+def write_docs(results: Figures) -> None:
+    """Replace the generated parts of `docs/performance.md`; the prose around them stays."""
+    text = DOCS.read_text()
+    for name, body in (("table", _markdown_table(results)), ("details", _details(results))):
+        begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+        before, rest = text.split(begin, 1)
+        after = rest.split(end, 1)[1]
+        text = f"{before}{begin}\n{body}\n{end}{after}"
+    DOCS.write_text(text)
+
+
+def _markdown_table(results: Figures) -> str:
+    lines = ["| goal | what | target | measured | met |", "|---|---|---|---|---|"]
+    lines += [f"| {' | '.join(row)} |" for row in rows(results)]
+    return "\n".join(lines)
+
+
+def _details(results: Figures) -> str:
+    machine = results["machine"]
+    lines = [
+        f"Machine: {machine['cores']} cores of {machine['cpu']}, {machine['memory_gib']} GiB, "
+        f"{machine['system']}, Python {machine['python']}.",
+        "",
+        "| goal | commit | when (UTC) | load before | took |",
+        "|---|---|---|---|---|",
+    ]
+    for name, figures in results["goals"].items():
+        lines.append(
+            f"| {name.upper()} | `{figures['commit']}` | {figures['measured_at'][:16]} | "
+            f"{figures['load_average']} | {figures['seconds']} s |"
+        )
+    for title, part in (("G1", _g1), ("G4", _g4), ("G5", _g5)):
+        if title.lower() in results["goals"]:
+            lines += ["", *part(results["goals"][title.lower()])]
+    return "\n".join(lines)
+
+
+def _g1(f: Figures) -> list[str]:
+    return [
+        "### G1 in detail",
+        "",
+        "| | µs per token | added latency p50 / p99 ms | bytes per token |",
+        "|---|---|---|---|",
+        f"| relay floor | {f['floor_us_per_token']:.1f} | {f['floor_latency_p50_ms']:.1f} / "
+        f"{f['floor_latency_p99_ms']:.1f} | |",
+        f"| Outcry, compact | {f['total_us_per_token']:.1f} | {f['added_latency_p50_ms']:.1f} / "
+        f"{f['added_latency_p99_ms']:.1f} | {f['bytes_per_token']:.1f} |",
+        f"| Outcry, plain | {f['plain_mode_total_us_per_token']:.1f} | | |",
+        f"| Outcry, every token a number | {f['numbers_only_total_us_per_token']:.1f} | | |",
+        "",
+        f"The server alone is at {f['ratio_server_alone']:.2f} × the floor; the rest is Postgres. "
+        f"{f['tokens_per_second']:,.0f} tokens a second, {f['frames_per_token']:.2f} frames per "
+        "token.",
+    ]
+
+
+def _g4(f: Figures) -> list[str]:
+    lines = [
+        "### G4 in detail",
+        "",
+        "| mode | tokens | text, bytes per token | whole run, bytes per token |",
+        "|---|---|---|---|",
+    ]
+    for mode in ("compact", "plain"):
+        for tokens in (20, 200, 2000):
+            part = f[f"{mode}_{tokens}"]
+            lines.append(
+                f"| {mode} | {tokens:,} | {part['text_bytes_per_token']:.1f} | "
+                f"{part['run_bytes_per_token']:.1f} |"
+            )
+    lines.append(
+        f"\nWith 100 streams at once, where more text gathers per commit: "
+        f"{f['compact_at_100_streams_run_bytes_per_token']:.1f} bytes per token, whole run."
+    )
+    return lines
+
+
+def _g5(f: Figures) -> list[str]:
+    lines = [
+        "### G5 in detail",
+        "",
+        "| | turn 5 | turn 50 | turn 200 | turn 497 |",
+        "|---|---|---|---|---|",
+    ]
+    sides = {"Outcry": f, **{k.replace("_", ", "): v for k, v in f.get("peers", {}).items()}}
+    for name, side in sides.items():
+        marks = [side[f"turn_{mark}"] for mark in (5, 50, 200, 497)]
+        cells = [f"{mark['ms']:.1f} ms, {mark['wal_bytes'] / 1024:,.1f} KiB" for mark in marks]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    for name, peer in f.get("peers", {}).items():
+        lines.append(
+            f"\nAt turn 497 Outcry writes 1/{1 / peer['wal_ratio']:,.0f} of the WAL of "
+            f"{name.replace('_', ', ')} and takes 1/{1 / peer['time_ratio']:,.1f} of its time; the "
+            f"peer's tables hold {peer['tables_mib']:,.0f} MiB."
+        )
+    tables = ", ".join(f"{name} {size:,} KiB" for name, size in f["largest_tables_kib"].items())
+    lines.append(f"\nLargest tables after it: {tables}.")
+    return lines
