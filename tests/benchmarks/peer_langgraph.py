@@ -4,7 +4,8 @@ Runs in an environment of its own with langgraph, langgraph-checkpoint-postgres 
 imports nothing of this repository. Prints one line of JSON.
 """
 
-# mypy: ignore-errors - its packages are installed nowhere but in its own environment
+# Its packages are installed nowhere but in its own environment:
+# mypy: ignore-errors
 
 import argparse
 import importlib.metadata
