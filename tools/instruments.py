@@ -10,6 +10,7 @@ from tools.history import Market
 from tools.market.bars import TIMEFRAMES
 from tools.market.instruments import Instrument
 from tools.market.symbols import nearest, resolve
+from tools.technicals import used
 from tools.tool import ToolContext, ToolResult
 
 LISTED = 50
@@ -41,16 +42,17 @@ class Instruments:
         found = every if asked.query is None else _matching(asked.query, every)
         shown = [_row(instrument, context) for instrument in found[:LISTED]]
         lasts = [i.last_bar for i in found if i.last_bar is not None]
+        data = {
+            "count": len(found),
+            "instruments": shown,
+            "nearest": list(nearest(asked.query, every)) if asked.query and not found else [],
+        }
         return ToolResult(
-            data={
-                "count": len(found),
-                "instruments": shown,
-                "nearest": list(nearest(asked.query, every)) if asked.query and not found else [],
-            },
+            data=data,
             summary=f"found {len(found)} of {len(every)} instruments",
             source="; ".join(dict.fromkeys(i.source for i in found)) or "the instrument list",
             as_of=min(max(lasts), context.now) if lasts else None,
-            units={"bars": "daily bars", "count": "instruments"},
+            units=used({"bars": "daily bars", "count": "instruments"}, data),
         )
 
 
