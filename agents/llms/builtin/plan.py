@@ -1,0 +1,172 @@
+"""Which tools a question needs, given what they have already answered. Pure."""
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from agents.llms.builtin.dialogue import ABOUT_ONE, Ask
+from agents.llms.builtin.periods import Period
+from agents.llms.builtin.results import Result, Results
+
+MOST_COMPARED = 5
+
+Call = tuple[str, dict[str, Any]]
+
+_TOOLS: dict[str, tuple[str, ...]] = {
+    "outlook": ("quotes", "indicators", "signals"),
+    "indicator": ("indicators",),
+    "trend": ("indicators",),
+    "levels": ("indicators",),
+    "volatility": ("indicators",),
+    "changed": ("quotes",),
+    "price": ("quotes",),
+    "performance": ("quotes",),
+    "extremes": ("quotes",),
+    "volume": ("quotes",),
+    "signals": ("signals",),
+    "record": ("signals",),
+    "advice": ("quotes", "indicators", "signals"),
+    "forecast": ("indicators", "signals"),
+    "why": ("indicators", "signals"),
+}
+_DEFAULT_PERIOD = {"performance": "1y", "changed": "1m", "extremes": "1y"}
+"""What is meant when no stretch of time is named."""
+_NEAREST_PRESET = ((10, "1w"), (45, "1m"), (135, "3m"), (270, "6m"), (540, "1y"), (900, "2y"),
+                   (1460, "3y"), (2740, "5y"), (10**9, "10y"))  # fmt: skip
+
+
+def settle(ask: Ask, results: Results) -> Ask:
+    """Return the question with what the tools made clear: which instrument a word meant."""
+    if ask.intent == "why" and ask.about is not None and not ask.symbols:
+        ask = msgspec.structs.replace(ask, symbols=ask.about.symbols, period=ask.about.period)
+    if not ask.unknown:
+        return ask
+    looked_up = results.find("instruments", query=ask.unknown)
+    found = looked_up.rows("instruments") if looked_up is not None else []
+    if len(found) == 1 and isinstance(found[0].get("symbol"), str):
+        return msgspec.structs.replace(ask, symbols=(found[0]["symbol"],), unknown="")
+    return ask
+
+
+def next_calls(ask: Ask, results: Results, offered: frozenset[str]) -> list[Call]:
+    """Return the calls to make now; none when it is time to answer."""
+    wanted = [
+        call
+        for call in _wanted(ask, results, offered)
+        if call[0] in offered and results.find(call[0], **call[1]) is None
+    ]
+    return [call for index, call in enumerate(wanted) if call not in wanted[:index]]
+
+
+def _wanted(ask: Ask, results: Results, offered: frozenset[str]) -> list[Call]:
+    everything: list[Call] = [("instruments", {})]
+    if ask.intent in {"symbols", "data"}:
+        if ask.symbols:
+            first = results.find("instruments", query=ask.symbols[0])
+            if first is None:
+                return [("instruments", {"query": ask.symbols[0]})]
+            return [] if first.rows("instruments") else everything
+        return everything
+    if ask.unknown:
+        looked_up = results.find("instruments", query=ask.unknown)
+        return [("instruments", {"query": ask.unknown})] if looked_up is None else everything
+    if any(_is_about_symbol(result) for result in results.failures):
+        return everything
+    if ask.intent == "rank":
+        return everything + _compare_all(ask, results)
+    if ask.intent == "compare":
+        period = _period(ask, results, offered)
+        return period if isinstance(period, list) else [_compare(ask.symbols, period)]
+    if ask.intent not in _TOOLS:
+        return []
+    if not ask.symbols:
+        return everything if ask.intent in ABOUT_ONE else []
+    period = _period(ask, results, offered)
+    if isinstance(period, list):
+        return period
+    return [_call(tool, ask, period) for tool in _TOOLS[ask.intent]] + _after_failure(ask, results)
+
+
+def _after_failure(ask: Ask, results: Results) -> list[Call]:
+    """Where dates do not fit, learn which ones there are."""
+    if any(result.data is None for result in results.items) and ask.symbols:
+        return [("instruments", {"query": ask.symbols[0]})]
+    return []
+
+
+def _call(tool: str, ask: Ask, period: Period | None) -> Call:
+    arguments: dict[str, Any] = {"symbol": ask.symbols[0]}
+    if tool == "quotes":
+        arguments |= _stretch(ask, period)
+    elif period is not None and (last := period.on or period.end) is not None:
+        arguments["at"] = last.isoformat()
+    return tool, arguments
+
+
+def _compare(symbols: tuple[str, ...], period: Period | None) -> Call:
+    arguments: dict[str, Any] = {"symbols": list(symbols[:MOST_COMPARED])}
+    if period is not None:
+        arguments |= _dates(period)
+    return "compare", arguments
+
+
+def _compare_all(ask: Ask, results: Results) -> list[Call]:
+    listed = results.find("instruments")
+    if listed is None or listed.data is None:
+        return []
+    # The ones with the longest history: the newcomers would shorten the stretch for all.
+    known = sorted(listed.rows("instruments"), key=lambda row: -int(row.get("bars") or 0))
+    symbols = tuple(
+        sorted(str(row["symbol"]) for row in known[:MOST_COMPARED] if row.get("symbol"))
+    )
+    if len(symbols) < 2:
+        return []
+    period = ask.period
+    if period is not None and period.days:
+        period = Period(preset=_nearest(period.days))
+    return [_compare(symbols, period)]
+
+
+def _stretch(ask: Ask, period: Period | None) -> dict[str, Any]:
+    if period is None:
+        default = _DEFAULT_PERIOD.get(ask.intent)
+        return {"period": default} if default else {}
+    return _dates(period)
+
+
+def _dates(period: Period) -> dict[str, Any]:
+    if period.on is not None:
+        return {"to": period.on.isoformat()}
+    if period.preset:
+        return {"period": period.preset}
+    arguments: dict[str, Any] = {}
+    if period.start is not None:
+        arguments["from"] = period.start.isoformat()
+    if period.end is not None:
+        arguments["to"] = period.end.isoformat()
+    return arguments
+
+
+def _period(ask: Ask, results: Results, offered: frozenset[str]) -> Period | None | list[Call]:
+    """Return the stretch in the tools' terms, or the call that must come first to know it."""
+    period = ask.period
+    if period is None or not period.days:
+        return period
+    if "instruments" not in offered:
+        return Period(preset=_nearest(period.days))
+    listed = results.find("instruments", query=ask.symbols[0])
+    if listed is None:
+        return [("instruments", {"query": ask.symbols[0]})]
+    last = listed.day("instruments", 0, "lastBar")
+    if last is None:
+        return Period(preset=_nearest(period.days))
+    return Period(start=last - timedelta(days=period.days))
+
+
+def _nearest(days: int) -> str:
+    return next(preset for most, preset in _NEAREST_PRESET if days <= most)
+
+
+def _is_about_symbol(result: Result) -> bool:
+    return "no instrument called" in result.failure

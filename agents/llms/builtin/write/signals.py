@@ -1,0 +1,137 @@
+"""Signals, their record, and why an answer said what it said."""
+
+from agents.llms.builtin.dialogue import Ask
+from agents.llms.builtin.results import Result, Results, number, text
+from agents.llms.builtin.write import common
+from agents.llms.builtin.write import phrases as say
+
+
+def signals(ask: Ask, results: Results) -> str:
+    """Write the active signals with their record."""
+    found = results.good("signals")
+    if found is None:
+        return ""
+    symbol, last = found.text("symbol"), found.day("lastBar")
+    valid = found.rows("signals")
+    when = f" on {say.on_day(last)}" if last is not None else ""
+    if not common.is_for_day(ask) and when:
+        when += ", the last bar I have"
+    kinds = say.listed(dict.fromkeys(text(row, "signalType").replace("_", " ") for row in valid))
+    head = (
+        f"**{symbol} has active signals{when}**: {kinds}."
+        if valid
+        else f"**{symbol} has no active signal{when}.**"
+    )
+    return say.paragraphs(
+        head,
+        "\n".join(f"- {common.signal_line(row)}" for row in valid[:6]),
+        _together(found),
+        common.edge(found.at("composite"), what="days with a strength like today's"),
+        _chance(found),
+    )
+
+
+def record(ask: Ask, results: Results) -> str:
+    """Write how often such signals were right: measured, with n and the base rate."""
+    found = results.good("signals")
+    if found is None:
+        return say.paragraphs(
+            "**On direction, mostly no better than doing nothing clever.** I measure it and say so: "
+            "with every signal I give how often such signals were right on that symbol, from how many "
+            "cases, and the base rate beside it. Too few cases, and I give no rate.",
+            "How much a price will move is far better known than which way. Name a symbol and I show "
+            "you its record, for instance “How often were GOOG's signals right?”",
+        )
+    valid = [row for row in found.rows("signals") if number(row, "trackRecord", "n") is not None]
+    return say.paragraphs(
+        common.edge(found.at("composite"), what=f"days like today's for {found.text('symbol')}"),
+        ("By kind of signal:\n\n" + "\n".join(f"- {common.signal_line(row)}" for row in valid[:6]))
+        if valid
+        else "",
+        _chance(found),
+    )
+
+
+def why(ask: Ask, results: Results) -> str:
+    """Write what an earlier answer stood on: the vote of each indicator."""
+    if ask.about is None and not ask.symbols:
+        return (
+            "**There is nothing to explain yet.** Ask me about a symbol first, for instance "
+            "“How does GOOG look?”"
+        )
+    found = results.good("signals")
+    indicators = results.good("indicators")
+    if found is None and indicators is None:
+        return (
+            "Each number in my answers comes from a tool call on stored prices; point at a number "
+            "to see which one."
+        )
+    parts = []
+    if found is not None:
+        symbol = found.text("symbol")
+        strength = found.number("composite", "strength")
+        votes = found.rows("indicators")
+        if strength is not None and votes:
+            tone = {"bullish": "bullish", "bearish": "bearish"}.get(
+                found.text("composite", "direction"), "neither bullish nor bearish"
+            )
+            parts.append(
+                f"**The indicators of {symbol} add up to a strength of {_plus(strength)}, {tone}.** "
+                "Each one votes between minus one and plus one:"
+            )
+            parts.append(
+                say.table(
+                    ["Indicator", "Says", "Vote"],
+                    [
+                        [
+                            text(vote, "name"),
+                            text(vote, "signal") or "–",
+                            "–" if (v := number(vote, "vote")) is None else _plus(v, digits=2),
+                        ]
+                        for vote in votes
+                    ],
+                )
+            )
+        parts.append(common.edge(found.at("composite"), what="days like this"))
+    if indicators is not None:
+        parts.append(say.sentences(common.trend(indicators), common.rsi(indicators)))
+        parts.append(common.moves(indicators))
+    result = found or indicators
+    if result is not None and result.source:
+        parts.append(_basis(result))
+    parts.append(
+        common.missing_parts(results, {"signals": "the votes", "indicators": "trend and RSI"})
+    )
+    return say.paragraphs(*parts)
+
+
+def _basis(result: Result) -> str:
+    bars, first, last = result.number("bars"), result.day("firstBar"), result.day("lastBar")
+    if bars is None or first is None or last is None:
+        return ""
+    return (
+        f"All of it is computed from {say.count(bars)} daily bars, from {say.on_day(first)} to "
+        f"{say.on_day(last)}."
+    )
+
+
+def _together(found: Result) -> str:
+    strength = found.number("composite", "strength")
+    if strength is None:
+        return ""
+    return f"All indicators together have a strength of {_plus(strength)}; that is a summary, not a probability."
+
+
+def _chance(found: Result) -> str:
+    examined = found.number("kindsExamined")
+    if examined is None:
+        return ""
+    return (
+        f"{say.count(examined)} kinds of signal are examined for each symbol, so now and then one "
+        "looks good by chance alone."
+    )
+
+
+def _plus(value: float, digits: int = 0) -> str:
+    shown = say.small(value, digits)
+    return f"+{shown}" if value > 0 and any(c in "123456789" for c in shown) else shown
