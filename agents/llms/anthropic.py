@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from agents.errors import LLMStalled, LLMUnavailable
 from agents.llms.deadlines import StreamTimeouts
 from agents.llms.http_stream import HttpStream
 from agents.llms.llm import LLMReply, LLMRequest, StreamMeter, TextSink, metered
@@ -82,7 +83,12 @@ class AnthropicLLM:
         """Stream one reply; see `LLM.complete`."""
         meter = metered(on_text)
         reader = MessageReader(meter, self._http)
-        await self._http.post(self._path, write_request(request), reader.feed, meter)
+        try:
+            await self._http.post(self._path, write_request(request), reader.feed, meter)
+        except (LLMUnavailable, LLMStalled):
+            # Once it said why it ended, the answer is whole and only the goodbye is missing.
+            if not reader.ended:
+                raise
         return reader.reply(request.model)
 
     async def aclose(self) -> None:
@@ -104,6 +110,11 @@ class MessageReader:
         self._stop: str | None = None
         self._model: str | None = None
         self._done = False
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether the provider has said that and why its answer ended."""
+        return self._done or self._stop is not None
 
     def feed(self, data: bytes) -> bool:
         """Read what one wake-up brought; True once the stream said that it is done.
@@ -186,9 +197,9 @@ class MessageReader:
         Raises:
             LLMUnavailable: the stream ended before the reply did.
         """
-        if not self._done:
+        if not self.ended:
             self._read(self._sse.finish())
-        if self._stop is None and not self._done:
+        if not self.ended:
             raise self._http.broken("ended the stream before the answer", self._meter)
         if left := self._cleaner.finish():
             self._text.append(left)

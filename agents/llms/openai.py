@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from agents.errors import LLMRejected
+from agents.errors import LLMRejected, LLMStalled, LLMUnavailable
 from agents.llms.deadlines import StreamTimeouts
 from agents.llms.http_stream import HttpStream
 from agents.llms.llm import LLMReply, LLMRequest, StreamMeter, TextSink, metered
@@ -51,9 +51,17 @@ class OpenAILLM:
         """Stream one reply; see `LLM.complete`."""
         meter = metered(on_text)
         reader = ChatReader(meter, self._http)
-        await self._http.post(
-            "/chat/completions", write_request(request, openai=self._is_openai), reader.feed, meter
-        )
+        try:
+            await self._http.post(
+                "/chat/completions",
+                write_request(request, openai=self._is_openai),
+                reader.feed,
+                meter,
+            )
+        except (LLMUnavailable, LLMStalled):
+            # Once it said why it ended, the answer is whole and only the goodbye is missing.
+            if not reader.ended:
+                raise
         return reader.reply(request.model)
 
     async def models(self) -> tuple[str, ...]:
@@ -101,6 +109,11 @@ class ChatReader:
         self._usage: dict[str, Any] | None = None
         self._model: str | None = None
         self._done = False
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether the provider has said that and why its answer ended."""
+        return self._done or self._finish is not None
 
     def feed(self, data: bytes) -> bool:
         """Read what one wake-up brought; True once the stream said that it is done.
@@ -178,9 +191,9 @@ class ChatReader:
         Raises:
             LLMUnavailable: the stream ended before the reply did.
         """
-        if not self._done:
+        if not self.ended:
             self._read(self._sse.finish())
-        if self._finish is None and not self._done:
+        if not self.ended:
             raise self._http.broken("ended the stream before the answer", self._meter)
         if left := self._cleaner.finish():
             self._text.append(left)
