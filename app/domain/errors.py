@@ -7,6 +7,7 @@ Refusal
 ├── Conflict             it contradicts what is stored (`code` tells how)
 ├── Unauthenticated      nobody is signed in
 ├── TooLarge             over a limit; names both numbers
+├── TooManyAttempts      slow down; try again after `retry_after_s`
 └── Unavailable          not now; try again after `retry_after_s`
 """
 
@@ -54,6 +55,11 @@ class Unauthenticated(Refusal):
 class TooLarge(Refusal):
     status = 413
     default_code = "too_large"
+
+
+class TooManyAttempts(Refusal):
+    status = 429
+    default_code = "too_many_attempts"
 
 
 class Unavailable(Refusal):
