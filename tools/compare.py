@@ -91,6 +91,7 @@ def _answer(histories: list[History], asked: CompareArguments) -> ToolResult:
     best = max(rows, key=lambda row: row["changePercent"])
     names = ", ".join(history.symbol for history in histories)
     data = {
+        "notes": _clipped(histories, starts, first, end.date(), asked.to),
         "from": first.isoformat(),
         "to": end.date().isoformat(),
         "instruments": rows,
@@ -117,6 +118,26 @@ def _answer(histories: list[History], asked: CompareArguments) -> ToolResult:
         },
         cards=(cards.compared(histories[0], histories[1:]),),
     )
+
+
+def _clipped(
+    histories: list[History], starts: list[int], first: date, end: date, asked: date | None
+) -> list[str]:
+    """Return whose history makes the comparison shorter than what was asked for."""
+    said = [
+        f"{history.symbol} begins on {first}; the comparison cannot start sooner."
+        for history, start in zip(histories, starts, strict=True)
+        if start == 0
+    ]
+    newest = max(history.newest for history in histories)
+    if asked is not None:
+        newest = min(newest, asked)
+    said += [
+        f"{history.symbol} ends on {end}, others go on to {newest}; the comparison ends there."
+        for history in histories
+        if history.newest == end < newest
+    ]
+    return said
 
 
 def _calm(row: dict[str, Any]) -> float:

@@ -31,8 +31,10 @@ class History:
     as_traded: bool
     """False: the source's prices were divided by a split inside the history."""
 
+    newest: date
+    """Day of the newest bar there is, also when asked about an earlier one."""
     age_days: int
-    """Calendar days from the newest bar there is, also when asked about an earlier day."""
+    """Calendar days from that to now."""
 
     @property
     def symbol(self) -> str:
@@ -101,6 +103,7 @@ class Market:
                 total=adjusted.close if bars.adjusted_close is None else bars.adjusted_close,
             ),
             as_traded=adjusted is bars,
+            newest=known.day(-1),
             age_days=(context.now.date() - known.day(-1)).days,
         )
 

