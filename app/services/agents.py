@@ -28,7 +28,6 @@ from tools.tool import ToolSpec
 NO_AGENT = "There is no such agent."
 BUILTIN = "builtin:"
 _MAX_PROMPT = 64_000
-_ANALYST_TOOLS = ("quotes", "indicators", "signals")
 
 
 class NewAgent(msgspec.Struct, frozen=True):
@@ -241,7 +240,6 @@ class Agents:
 
     def _defaults(self) -> list[Agent]:
         now = self._clock()
-        specs = {spec.name: spec for spec in self._tools()}
         prompt = (self._prompts / "analyst.md").read_text(encoding="utf-8")
         return [
             Agent(
@@ -264,7 +262,7 @@ class Agents:
                             endpoint=BUILTIN + spec.name,
                             parameters=spec.parameters,
                         )
-                        for spec in (specs[name] for name in _ANALYST_TOOLS)
+                        for spec in self._tools()
                     ),
                     memory=AgentMemory(type="conversation", max_tokens=32_000, retention=365),
                 ),

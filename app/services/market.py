@@ -27,6 +27,7 @@ from tools.market.bars import TIMEFRAMES, Bars
 from tools.market.instruments import Instrument
 from tools.market.store import BarStore, InstrumentStore
 from tools.market.symbols import nearest
+from tools.signals import market_signals
 from tools.tool import ToolContext, ToolResult
 
 MAX_BARS = 10_000
@@ -290,13 +291,14 @@ class MarketData:
             result = await self._tools.call("signals", {"symbol": instrument.symbol}, context)
         except ToolError as error:
             raise _as_refusal(error) from error
-        details = dict(result.data)
+        found = market_signals(result.data)
+        details = {key: value for key, value in result.data.items() if key != "signals"}
         return SignalList(
             symbol=instrument.symbol,
             source=result.source,
             as_of=result.as_of,
             summary=result.summary,
-            items=details.pop("signals", []),
+            items=found,
             details=details,
         )
 

@@ -1,0 +1,369 @@
+"""The REST door on a real Postgres, with conversations written the way runs write them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import msgspec
+from litestar import Litestar
+
+from agents.claims import Claim
+from agents.events import ToolCallStarted
+from agents.messages import Usage
+from app.domain.costs import CostEntry, Receipt
+from app.domain.ids import AgentId, AttemptId, ConversationId, MessageId, RunId, UserId, new_id
+from app.domain.journal import (
+    Batch,
+    CostSettlement,
+    NewAttachment,
+    NewClaim,
+    NewMessage,
+    NewToolCall,
+    RunEnd,
+)
+from app.domain.principal import ALL_SCOPES, Principal
+from app.domain.runs import StartRun, StoredEvent
+from app.domain.views import ApiKeyView
+from app.rest.door import RestServices
+from app.rest.me import LLMName
+from app.services.accounts import ApiKeys
+from app.services.agents import Agents
+from app.services.conversations import Conversations
+from app.services.costs_report import CostsReport
+from app.services.market import MarketData
+from app.services.run_reads import RunReads
+from app.storage.agent_reads import AgentReads
+from app.storage.bars import PostgresBars
+from app.storage.conversation_reads import ConversationReads
+from app.storage.cost_reads import CostReads
+from app.storage.engine import Database
+from app.storage.instruments import PostgresInstruments
+from app.storage.journal_store import PostgresJournal
+from app.storage.run_reads import RunViews
+from app.storage.runs import StoredRuns
+from tools.desk import market_tools
+from tools.registry import ToolBox
+
+PROMPTS = Path(__file__).parents[3] / "agents" / "prompts"
+BEGAN = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+@dataclass
+class Ring:
+    """An authenticator for the people of a test: the key is the name."""
+
+    people: dict[str, Principal] = field(default_factory=dict)
+
+    async def authenticate(
+        self, *, cookie: str | None, bearer: str | None, address: str
+    ) -> Principal | None:
+        return self.people.get(bearer or cookie or "")
+
+
+@dataclass
+class Answered:
+    """One turn as it was stored."""
+
+    conversation_id: ConversationId
+    run_id: RunId
+    question_id: MessageId
+    answer_id: MessageId
+    attachment_id: UUID
+    claims: list[Claim]
+
+
+class Desk:
+    """A desk's storage, and shorthand for putting things into it."""
+
+    def __init__(self, database: Database, journal: PostgresJournal) -> None:
+        self.database = database
+        self.journal = journal
+        self.runs = StoredRuns(database)
+        self.ring = Ring()
+        self.stopped: list[RunId] = []
+        self.minute = 0
+        instruments, bars = PostgresInstruments(database), PostgresBars(database)
+        self.instruments, self.bars = instruments, bars
+        toolbox = ToolBox(market_tools(instruments, bars))
+        self.agents = Agents(
+            AgentReads(database),
+            tools=toolbox.specs,
+            prompts=PROMPTS,
+            clock=lambda: datetime.now(UTC),
+        )
+        self.market = MarketData(instruments, bars, toolbox, clock=lambda: datetime.now(UTC))
+
+    def services(self) -> RestServices:
+        authenticator: Any = self.ring
+        database = self.database
+        return RestServices(
+            authenticator=authenticator,
+            api_keys=ApiKeys(NoKeys()),
+            agents=self.agents,
+            conversations=Conversations(ConversationReads(database)),
+            runs=RunReads(RunViews(database), self),
+            costs=CostsReport(CostReads(database)),
+            market=self.market,
+            llm=lambda: LLMName(provider="builtin", model="builtin-1", label="built-in", free=True),
+            checks={"database": database.check},
+        )
+
+    async def stop(self, run_id: RunId, principal: Principal) -> bool:
+        """Stand in for the supervisor: end the run as cancelled."""
+        self.stopped.append(run_id)
+        rows = await self.database.write(
+            "UPDATE runs SET status = 'cancelled', ended_at = now()"
+            " WHERE id = $1 AND status = 'running' RETURNING id",
+            run_id,
+        )
+        return bool(rows)
+
+    async def person(self, name: str, role: str = "user") -> Principal:
+        who = Principal(
+            user_id=UserId(new_id()),
+            email=f"{name}@example.org",
+            name=name,
+            role=role,  # type: ignore[arg-type]
+            scopes=ALL_SCOPES,
+            credential="api_key",
+            credential_id=name,
+        )
+        await self.database.execute(
+            "INSERT INTO users (id, email, name, role) VALUES ($1, $2, $3, $4)",
+            who.user_id,
+            who.email,
+            who.name,
+            who.role,
+        )
+        self.ring.people[name] = who
+        return who
+
+    async def key_of(self, name: str) -> UUID:
+        """Return the id of an API key of this person."""
+        return new_id()
+
+    def now(self) -> datetime:
+        self.minute += 1
+        return BEGAN + timedelta(minutes=self.minute)
+
+    async def ask(
+        self,
+        who: Principal,
+        question: str,
+        *,
+        conversation_id: ConversationId | None = None,
+        mode: str = "answer",
+        from_message_id: MessageId | None = None,
+    ) -> tuple[ConversationId, RunId, MessageId]:
+        """Start a run and leave it running."""
+        run_id, message_id = RunId(new_id()), MessageId(new_id())
+        command = StartRun(
+            command_id=str(run_id),
+            conversation_id=conversation_id or ConversationId(new_id()),
+            run_id=run_id,
+            message_id=None if mode == "regenerate" else message_id,
+            content=question,
+            mode=mode,  # type: ignore[arg-type]
+            from_message_id=from_message_id,
+        )
+        started = await self.runs.start(
+            command, who, command_hash=b"\0" * 32, owner="test", now=self.now()
+        )
+        assert started.run.user_message_id is not None
+        return command.conversation_id, run_id, started.run.user_message_id
+
+    async def converse(
+        self,
+        who: Principal,
+        question: str,
+        answer: str = "GOOG closed at 806.19 on 1 March 2013; RSI is 68.",
+        *,
+        conversation_id: ConversationId | None = None,
+        claims: Sequence[Claim] = (),
+        amount: Decimal | None = Decimal("0.0021"),
+        **start: Any,
+    ) -> Answered:
+        """Ask, and have it answered with a tool call, a chart, claims and a price."""
+        conversation_id, run_id, question_id = await self.ask(
+            who, question, conversation_id=conversation_id, **start
+        )
+        agent_id = await self.database.fetchval("SELECT agent_id FROM runs WHERE id = $1", run_id)
+        now = self.now()
+        early, late, attachment_id = MessageId(new_id()), MessageId(new_id()), new_id()
+        attempt = AttemptId(new_id())
+        usage = Usage(input_tokens=700, output_tokens=112, cache_read_tokens=500)
+        evidence = {"data": {"close": 806.19}, "asOf": "2013-03-01T00:00:00Z", "summary": "read"}
+        last = await self.database.fetchval(
+            "SELECT coalesce(max(seq), 0) FROM run_events WHERE conversation_id = $1",
+            conversation_id,
+        )
+        await self.journal.write(
+            Batch(
+                events=_events(conversation_id, run_id, str(late), answer, first=last + 1),
+                reservations=[
+                    CostEntry(
+                        id=attempt,
+                        run_id=run_id,
+                        conversation_id=conversation_id,
+                        user_id=who.user_id,
+                        agent_id=AgentId(agent_id),
+                        provider="openai",
+                        model="m-1",
+                        status="reserved",
+                        outcome="pending",
+                        usage=Usage(),
+                        reserved_usd=Decimal("0.5"),
+                        amount_usd=None,
+                        estimated=False,
+                        latency_ms=0,
+                        created_at=now,
+                    )
+                ],
+                settlements=[
+                    CostSettlement(
+                        id=attempt,
+                        outcome="succeeded",
+                        usage=usage,
+                        amount_usd=amount,
+                        estimated=False,
+                        latency_ms=1900,
+                        settled_at=now,
+                    )
+                ],
+                messages=[
+                    _message(early, conversation_id, run_id, question_id, "Let me look.", now),
+                    _message(late, conversation_id, run_id, early, answer, now, cost=amount),
+                ],
+                tool_calls=[
+                    NewToolCall(
+                        id=new_id(),
+                        message_id=late,
+                        run_id=run_id,
+                        position=0,
+                        call_id="call-1",
+                        tool_name="quotes",
+                        input={"symbol": "GOOG"},
+                        output=evidence,
+                        duration_ms=12,
+                        status="success",
+                    )
+                ],
+                attachments=[
+                    NewAttachment(
+                        id=attachment_id,
+                        message_id=late,
+                        type="chart",
+                        url=f"/api/v1/messages/{late}/attachments/{attachment_id}",
+                        mime_type="application/vnd.outcry.card+json",
+                        size=2,
+                        content={"activityType": "chart.candles", "content": {"symbol": "GOOG"}},
+                    )
+                ],
+                claims=[NewClaim(message_id=late, claim=claim) for claim in claims],
+                run_ends=[
+                    RunEnd(
+                        run_id=run_id,
+                        conversation_id=conversation_id,
+                        status="finished",
+                        ended_at=now,
+                        usage=usage,
+                        receipt=_receipt(usage, amount),
+                    )
+                ],
+            )
+        )
+        return Answered(conversation_id, run_id, question_id, late, attachment_id, list(claims))
+
+
+class NoKeys:
+    """Keys are tested where they are kept."""
+
+    async def list_keys(self, user_id: UserId) -> list[ApiKeyView]:
+        return []
+
+    async def revoke_key(self, user_id: UserId, key_id: UUID) -> bool:
+        return False
+
+    async def create_key(self, user_id: UserId, **given: Any) -> tuple[ApiKeyView, str]:
+        raise NotImplementedError
+
+
+def _receipt(usage: Usage, amount: Decimal | None) -> Receipt:
+    return Receipt(
+        amount=str(amount or 0),
+        currency="USD",
+        priced=amount is not None,
+        estimated=False,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_tokens=usage.cache_read_tokens,
+        attempts=1,
+        duration_ms=1900,
+        provider="openai",
+        model="m-1",
+    )
+
+
+def _message(
+    message_id: MessageId,
+    conversation_id: ConversationId,
+    run_id: RunId,
+    parent_id: MessageId,
+    content: str,
+    now: datetime,
+    *,
+    cost: Decimal | None = None,
+) -> NewMessage:
+    return NewMessage(
+        id=message_id,
+        conversation_id=conversation_id,
+        run_id=run_id,
+        parent_id=parent_id,
+        role="assistant",
+        content=content,
+        timestamp=now,
+        tokens=112 if cost else 0,
+        cost=cost,
+    )
+
+
+def _events(
+    conversation_id: ConversationId, run_id: RunId, message_id: str, answer: str, *, first: int
+) -> list[StoredEvent]:
+    tool = msgspec.json.encode(ToolCallStarted(tool_call_id="call-1", tool_call_name="quotes"))
+    said: list[tuple[str, str, str | None]] = [
+        ("TOOL_CALL_START", tool.decode(), None),
+        *[("TEXT_MESSAGE_CONTENT", word + " ", message_id) for word in answer.split(" ")[:5]],
+        ("RUN_FINISHED", '{"type":"RUN_FINISHED","metadata":{"outcry":{"messageId":"m"}}}', None),
+    ]
+    return [
+        StoredEvent(conversation_id, first + number, run_id, kind, payload, about)
+        for number, (kind, payload, about) in enumerate(said)
+    ]
+
+
+class People:
+    """Clients of one app, by name."""
+
+    def __init__(self, app: Litestar) -> None:
+        self.app = app
+        self._clients: list[httpx.AsyncClient] = []
+
+    def client(self, name: str | None) -> httpx.AsyncClient:
+        """Return a client that sends this person's key, or none."""
+        client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=self.app),
+            base_url="http://desk.example/api/v1",
+            headers={"authorization": f"Bearer {name}"} if name else {},
+        )
+        self._clients.append(client)
+        return client
+
+    async def aclose(self) -> None:
+        for client in self._clients:
+            await client.aclose()

@@ -1,0 +1,179 @@
+"""Agents over REST: what a new desk has, how versions grow, what metrics say."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.integration.rest.rest_desk import Desk, People
+
+NEW = {"name": "Teacher", "type": "educator", "systemPrompt": "Explain.", "temperature": 0.5}
+
+
+async def the_analyst(people: People) -> dict[str, Any]:
+    page = (await people.client("root").get("/agents")).json()
+    (agent,) = page["items"]
+    return agent  # type: ignore[no-any-return]
+
+
+async def test_a_new_desk_has_an_analyst_with_the_desks_tools(people: People) -> None:
+    agent = await the_analyst(people)
+    assert agent["name"] == "Analyst"
+    assert agent["type"] == "analyst"
+    assert agent["llmProvider"] is None
+    assert len(agent["systemPrompt"]) > 500
+    endpoints = {tool["name"]: tool["endpoint"] for tool in agent["tools"]}
+    assert {"quotes", "indicators", "signals"} <= endpoints.keys()
+    assert all(endpoint == f"builtin:{name}" for name, endpoint in endpoints.items())
+    assert all(t["parameters"]["additionalProperties"] is False for t in agent["tools"])
+    assert agent["memory"]["type"] == "conversation"
+
+
+async def test_defaults_are_made_once(desk: Desk, people: People) -> None:
+    assert await desk.agents.ensure_defaults() == []
+    await the_analyst(people)
+
+
+async def test_an_agent_is_made_and_seen_by_everybody(people: People) -> None:
+    made = await people.client("root").post("/agents", json=NEW)
+    assert made.status_code == 201
+    agent = made.json()
+    assert agent["version"] == 1
+    assert agent["status"] == "active"
+    assert agent["maxTokens"] == 4096
+    assert (await people.client("bob").get(f"/agents/{agent['id']}")).json() == agent
+    names = [a["name"] for a in (await people.client("bob").get("/agents")).json()["items"]]
+    assert names == ["Teacher", "Analyst"]
+
+
+async def test_a_name_is_given_once(people: People) -> None:
+    root = people.client("root")
+    await root.post("/agents", json=NEW)
+    again = await root.post("/agents", json=NEW)
+    assert (again.status_code, again.json()["code"]) == (409, "name_taken")
+    analyst_id = next(
+        a["id"] for a in (await root.get("/agents")).json()["items"] if a["name"] == "Analyst"
+    )
+    renamed = await root.patch(f"/agents/{analyst_id}", json={"name": "Teacher"})
+    assert (renamed.status_code, renamed.json()["code"]) == (409, "name_taken")
+
+
+async def test_changing_what_an_agent_does_makes_a_new_version_and_keeps_the_old(
+    desk: Desk, people: People
+) -> None:
+    root, agent = people.client("root"), await the_analyst(people)
+    path = f"/agents/{agent['id']}"
+    changed = (await root.patch(path, json={"temperature": 0.9, "llmModel": "m-2"})).json()
+    assert changed["version"] == 2
+    assert changed["systemPrompt"] == agent["systemPrompt"]
+    versions = (await root.get(f"{path}/versions")).json()["items"]
+    assert [(v["version"], v["temperature"]) for v in versions] == [(2, 0.9), (1, 0.2)]
+    assert versions[0]["createdBy"] == str(desk.ring.people["root"].user_id)
+    page = (await root.get(f"{path}/versions?limit=1")).json()
+    older = (await root.get(f"{path}/versions?limit=1&cursor={page['nextCursor']}")).json()
+    assert [v["version"] for v in older["items"]] == [1]
+    assert older["nextCursor"] is None
+
+
+async def test_a_new_name_or_status_makes_no_version(people: People) -> None:
+    root, agent = people.client("root"), await the_analyst(people)
+    path = f"/agents/{agent['id']}"
+    changed = (await root.patch(path, json={"name": "Ada", "status": "disabled"})).json()
+    assert (changed["name"], changed["status"], changed["version"]) == ("Ada", "disabled", 1)
+    same = (await root.patch(path, json={"temperature": 0.2})).json()
+    assert same["version"] == 1
+
+
+async def test_a_conversation_stays_with_the_version_it_began_with(
+    desk: Desk, people: People
+) -> None:
+    turn = await desk.converse(desk.ring.people["ann"], "q")
+    agent = await the_analyst(people)
+    await people.client("root").patch(f"/agents/{agent['id']}", json={"maxTokens": 99})
+    seen = await people.client("ann").get(f"/conversations/{turn.conversation_id}")
+    assert seen.json()["agent"]["version"] == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"temperature": 2.1},
+        {"temperature": "0.5"},
+        {"maxTokens": 0},
+        {"systemPrompt": "  "},
+        {"name": ""},
+        {"llmProvider": "skynet"},
+        {"version": 7},
+        {"status": "sleeping"},
+        {"metrics": {"totalCost": "0"}},
+        {"tools": [{"name": "x", "description": "", "endpoint": "builtin:x", "parameters": {}}]},
+        {
+            "tools": [
+                {
+                    "name": "quotes",
+                    "description": "",
+                    "endpoint": "http://169.254.169.254/",
+                    "parameters": {},
+                }
+            ]
+        },
+        {
+            "tools": [
+                {
+                    "name": "quotes",
+                    "description": "",
+                    "endpoint": "builtin:quotes",
+                    "parameters": {},
+                    "secret": 1,
+                }
+            ]
+        },
+        {"memory": {"type": "conversation", "maxTokens": 0, "retention": 1}},
+    ],
+    ids=str,
+)
+async def test_what_an_agent_cannot_be_is_refused(people: People, wrong: dict[str, Any]) -> None:
+    root, agent = people.client("root"), await the_analyst(people)
+    changed = await root.patch(f"/agents/{agent['id']}", json=wrong)
+    assert changed.status_code == 422, changed.text
+    assert (await root.get(f"/agents/{agent['id']}")).json()["version"] == 1
+
+
+async def test_metrics_count_what_runs_did(desk: Desk, people: People) -> None:
+    agent = await the_analyst(people)
+    assert agent["metrics"] == {
+        "totalRequests": 0,
+        "avgResponseTime": None,
+        "successRate": None,
+        "avgTokensUsed": None,
+        "totalCost": "0",
+        "priced": True,
+        "lastActiveAt": None,
+    }
+    await desk.converse(desk.ring.people["ann"], "q", amount=Decimal("0.1"))
+    await desk.converse(desk.ring.people["bob"], "q", amount=Decimal("0.2"))
+    _, stopped, _ = await desk.ask(desk.ring.people["ann"], "q")
+    await desk.stop(stopped, desk.ring.people["ann"])
+    _, failed, _ = await desk.ask(desk.ring.people["ann"], "q")
+    await desk.database.execute(
+        "UPDATE runs SET status = 'failed', ended_at = started_at WHERE id = $1", failed
+    )
+    await desk.database.execute(
+        "UPDATE runs SET ended_at = started_at + interval '30 seconds' WHERE status = 'cancelled'"
+    )
+    await desk.ask(desk.ring.people["ann"], "still running")
+    metrics = (await people.client("bob").get(f"/agents/{agent['id']}/metrics")).json()
+    assert metrics["totalRequests"] == 5
+    assert metrics["totalCost"] == "0.3"
+    assert metrics["successRate"] == pytest.approx(2 / 3)
+    assert metrics["avgResponseTime"] == pytest.approx((60_000 * 2 + 30_000 + 0) / 4)
+    assert metrics["avgTokensUsed"] == pytest.approx(812 * 2 / 4)
+    assert metrics["lastActiveAt"].endswith("Z")
+    assert (await the_analyst(people))["metrics"] == metrics
+
+
+async def test_two_admins_at_once_do_not_overwrite_each_other(desk: Desk, people: People) -> None:
+    agent_id = (await the_analyst(people))["id"]
+    found = await desk.agents._find(agent_id)
+    store = desk.agents._store
+    assert await store.replace(found, expected_version=9, created_by=None) is None
