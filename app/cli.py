@@ -7,13 +7,17 @@ import asyncio
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 import rich_click as click
+from click.exceptions import Exit
 from rich.console import Console
 
 from app.settings import Settings, SettingsError, read_settings
+
+if TYPE_CHECKING:
+    from app.domain.principal import Scope
 
 _err = Console(stderr=True)
 
@@ -25,7 +29,7 @@ def main() -> None:
 
     try:
         cli.main(standalone_mode=False)
-    except click.exceptions.Exit as leave:
+    except Exit as leave:
         sys.exit(leave.exit_code)
     except click.Abort:
         sys.exit(130)
@@ -206,7 +210,8 @@ def key_create(
     from app.upkeep import create_key  # noqa: PLC0415
 
     settings = _settings(data_dir=data_dir)
-    _run(create_key(settings, name, email=email, scopes=scopes or ("chat", "read")))
+    given = cast("tuple[Scope, ...]", scopes) or ("chat", "read")
+    _run(create_key(settings, name, email=email, scopes=given))
 
 
 @key.command("list")

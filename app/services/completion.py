@@ -5,8 +5,8 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from agents.runner import RunOutcome, ToolCallRecord
 
+from agents.runs import RunOutcome, ToolCallRecord
 from app.domain.costs import Receipt
 from app.domain.ids import MessageId, new_id
 from app.domain.journal import NewAttachment, NewClaim, NewMessage, NewToolCall, RunEnd

@@ -11,10 +11,10 @@ from uuid import UUID
 
 import msgspec
 import structlog
-from agents.runner import RunOutcome, TextPiece, ToolCallRecord
 
 from agents.claims import Evidence, find_claims
 from agents.events import RunError, StepFinished, TextEnded, ToolCallEnded, ToolCallResult
+from agents.runs import RunOutcome, TextPiece, ToolCallRecord
 from app.domain.costs import CostEntry
 from app.domain.ids import RunId
 from app.domain.runs import Run

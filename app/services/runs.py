@@ -5,46 +5,37 @@ A run belongs to the server. It outlives the socket that asked for it and ends i
 """
 
 import asyncio
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
 import structlog
-from agents.limits import Limits
-from agents.runner import AgentSpec, Runner, RunOutcome, RunProgress, RunRequest
 
-from agents.events import RunError, RunFinished, RunStarted
+from agents.errors import AgentError
+from agents.events import RunError, RunFinished
 from agents.history import PastCall, turn
-from agents.llms.llm import LLM
+from agents.limits import Limits
+from agents.llms.catalog import Selection
 from agents.messages import Message
+from agents.runner import Runner, RunProgress
+from agents.runs import RunOutcome, RunRequest
 from app.domain.agents import Agent
-from app.domain.errors import Invalid, NotFound, TooLarge, Unavailable
+from app.domain.errors import NotFound, Unavailable
 from app.domain.ids import ConversationId, RunId
 from app.domain.principal import Principal
-from app.domain.runs import StartRun
-from app.domain.text import clean_text
+from app.domain.runs import StartedRun, StartRun
 from app.services.completion import completion
 from app.services.journal import Journal, RunLog
-from app.services.ports import RunStore, StartedRun
+from app.services.ports import RunStore
 from app.services.pricing import PriceBook
 from app.services.recorder import Clock, RunRecorder, utc_now
+from app.services.run_commands import agent_spec, checked, command_hash, run_started
 
 log = structlog.get_logger(__name__)
 
-MAX_MESSAGE_CHARACTERS = 100_000
 _HISTORY_TURNS = 40
 _CACHED_CONVERSATIONS = 512
-
-
-class ChosenLLM(msgspec.Struct, frozen=True):
-    """What an agent thinks with today."""
-
-    llm: LLM
-    model: str
-    label: str
-    """For people: "built-in model (no key)"."""
 
 
 class RunPolicy(msgspec.Struct, frozen=True):
@@ -72,7 +63,7 @@ class Runs:
         prices: PriceBook,
         *,
         owner: str,
-        llm_for: Callable[[Agent], ChosenLLM],
+        llm_for: Callable[[Agent], Selection],
         limits: Limits | None = None,
         policy: RunPolicy | None = None,
         clock: Clock = utc_now,
@@ -100,7 +91,7 @@ class Runs:
         """
         if self._closing:
             raise Unavailable("The server is restarting.", code="restarting", retry_after_s=2)
-        command = _checked(command)
+        command = checked(command)
         mine = sum(r.started.run.user_id == principal.user_id for r in self._running.values())
         if mine >= self._policy.max_running_per_user or (
             len(self._running) >= self._policy.max_running
@@ -109,7 +100,7 @@ class Runs:
         started = await self._store.start(
             command,
             principal,
-            command_hash=_hash(command),
+            command_hash=command_hash(command),
             owner=self._owner,
             now=self._clock(),
         )
@@ -166,19 +157,22 @@ class Runs:
         run = started.run
         run_log = self._journal.open(run.conversation_id, run.id, started.last_seq)
         recorder = RunRecorder(run_log, run, self._prices, clock=self._clock)
-        chosen = self._llm_for(started.agent)
-        spec = _spec(started.agent)
         begun = asyncio.get_running_loop().time()
-        recorder.emit(_run_started(started, command, chosen))
         progress = RunProgress()
+        progress.begin(recorder)
         history: list[Message] = []
+        chosen: Selection | None = None
         try:
+            chosen, refused = self._choose(started.agent)
+            recorder.emit(run_started(started, command, chosen))
+            if refused is not None or chosen is None:
+                raise refused or RuntimeError("no LLM was chosen")
             history = await self._history(started, rewound=command.mode != "answer")
             request = RunRequest(
                 run_id=run.id,
                 conversation_id=run.conversation_id,
                 principal_id=str(principal.user_id),
-                agent=spec,
+                agent=agent_spec(started.agent),
                 history=tuple(history),
                 question=started.question,
                 llm=chosen.llm,
@@ -192,10 +186,13 @@ class Runs:
             status = running.stop_status if running else "cancelled"
             code = "interrupted" if status == "failed" else None
             outcome = progress.outcome(status, error_code=code)
-        except Exception as failure:
+        except AgentError as failure:
+            outcome = progress.outcome(
+                "failed", error_code=failure.code, error_message=failure.message
+            )
+        except Exception:
             log.exception("run.crashed", run_id=str(run.id))
-            code = getattr(failure, "code", "internal_error")
-            outcome = progress.outcome("failed", error_code=code)
+            outcome = progress.outcome("failed", error_code="internal_error")
         duration_ms = round((asyncio.get_running_loop().time() - begun) * 1000)
         ending = asyncio.create_task(
             self._end(started, run_log, recorder, outcome, chosen, duration_ms, history)
@@ -208,16 +205,17 @@ class Runs:
         run_log: RunLog,
         recorder: RunRecorder,
         outcome: RunOutcome,
-        chosen: ChosenLLM,
+        chosen: Selection | None,
         duration_ms: int,
         history: list[Message],
     ) -> None:
         """Write the answer, its tool calls, claims and costs and the run's end in one commit."""
         run = started.run
-        progress_ended = outcome.status
-        recorder.settle_open("cancelled" if progress_ended == "cancelled" else "failed")
+        recorder.settle_open("cancelled" if outcome.status == "cancelled" else "failed")
         receipt = recorder.receipt(
-            duration_ms=duration_ms, provider=chosen.llm.provider, model=chosen.model
+            duration_ms=duration_ms,
+            provider=chosen.provider if chosen else "",
+            model=chosen.model if chosen else "",
         )
         done = completion(run, outcome, recorder=recorder, receipt=receipt, now=self._clock())
         told: dict[str, Any] = {
@@ -260,6 +258,13 @@ class Runs:
             duration_ms=duration_ms,
             cost_usd=receipt.amount,
         )
+
+    def _choose(self, agent: Agent) -> tuple[Selection | None, AgentError | None]:
+        """Return the agent's LLM, or why it has none today."""
+        try:
+            return self._llm_for(agent), None
+        except AgentError as refused:
+            return None, refused
 
     # --- history ------------------------------------------------------------------------------
 
@@ -310,68 +315,3 @@ async def _finish_despite_cancellation(task: asyncio.Task[None]) -> None:
             if task.cancelled():
                 raise
     task.result()
-
-
-def _checked(command: StartRun) -> StartRun:
-    content = clean_text(command.content)
-    if len(content) > MAX_MESSAGE_CHARACTERS:
-        raise TooLarge(
-            f"A message may have {MAX_MESSAGE_CHARACTERS:,} characters; this has {len(content):,}.",
-            code="too_large",
-        )
-    if command.mode != "regenerate" and not content.strip():
-        raise Invalid("The message is empty.", code="empty_message")
-    if command.mode != "answer" and command.from_message_id is None:
-        raise Invalid(f"'{command.mode}' needs fromMessageId.", code="from_message_id_missing")
-    return msgspec.structs.replace(command, content=content)
-
-
-def _hash(command: StartRun) -> bytes:
-    same = msgspec.structs.replace(command, session_id="")
-    return hashlib.sha256(msgspec.json.encode(same)).digest()
-
-
-def _spec(agent: Agent) -> AgentSpec:
-    config = agent.config
-    return AgentSpec(
-        id=str(agent.id),
-        name=agent.name,
-        version=agent.version,
-        type=agent.type,
-        system_prompt=config.system_prompt,
-        temperature=config.temperature,
-        max_output_tokens=config.max_tokens,
-        tool_names=tuple(tool.name for tool in config.tools),
-        memory_max_tokens=config.memory.max_tokens,
-    )
-
-
-def _run_started(started: StartedRun, command: StartRun, chosen: ChosenLLM) -> RunStarted:
-    run, agent = started.run, started.agent
-    told: dict[str, Any] = {
-        "mode": command.mode,
-        "agent": {"id": str(agent.id), "name": agent.name, "version": agent.version},
-        "llm": {"provider": chosen.llm.provider, "model": chosen.model},
-    }
-    if command.from_message_id is not None:
-        told["fromMessageId"] = str(command.from_message_id)
-    if run.user_message_id is not None:
-        told["userMessageId"] = str(run.user_message_id)
-    question = []
-    if command.mode != "regenerate":
-        question = [{"id": str(run.user_message_id), "role": "user", "content": started.question}]
-    thread_id, run_id = str(run.conversation_id), str(run.id)
-    return RunStarted(
-        thread_id=thread_id,
-        run_id=run_id,
-        protocol_version="1.0",
-        input={
-            "threadId": thread_id,
-            "runId": run_id,
-            "state": {},
-            "messages": question,
-            "tools": [],
-            "context": [],
-            "forwardedProps": {"outcry": told},
-        },
-    )

@@ -89,7 +89,7 @@ async def _print_json(
     async for event in follower.follow(command.run_id):
         last = event.type
     page = await desk.conversations.messages(
-        command.conversation_id, principal, limit=10, cursor=None
+        principal, command.conversation_id, superseded=False, limit=10, cursor=None
     )
     answer: Any = next((m for m in page.items if m.role == "assistant"), None)
     document = {"conversationId": str(command.conversation_id), "answer": answer}

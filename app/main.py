@@ -1,0 +1,163 @@
+"""Put the doors in front of the desk and serve them. Nothing runs at import time."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+from pathlib import Path
+
+import structlog
+import uvicorn
+from litestar import Litestar, asgi
+from litestar.types import Receive, Scope, Send
+from rich.console import Console
+
+from agents.llms.catalog import Selection
+from app.gateway.direct_wire import DirectWire
+from app.gateway.hub import Hub
+from app.gateway.session import Services as GatewayServices
+from app.gateway.socket import Gateway
+from app.observability.logs import configure_logging
+from app.rest.door import RestDoor, RestServices
+from app.rest.me import LLMName
+from app.security.origins import AllowedOrigins
+from app.services.accounts import ApiKeys
+from app.settings import Settings, SettingsError
+from app.wiring import Desk, open_desk
+
+log = structlog.get_logger(__name__)
+
+WEB_FOLDER = Path(__file__).resolve().parent / "web" / "dist"
+_MAX_FRAME_BYTES = 256 * 1024
+_PING_S = 20.0
+_GRACE_S = 5
+
+
+def create_app(desk: Desk, gateway: Gateway) -> Litestar:
+    """Return the ASGI application over an open desk."""
+
+    @asgi("/ws", copy_scope=True)
+    async def websocket_door(scope: Scope, receive: Receive, send: Send) -> None:
+        await gateway(scope, receive, send)  # type: ignore[arg-type]  # plain ASGI messages
+
+    settings = desk.settings
+    rest = RestServices(
+        authenticator=desk.authenticator,
+        api_keys=ApiKeys(desk.people),
+        agents=desk.agents,
+        conversations=desk.conversations,
+        runs=desk.run_reads,
+        costs=desk.costs,
+        market=desk.market,
+        llm=lambda: _llm_name(desk.llm()),
+        checks={"database": desk.database.check, "journal": desk.check_journal},
+        allowed_origins=settings.allowed_origins,
+        secure_cookie=(settings.public_url or "").startswith("https://"),
+        web_folder=WEB_FOLDER,
+    )
+    return Litestar(
+        [websocket_door],
+        plugins=[RestDoor(rest, version=version("outcry"))],
+        logging_config=None,
+    )
+
+
+def _llm_name(chosen: Selection) -> LLMName:
+    return LLMName(chosen.provider, chosen.model, chosen.label, chosen.free)
+
+
+def _llm_in_use(chosen: Selection) -> dict[str, str]:
+    return {"provider": chosen.provider, "model": chosen.model}
+
+
+async def serve(settings: Settings) -> None:
+    """Open the desk, serve it until the process is told to stop, and close it again."""
+    configure_logging(level=settings.log_level, json_lines=settings.log_json)
+    console = Console(highlight=False)
+    say: Callable[[str], None] = lambda text: console.print(f"  {text}", style="dim")  # noqa: E731
+    console.print("[bold]Outcry[/bold]")
+    listener = _listen(settings)
+    async with AsyncExitStack() as stack:
+        stack.callback(listener.close)
+        hub = Hub()
+        desk = await stack.enter_async_context(open_desk(settings, hub, on_progress=say))
+        gateway = Gateway(
+            GatewayServices(
+                hub=hub,
+                runs=desk.runs,
+                events=desk.events,
+                owners=desk.owners,
+                authenticator=desk.authenticator,
+                llm=lambda: _llm_in_use(desk.llm()),
+            ),
+            AllowedOrigins(
+                host=settings.host,
+                port=listener.getsockname()[1],
+                public_url=settings.public_url,
+                listed=settings.allowed_origins,
+            ),
+        )
+        await stack.enter_async_context(gateway)
+        server = uvicorn.Server(_config(create_app(desk, gateway)))
+        desk.spawn(desk.runner.warm_up(), "warm-up")
+        desk.spawn(desk.load_demo_prices(say), "demo prices")
+        await _announce(desk, console, listener)
+        await server.serve(sockets=[listener])
+
+
+def _config(app: Litestar) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        ws=DirectWire,
+        ws_max_size=_MAX_FRAME_BYTES,
+        ws_ping_interval=_PING_S,
+        ws_ping_timeout=_PING_S,
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Take the address before anything slow is done.
+
+    Raises:
+        SettingsError: another program has it, or it is not ours.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
+            "Choose another port with --port, or stop the program that has this one."
+        ) from None
+    listener.setblocking(False)
+    return listener
+
+
+async def _announce(desk: Desk, console: Console, listener: socket.socket) -> None:
+    """Say what was chosen and how to come in."""
+    settings = desk.settings
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    base = (settings.public_url or f"http://{shown}:{port}").rstrip("/")
+    token = await desk.people.new_sign_in_link(desk.owner.id)
+    console.print(f"  rows    {desk.database_label}", style="dim")
+    console.print(f"  LLM     {desk.llm().label}", style="dim")
+    if not (WEB_FOLDER / "index.html").exists():
+        console.print("  The web client is not built: run 'make web'.", style="yellow")
+    console.print(f"\nServing on {base}\nSign in, once, with:", soft_wrap=True)
+    console.print(f"  [bold]{base}/sign-in#{token}[/bold]\n", soft_wrap=True)
+
+
+def run(settings: Settings) -> None:
+    """Serve with plain asyncio; `outcry serve` brings its own loop."""
+    asyncio.run(serve(settings))

@@ -1,0 +1,248 @@
+"""The one place where implementations meet: opens them in order, closes them in reverse."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from agents.llms.builtin.model import BuiltinLLM
+from agents.llms.catalog import Catalog, LLMEnvironment, Selection
+from agents.runner import Runner
+from app.domain.accounts import User
+from app.domain.agents import Agent
+from app.domain.ids import new_id
+from app.security.authenticator import Authenticator
+from app.security.passwords import Passwords
+from app.security.people import People, utc_now
+from app.security.sealing import Sealer, load_secret_key
+from app.services.agents import Agents
+from app.services.conversations import Conversations
+from app.services.costs_report import CostsReport
+from app.services.journal import Journal
+from app.services.market import MarketData
+from app.services.ports import Publisher
+from app.services.pricing import PriceBook
+from app.services.recovery import recover
+from app.services.run_reads import RunReads
+from app.services.runs import Runs
+from app.settings import Settings
+from app.storage.accounts import Accounts
+from app.storage.agent_reads import AgentReads
+from app.storage.bars import PostgresBars
+from app.storage.conversation_reads import ConversationReads
+from app.storage.cost_reads import CostReads
+from app.storage.embedded import EmbeddedPostgres
+from app.storage.engine import Database
+from app.storage.events import StoredEvents, StoredOwners
+from app.storage.instruments import PostgresInstruments
+from app.storage.journal_store import PostgresJournal
+from app.storage.liveness import new_owner, stay_alive
+from app.storage.migrate import upgrade
+from app.storage.orphans import Orphans
+from app.storage.run_reads import RunViews
+from app.storage.runs import StoredRuns
+from app.storage.secrets import StoredSecrets
+from tools.desk import market_tools
+from tools.market.demo import load_demo
+from tools.registry import ToolBox
+
+log = structlog.get_logger(__name__)
+
+Progress = Callable[[str], None]
+
+PROMPTS = Path(__file__).resolve().parent.parent / "agents" / "prompts"
+_RECOVERY_INTERVAL_S = 60.0
+
+
+class Desk(msgspec.Struct, kw_only=True):
+    """Everything that is open, for the doors and the terminal."""
+
+    settings: Settings
+    database: Database
+    database_label: str
+    owner: User
+    """The first admin: whoever runs this desk."""
+    people: People
+    authenticator: Authenticator
+    secrets: StoredSecrets
+    agents: Agents
+    conversations: Conversations
+    costs: CostsReport
+    market: MarketData
+    catalog: Catalog
+    journal: Journal
+    runs: Runs
+    run_reads: RunReads
+    runner: Runner
+    events: StoredEvents
+    owners: StoredOwners
+    instruments: PostgresInstruments
+    bars: PostgresBars
+    _background: set[asyncio.Task[None]]
+
+    def llm(self) -> Selection:
+        """Return what agents that name no LLM think with."""
+        return self.catalog.select()
+
+    async def check_journal(self) -> None:
+        """Raise when the journal cannot write."""
+        if wrong := self.journal.check():
+            raise RuntimeError(wrong)
+
+    def spawn(self, work: Awaitable[object], name: str) -> None:
+        """Do something beside serving; it is cancelled when the desk closes."""
+
+        async def guarded() -> None:
+            try:
+                await work
+            except Exception:
+                log.exception("background.failed", task=name)
+
+        task = asyncio.create_task(guarded(), name=name)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def load_demo_prices(self, on_progress: Progress) -> None:
+        """Bring the fetched demo prices up to date; the shipped ones are there already."""
+        fetch = self.settings.demo_fetch
+        await load_demo(
+            self.instruments,
+            self.bars,
+            self.settings.data_dir,
+            on_progress=on_progress,
+            allow_fetch=fetch,
+        )
+
+
+@asynccontextmanager
+async def open_database(
+    settings: Settings, *, on_progress: Progress
+) -> AsyncIterator[tuple[Database, str]]:
+    """Open the database the settings name, at the newest schema; yield it and its label."""
+    async with AsyncExitStack() as stack:
+        if settings.database_url:
+            database = Database(settings.database_url)
+            label = "Postgres at DATABASE_URL"
+        else:
+            embedded = EmbeddedPostgres(settings.data_dir, on_progress)
+            await stack.enter_async_context(embedded)
+            database = Database(embedded.connect_kwargs, ensure_room=embedded.ensure_room)
+            label = f"embedded Postgres 18 in {embedded.place.base}"
+        await stack.enter_async_context(database)
+        await upgrade(database, on_progress)
+        yield database, label
+
+
+@asynccontextmanager
+async def open_desk(
+    settings: Settings, publisher: Publisher, *, on_progress: Progress
+) -> AsyncIterator[Desk]:
+    """Open everything but the doors."""
+    async with AsyncExitStack() as stack:
+        database, label = await stack.enter_async_context(
+            open_database(settings, on_progress=on_progress)
+        )
+        accounts, passwords = Accounts(database), Passwords()
+        people = People(accounts, passwords)
+        owner = await people.ensure_owner(settings.admin_email, settings.admin_password)
+        sealer = Sealer(load_secret_key(settings.secret_key, settings.data_dir))
+        secrets = StoredSecrets(database, sealer)
+
+        instruments, bars = PostgresInstruments(database), PostgresBars(database)
+        await load_demo(
+            instruments, bars, settings.data_dir, on_progress=on_progress, allow_fetch=False
+        )
+        toolbox = ToolBox(market_tools(instruments, bars))
+        agents = Agents(AgentReads(database), tools=toolbox.specs, prompts=PROMPTS, clock=utc_now)
+        await agents.ensure_defaults()
+        catalog = Catalog(await _llm_environment(settings, secrets), builtin=BuiltinLLM())
+        stack.push_async_callback(catalog.aclose)
+        await catalog.prepare()
+
+        process = new_owner(new_id())
+        await stack.enter_async_context(stay_alive(process, database.connect))
+        journal_store = await stack.enter_async_context(PostgresJournal(database))
+        journal = Journal(journal_store, publisher)
+        writer = asyncio.create_task(journal.run(), name="journal")
+        stack.push_async_callback(_close_journal, journal, writer)
+        events, prices, runner = StoredEvents(database), PriceBook(), Runner(toolbox)
+        runs = Runs(
+            StoredRuns(database),
+            journal,
+            runner,
+            prices,
+            owner=process,
+            llm_for=lambda agent: _llm_of(agent, catalog),
+        )
+        stack.push_async_callback(runs.close)
+        desk = Desk(
+            settings=settings,
+            database=database,
+            database_label=label,
+            owner=owner,
+            people=people,
+            authenticator=Authenticator(accounts, passwords),
+            secrets=secrets,
+            agents=agents,
+            conversations=Conversations(ConversationReads(database)),
+            costs=CostsReport(CostReads(database)),
+            market=MarketData(instruments, bars, toolbox, clock=utc_now),
+            catalog=catalog,
+            journal=journal,
+            runs=runs,
+            run_reads=RunReads(RunViews(database), runs),
+            runner=runner,
+            events=events,
+            owners=StoredOwners(database),
+            instruments=instruments,
+            bars=bars,
+            _background=set(),
+        )
+        stack.push_async_callback(_cancel, desk._background)
+        orphans = Orphans(database, owner=process)
+        desk.spawn(_recover_now_and_then(orphans, events, journal, prices), "recovery")
+        yield desk
+
+
+def _llm_of(agent: Agent, catalog: Catalog) -> Selection:
+    return catalog.select(agent.config.llm_provider, agent.config.llm_model)
+
+
+async def _recover_now_and_then(
+    orphans: Orphans, events: StoredEvents, journal: Journal, prices: PriceBook
+) -> None:
+    while True:
+        try:
+            await recover(orphans, events, journal, prices)
+        except Exception:
+            log.exception("recovery.failed")
+        await asyncio.sleep(_RECOVERY_INTERVAL_S)
+
+
+async def _llm_environment(settings: Settings, secrets: StoredSecrets) -> LLMEnvironment:
+    """Return what may choose the LLM: the environment first, then sealed keys."""
+    return LLMEnvironment(
+        openai_api_key=settings.openai_api_key or await secrets.get("OPENAI_API_KEY"),
+        openai_base_url=settings.openai_base_url,
+        anthropic_api_key=settings.anthropic_api_key or await secrets.get("ANTHROPIC_API_KEY"),
+        anthropic_base_url=settings.anthropic_base_url,
+        vllm_base_url=settings.vllm_base_url,
+        model=settings.llm_model,
+    )
+
+
+async def _close_journal(journal: Journal, writer: asyncio.Task[None]) -> None:
+    await journal.close()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(writer, 10)
+
+
+async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
+    waiting = list(tasks)
+    for task in waiting:
+        task.cancel()
+    if waiting:
+        await asyncio.wait(waiting, timeout=5)
