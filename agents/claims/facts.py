@@ -9,14 +9,18 @@ from typing import Any
 
 import msgspec
 
+from agents.claims.mentions import NumberMention, find_mentions
 from agents.claims.values import Evidence
 from agents.claims.words import ideas_of, name_parts, word_set
 
 MAX_FACTS = 20_000
 MAX_DEPTH = 24
+MAX_SENTENCE = 300
+"""A longer string is a document, and what it says is not a value of the result."""
 BULK = 12
 """A list longer than this is a table of rows, not a handful of named values."""
 
+_DIGIT = re.compile(r"[0-9]")
 _NUMERIC = re.compile(r"[+-]?[0-9]{1,30}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?")
 _ISO_DATE = re.compile(r"([12][0-9]{3})-([01][0-9])-([0-3][0-9])(?:[T ].{0,40})?")
 _SETTINGS = word_set(
@@ -162,9 +166,11 @@ def _facts_in(
             )
             continue
         fact = _fact(node, here, index=index, units=units, asked=asked, order=given)
-        if fact is not None:
-            given += 1
-            yield fact
+        found = [fact] if fact is not None else []
+        if fact is None and not asked and isinstance(node, str):
+            found = _quoted(node, here, index=index, order=given)
+        given += len(found)
+        yield from found
 
 
 def _enter(node: dict[str, Any], here: _Place) -> _Place:
@@ -207,7 +213,7 @@ def _step(here: _Place, key: str, *, bulk: bool) -> _Place:
     # What stands nearer to the value tells more about it.
     ideas = {idea: weight * 0.6 for idea, weight in here.ideas.items()}
     if key.lower() not in _QUIET:
-        _merge(ideas, _weigh(parts, 3.0))
+        _merge(ideas, _weigh((*parts, key.lower()), 3.0))
     return msgspec.structs.replace(
         here,
         path=path,
@@ -234,7 +240,7 @@ def _fact(
     ideas = here.ideas
     if unit:
         ideas = dict(ideas)
-        _merge(ideas, _weigh(_words(unit), 0.5))
+        _merge(ideas, _weigh(_words(unit), 1.2))
     original: float | int | str = value if isinstance(value, (str, int, float)) else str(value)
     return Fact(
         evidence=index,
@@ -254,6 +260,52 @@ def _fact(
         as_of=here.as_of,
         lengths=here.lengths,
     )
+
+
+def _quoted(said: str, here: _Place, *, index: int, order: int) -> list[Fact]:
+    """Return the numbers and dates inside a sentence of the result, such as a signal's reason."""
+    if len(said) > MAX_SENTENCE or not _DIGIT.search(said):
+        return []
+    ideas = dict(here.ideas)
+    _merge(ideas, _weigh(_words(said), 1.0))
+    facts: list[Fact] = []
+    for mention in find_mentions(said):
+        number = day = None
+        lengths: frozenset[int] = frozenset()
+        if isinstance(mention, NumberMention):
+            if mention.shown.is_nan():
+                continue
+            number = -mention.shown if mention.sign < 0 else mention.shown
+            if mention.window and number == number.to_integral_value():
+                lengths = frozenset((int(number),))
+        elif mention.year and mention.month and mention.day:
+            try:
+                day = date(mention.year, mention.month, mention.day)
+            except ValueError:
+                continue
+        else:
+            continue
+        facts.append(
+            Fact(
+                evidence=index,
+                order=order + len(facts),
+                path=here.path,
+                original=mention.text if number is None else float(number),
+                number=number,
+                day=day,
+                unit="%" if isinstance(mention, NumberMention) and mention.unit == "%" else "",
+                symbol=here.symbol,
+                ideas=ideas,
+                asked=False,
+                bulk=here.bulk,
+                row_day=here.row_day,
+                row_symbol=here.row_symbol,
+                named=here.named,
+                as_of=here.as_of,
+                lengths=here.lengths | lengths,
+            )
+        )
+    return facts
 
 
 def _symbols(tree: object) -> set[str]:

@@ -235,7 +235,10 @@ def _choose(scored: list[Scored], least: float) -> Fact | None:
 def _differ(one: Fact, other: Fact) -> bool:
     if one.day is not None or other.day is not None:
         return one.day != other.day
-    return one.number != other.number
+    if one.number is None or other.number is None:
+        return one.number != other.number
+    # The same quantity computed in two ways differs in the last bits.
+    return abs(one.number - other.number) > abs(one.number) * Decimal("1e-9")
 
 
 def _least_score(mention: NumberMention) -> float:

@@ -38,8 +38,8 @@ _NUMBERS = {
     "thirty": 30, "couple": 2, "couple of": 2, "a couple of": 2, "few": 3, "a few": 3, "half a": 0,
 }  # fmt: skip
 _COUNT = (
-    r"(?P<count>[0-9]{1,4}|half a|a couple of|couple of|a few|few|an?|one|two|three|four|five|six|"
-    r"seven|eight|nine|ten|eleven|twelve|eighteen|twenty|thirty)"
+    r"(?P<%s>[0-9]{1,4}(?=[ -]?[a-z])|(?:half a|a couple of|couple of|a few|few|an?|one|two|three|four|five|"
+    r"six|seven|eight|nine|ten|eleven|twelve|eighteen|twenty|thirty)(?=[ -]))"
 )
 _DAY = (
     rf"(?:(?P<{{0}}iy>(?:19|20)[0-9]{{{{2}}}})-(?P<{{0}}im>[01]?[0-9])-(?P<{{0}}id>[0-3]?[0-9])"
@@ -49,7 +49,7 @@ _DAY = (
     rf"(?P<{{0}}my>(?:19|20)[0-9]{{{{2}}}})"
     rf"|(?P<{{0}}m>{_MONTH})\.?,?(?: of)? (?P<{{0}}y>(?:19|20)[0-9]{{{{2}}}})"
     rf"|q(?P<{{0}}q>[1-4]),? ?(?P<{{0}}qy>(?:19|20)[0-9]{{{{2}}}})"
-    rf"|(?P<{{0}}yy>(?:19|20)[0-9]{{{{2}}}}))(?![0-9-])"
+    rf"|(?P<{{0}}yy>(?:19|20)[0-9]{{{{2}}}}))(?![0-9])(?!-[0-9]{{{{1,2}}}}(?:-|\\b))"
 )
 _PARTS = r"(?:the |early |late |mid-?|end of |the end of |beginning of |the beginning of |start of |the start of )?"
 
@@ -67,11 +67,13 @@ _UNTIL = re.compile(rf"\b(?:until|till|up to|through|before) {_PARTS}{_day('a')}
 _AT = re.compile(rf"\b(?:as of|at|by) {_PARTS}{_day('a')}")
 _IN = re.compile(rf"(?<![0-9$.,])\b{_day('a')}")
 _BACK = re.compile(
-    rf"\b(?:(?:over|in|for|during|within|across)? ?(?:the )?(?:last|past|previous|prior|trailing|latest)"
-    rf" {_COUNT}|{_COUNT})[ -]?(?P<unit>trading days?|days?|d|sessions?|bars?|weeks?|wks?|w|months?|mos?|"
-    rf"years?|yrs?|y|decades?|quarters?)\b(?P<ago> ago)?".replace(
-        "(?P<count>", "(?P<c1>", 1
-    ).replace("(?P<count>", "(?P<c2>", 1)
+    r"\b(?:(?:over|in|for|during|within|across)? ?(?:the )?"
+    r"(?:last|past|previous|prior|trailing|latest) "
+    + _COUNT % "c1"
+    + "|"
+    + _COUNT % "c2"
+    + r")[ -]?(?P<unit>trading days?|days?|d|sessions?|bars?|weeks?|wks?|w|months?|mos?|"
+    r"years?|yrs?|y|decades?|quarters?)\b(?P<ago> ago)?"
 )
 _NAMED: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(?:ytd|year to date|this year|so far this year|since (?:new year|january 1st))\b"), "ytd"),
@@ -151,7 +153,7 @@ def _relative(low: str) -> tuple[Period, int, int] | None:
         # "a 50-day line" is a setting and "a day" a rate: only "last ...", "... ago" and the
         # longer units stand alone.
         alone = found["c1"] is None and not found["ago"]
-        if not (alone and (unit in {"day", "bar"} or said in {"a", "an"} or "-" in found.group())):
+        if not (alone and (unit in {"day", "bar"} or said in {"a", "an"})):
             count = int(said) if said.isdigit() else _NUMBERS[said]
             if said == "half a":
                 return Period(preset="6m"), found.start(), found.end()

@@ -7,9 +7,11 @@ import msgspec
 
 from agents.llms.builtin.dialogue import ABOUT_ONE, Ask
 from agents.llms.builtin.periods import Period
-from agents.llms.builtin.results import Result, Results
+from agents.llms.builtin.results import Result, Results, day, number, text
 
 MOST_COMPARED = 5
+_PRESET_DAYS = {"1w": 7, "1m": 31, "3m": 92, "6m": 183, "1y": 366, "2y": 731, "3y": 1096, "5y": 1827,
+                "10y": 3653}  # fmt: skip
 
 Call = tuple[str, dict[str, Any]]
 
@@ -54,7 +56,7 @@ def next_calls(ask: Ask, results: Results, offered: frozenset[str]) -> list[Call
     wanted = [
         call
         for call in _wanted(ask, results, offered)
-        if call[0] in offered and results.find(call[0], **call[1]) is None
+        if call[0] in offered and not results.made(*call)
     ]
     return [call for index, call in enumerate(wanted) if call not in wanted[:index]]
 
@@ -115,17 +117,32 @@ def _compare_all(ask: Ask, results: Results) -> list[Call]:
     listed = results.find("instruments")
     if listed is None or listed.data is None:
         return []
-    # The ones with the longest history: the newcomers would shorten the stretch for all.
-    known = sorted(listed.rows("instruments"), key=lambda row: -int(row.get("bars") or 0))
-    symbols = tuple(
-        sorted(str(row["symbol"]) for row in known[:MOST_COMPARED] if row.get("symbol"))
-    )
-    if len(symbols) < 2:
-        return []
-    period = ask.period
-    if period is not None and period.days:
+    period = ask.period or Period(preset="1y")
+    if period.days:
         period = Period(preset=_nearest(period.days))
-    return [_compare(symbols, period)]
+    symbols = tuple(text(row, "symbol") for row in comparable(listed.rows("instruments"), period))
+    return [_compare(symbols, period)] if len(symbols) > 1 else []
+
+
+def comparable(listed: list[dict[str, Any]], period: Period) -> list[dict[str, Any]]:
+    """Return at most five instruments that have bars for the whole period, longest history first.
+
+    A newcomer would shorten the stretch for all of them.
+    """
+    lasts = [last for row in listed if (last := day(row, "lastBar")) is not None]
+    newest = max(lasts, default=None)
+    start = period.start
+    if start is None and newest is not None and period.preset in _PRESET_DAYS:
+        start = newest - timedelta(days=_PRESET_DAYS[period.preset])
+    able = [
+        row
+        for row in listed
+        if start is None or ((first := day(row, "firstBar")) is not None and first <= start)
+    ]
+    if len(able) < 2:
+        able = listed
+    able = sorted(able, key=lambda row: (-(number(row, "bars") or 0.0), text(row, "symbol")))
+    return sorted(able[:MOST_COMPARED], key=lambda row: text(row, "symbol"))
 
 
 def _stretch(ask: Ask, period: Period | None) -> dict[str, Any]:

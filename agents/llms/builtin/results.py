@@ -56,6 +56,10 @@ class Results(msgspec.Struct, frozen=True):
                 return result
         return None
 
+    def made(self, tool: str, arguments: dict[str, Any]) -> bool:
+        """Tell whether exactly this call was made."""
+        return any(one.tool == tool and one.arguments == arguments for one in self.items)
+
     def good(self, tool: str) -> Result | None:
         """Return the newest successful result of `tool`."""
         for result in reversed(self.items):

@@ -9,8 +9,8 @@ from agents.llms.builtin.write import phrases as say
 def advice(ask: Ask, results: Results) -> str:
     """Decline in one sentence, then give what is known."""
     decline = (
-        "**I do not say buy, sell or hold**: I know nothing of your means and plans, and on "
-        "direction no signal here has shown an edge worth acting on."
+        "**I do not say buy, sell or hold**: I know nothing of your means and plans, and I can "
+        "measure no edge that would carry such a call."
     )
     quotes = results.good("quotes")
     indicators, signals = results.good("indicators"), results.good("signals")

@@ -90,7 +90,7 @@ def _table(rows: list[dict[str, object]]) -> str:
                 "–" if bars is None else say.count(bars),
             ]
         )
-    return say.table(["Symbol", "Name", "First bar", "Last bar", "Bars"], body)
+    return say.table(["Symbol", "Name", "First bar", "Last bar", "Bars"], body, words=2)
 
 
 def _plain(source: str) -> str:

@@ -6,6 +6,8 @@ from agents.llms.builtin.write import phrases as say
 
 EXTREME = 95.0
 HIGH = 80.0
+FIVE_YEARS = 1_200
+"""With fewer ranked days than this the history is shorter than the five years ranks look back."""
 
 
 def lead(result: Result, *, asked_for_day: bool) -> str:
@@ -35,10 +37,10 @@ def trend(result: Result) -> str:
     named = {"up": "in an up-trend", "down": "in a down-trend"}.get(direction, "in no clear trend")
     inside = []
     if slope is not None and closes is not None:
-        moves = "rises" if slope > 0 else "falls"
-        inside.append(
-            f"the line through the last {say.count(closes)} closes {moves} {say.price(abs(slope))} a day"
-        )
+        line_said = f"the line through the last {say.count(closes)} closes"
+        if direction in {"up", "down"}:
+            line_said += f" {'rises' if slope > 0 else 'falls'} {say.slope(abs(slope))} a day"
+        inside.append(line_said)
     if r2 is not None:
         inside.append(f"R² {say.small(r2)}")
     said = f"It is {named}" + (f" ({', '.join(inside)})" if inside else "")
@@ -70,8 +72,16 @@ def rsi(result: Result, *, subject: str = "RSI") -> str:
         return f"There is no RSI yet: it {reason}." if reason else "There is no RSI for that day."
     said = f"{subject} is {say.index(value)}"
     if rank is not None:
-        said += f", higher than on {say.rank(rank)} of days in the five years before"
+        said += f", higher than on {share_of_days(result, rank, 'rsi')}"
     return f"{said}: {stretch(value, rank)}."
+
+
+def share_of_days(result: Result, rank: float, *path: str) -> str:
+    """Return "83 % of days in the five years before", or of how many days there are."""
+    ranked = result.number(*path, "rankedDays")
+    if ranked is not None and ranked < FIVE_YEARS:
+        return f"{say.rank(rank)} of the {say.count(ranked)} days there are to compare with"
+    return f"{say.rank(rank)} of days in the five years before"
 
 
 def stretch(value: float, rank: float | None) -> str:
@@ -133,6 +143,8 @@ def edge(record: object, *, what: str = "signals like today's") -> str:
     if hit is None or base is None or n is None:
         if n is None:
             return ""
+        if n == 0:
+            return f"There is **no** past case of {what} to learn from.{right}"
         cases = f"(n {say.count(n)})"
         base_said = f" The base rate is {say.rank(base)}." if base is not None else ""
         return (
@@ -167,6 +179,8 @@ def signal_line(signal: dict[str, object]) -> str:
         return (
             f"{said} Right {shown} of the time (n {say.count(n)}; base rate {base_shown}): {badge}."
         )
+    if n == 0:
+        return f"{said} There is no past case of it to learn from."
     if n is not None:
         return f"{said} Too few past cases (n {say.count(n)}) to give a rate."
     return said

@@ -52,7 +52,7 @@ def trend(ask: Ask, results: Results) -> str:
         moves = "rises" if slope > 0 else "falls"
         fit = (
             f"The straight line through its last {say.count(closes)} closes {moves} "
-            f"{say.price(abs(slope))} a day, a slope of {say.percent(abs(percent), digits=2)} of the close, "
+            f"{say.slope(abs(slope))} a day, a slope of {say.percent(abs(percent), digits=2)} of the close, "
             f"and explains {_share(r2)} of the movement (R² {say.small(r2)})."
         )
     elif found.text("notReady", "trend"):
@@ -108,7 +108,15 @@ def volatility(ask: Ask, results: Results) -> str:
     daily = found.number("volatility", "days20", "dailyPercent")
     if daily is None:
         return say.paragraphs(f"**I cannot say how volatile {symbol} is.**", common.moves(found))
-    head = f"**{symbol} is {common.calm(rank)}.**" if rank is not None else f"**{symbol}**"
+    head = f"**{symbol}'s daily moves are {say.percent(daily)}"
+    head += f": {common.calm(rank)}.**" if rank is not None else ".**"
+    low = found.number("volatility", "usualLowPercent")
+    high = found.number("volatility", "usualHighPercent")
+    twenty = "That is over the last 20 days"
+    if rank is not None:
+        twenty += f", higher than on {say.rank(rank)} of its days"
+    if low is not None and high is not None:
+        twenty += f"; its usual range is {say.small(low, 1)} to {say.percent(high)}"
     longer = found.number("volatility", "days60", "dailyPercent")
     yearly = found.number("volatility", "days20", "annualisedPercent")
     longer_rank = found.number("volatility", "days60", "percentileRank")
@@ -127,7 +135,7 @@ def volatility(ask: Ask, results: Results) -> str:
             f"({say.percent(atr_percent)} of the close)."
         )
     return say.paragraphs(
-        say.sentences(head, common.moves(found)), say.sentences(*more), _as_of(found, ask)
+        say.sentences(head, f"{twenty}."), say.sentences(*more), _as_of(found, ask)
     )
 
 
@@ -147,8 +155,8 @@ def _rsi(found: Result, ask: Ask) -> str:
     said = f"**{symbol}'s RSI is {say.index(value)}: {verdict}** by the textbook."
     if rank is not None and ranked is not None:
         said += (
-            f" That is higher than on {say.rank(rank)} of the {say.count(ranked)} days ranked in "
-            f"the five years before: {common.stretch(value, rank)}."
+            f" That is higher than on {common.share_of_days(found, rank, 'rsi')}: "
+            f"{common.stretch(value, rank)}."
         )
     period = found.number("rsi", "period")
     if period is not None and any(length != period for length in ask.lengths):
@@ -168,7 +176,7 @@ def _macd(found: Result, ask: Ask) -> str:
         f"the histogram is {say.small(histogram)}"
     )
     if rank is not None:
-        said += f", higher than on {say.rank(rank)} of days in the five years before"
+        said += f", higher than on {common.share_of_days(found, rank, 'macd')}"
     meaning = "momentum is picking up" if histogram > 0 else "momentum is fading"
     return f"{said}. By the textbook, {meaning}."
 
@@ -259,8 +267,8 @@ def _bands(found: Result, ask: Ask) -> str:
     if rank is not None:
         wide = "wide" if rank >= 80 else "narrow" if rank <= 20 else "of ordinary width"
         said += (
-            f" The bands are {wide}: their width is higher than on {say.rank(rank)} of days in the "
-            "five years before."
+            f" The bands are {wide}: their width is higher than on "
+            f"{common.share_of_days(found, rank, 'bollingerBands')}."
         )
     return said
 

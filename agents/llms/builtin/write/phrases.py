@@ -21,6 +21,11 @@ def price(value: float) -> str:
     return _tidy(f"{value:,.2f}")
 
 
+def slope(value: float) -> str:
+    """Return a change a day with two digits that matter: 2.1, 0.020."""
+    return small(value, 1) if abs(value) >= 1 else small(value, 2 if abs(value) >= 0.1 else 3)
+
+
 def percent(value: float, *, digits: int | None = None) -> str:
     """Return "29.5 %" or "-3.2 %" (with a real minus sign)."""
     places = digits if digits is not None else (0 if abs(value) >= 200 else 1)
@@ -92,11 +97,11 @@ def listed(items: Iterable[str], *, word: str = "and") -> str:
     return f"{', '.join(parts[:-1])} {word} {parts[-1]}"
 
 
-def table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
-    """Return a markdown table, numbers to the right."""
+def table(head: Sequence[str], body: Iterable[Sequence[str]], *, words: int = 1) -> str:
+    """Return a markdown table; after so many columns of words, numbers stand to the right."""
     lines = [
         "| " + " | ".join(head) + " |",
-        "|" + "|".join([" :-- "] + [" --: "] * (len(head) - 1)) + "|",
+        "|" + "|".join([" :-- "] * words + [" --: "] * (len(head) - words)) + "|",
     ]
     lines += ["| " + " | ".join(row) + " |" for row in body]
     return "\n".join(lines)

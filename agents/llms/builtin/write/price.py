@@ -91,8 +91,10 @@ def extremes(ask: Ask, results: Results) -> str:
     period = quotes.at("period")
     return say.paragraphs(
         common.lead(quotes, asked_for_day=common.is_for_day(ask)),
-        _year_range(quotes),
-        say.sentences(_reach(quotes), _deepest(quotes)) if isinstance(period, dict) else "",
+        _year_range(quotes) if ask.period is None or ask.period.preset == "1y" else "",
+        say.sentences(_reach(quotes) if ask.period is not None else "", _deepest(quotes))
+        if isinstance(period, dict)
+        else "",
     )
 
 

@@ -127,8 +127,8 @@ def _chance(found: Result) -> str:
     if examined is None:
         return ""
     return (
-        f"{say.count(examined)} kinds of signal are examined for each symbol, so now and then one "
-        "looks good by chance alone."
+        f"I examine {say.count(examined)} kinds of signal for each symbol, so now and then one looks "
+        "good by chance alone."
     )
 
 
