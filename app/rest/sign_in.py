@@ -88,6 +88,10 @@ class SignIn(ASGIMiddleware):
         self._authenticator = authenticator
         self._origins = origins
 
+    def __deepcopy__(self, memo: object) -> "SignIn":
+        """Return itself: Litestar copies routers, and what this holds cannot be copied."""
+        return self
+
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         request: Request[Any, Any, Any] = Request(scope)
         bearer = bearer_of(request)
