@@ -1,9 +1,10 @@
 """Put the doors in front of the desk and serve them. Nothing runs at import time."""
 
 import asyncio
+import signal
 import socket
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -99,11 +100,27 @@ async def serve(settings: Settings) -> None:
             ),
         )
         await stack.enter_async_context(gateway)
-        server = uvicorn.Server(_config(create_app(desk, gateway)))
+        server = _Server(_config(create_app(desk, gateway)))
         desk.spawn(desk.runner.warm_up(), "warm-up")
         desk.spawn(desk.load_demo_prices(say), "demo prices")
         await _announce(desk, console, listener)
         await server.serve(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Stops at a signal without raising it again: the desk has to be closed after the doors."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take SIGINT and SIGTERM while serving."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
 
 
 def _config(app: Litestar) -> uvicorn.Config:
@@ -156,8 +173,3 @@ async def _announce(desk: Desk, console: Console, listener: socket.socket) -> No
         console.print("  The web client is not built: run 'make web'.", style="yellow")
     console.print(f"\nServing on {base}\nSign in, once, with:", soft_wrap=True)
     console.print(f"  [bold]{base}/sign-in#{token}[/bold]\n", soft_wrap=True)
-
-
-def run(settings: Settings) -> None:
-    """Serve with plain asyncio; `outcry serve` brings its own loop."""
-    asyncio.run(serve(settings))
