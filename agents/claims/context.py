@@ -9,7 +9,7 @@ import msgspec
 
 from agents.claims.words import ideas_of, word_set
 
-_WORD = re.compile(r"[^\W\d_]+[0-9]{0,4}")
+_WORD = re.compile(r"[^\W\d_]+[0-9]{0,4}|(?<![0-9.,])[0-9]{1,4}(?![0-9.,]*[0-9])")
 _SENTENCE_END = re.compile(r"[.!?](?=[\s\"”’)*_¹²³⁴⁵⁶⁷⁸⁹⁰]|\Z)|\n+|(?<=\s)[•·](?=\s)")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:vs|approx|ca|avg|e\.g|i\.e|no|inc|corp|co|st|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)$",

@@ -269,7 +269,7 @@ def _somebody_else(fact: Fact, around: Surroundings) -> bool:
 
 
 def _same_sign(mention: NumberMention, around: Surroundings, fact: Fact, number: Decimal) -> bool:
-    if number == 0:
+    if number == 0 or mention.shown == 0:
         return True
     if mention.sign:
         return (number > 0) == (mention.sign > 0)

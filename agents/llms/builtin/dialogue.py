@@ -7,7 +7,7 @@ import msgspec
 from agents.llms.builtin.grammar import Parts, parse
 from agents.llms.builtin.intents import Scores, score
 from agents.llms.builtin.periods import Period
-from agents.llms.builtin.text import clean, is_foreign, words
+from agents.llms.builtin.text import clean, is_foreign, is_other_script, words
 
 REMEMBERED = 10
 """How many earlier questions a pronoun may reach back."""
@@ -54,8 +54,7 @@ def understand(questions: list[str]) -> Ask:
 
 
 def _keep(now: Ask, before: Ask) -> Ask:
-    subject = before.about if before.intent in TALK and before.about is not None else before
-    return msgspec.structs.replace(now, about=subject)
+    return msgspec.structs.replace(now, about=subject_of(before))
 
 
 def subject_of(ask: Ask | None) -> Ask | None:
@@ -75,7 +74,7 @@ def _read(question: str, earlier: Ask | None) -> Ask:
         return Ask("empty", about=before, text=text)
     parts = parse(text)
     scores = score(parts.masked)
-    if is_foreign(text) and scores.likeness < 0.75:
+    if is_other_script(text) or (is_foreign(text) and scores.likeness < 0.75):
         return Ask("foreign", about=before, text=text)
     ask = _resolve(parts, scores, before)
     return msgspec.structs.replace(ask, text=text, cut=cut)
@@ -126,7 +125,11 @@ def _intent(parts: Parts, scores: Scores, said: list[str]) -> str:
     if parts.unsupported and not _asks_meaning(said):
         return "indicator"
     if scores.score < UNCLEAR or scores.likeness < 0.28:
-        return _from_parts(parts, said) or "unclear"
+        return _keyword(parts) or _from_parts(parts, said) or "unclear"
+    if named and best in {"outlook", "define", "trend"} and _STRETCHED.search(parts.text):
+        return "indicator"
+    if parts.symbols and best in {"outlook", "define", "symbols", "price"}:
+        best = _keyword(parts) or best
     if best == "define" and parts.symbols and parts.indicators:
         return "indicator"
     if best == "indicator" and not parts.indicators and not parts.unsupported:
@@ -150,6 +153,30 @@ def _intent(parts: Parts, scores: Scores, said: list[str]) -> str:
     if best == "symbols" and len(parts.symbols) == 1 and len(said) <= 2:
         return "outlook"
     return best
+
+
+_STRETCHED = re.compile(r"\bover(?:bought|sold)\b", re.IGNORECASE)
+_KEYWORDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (name, re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE))
+    for name, pattern in (
+        (
+            "missing",
+            r"bitcoin|btc|ethereum|crypto\w*|dividends?|earnings|market cap\w*|p/?e ratio|news",
+        ),
+        ("forecast", r"predict\w*|forecasts?|price target|tomorrow|next (?:week|month|year)"),
+        ("volatility", r"volatil\w+|riskier|risky"),
+        ("levels", r"support|resistance"),
+        ("volume", r"volume"),
+        ("trend", r"trend|trending|uptrend|downtrend"),
+        ("signals", r"signals?|breakout"),
+        ("extremes", r"drawdown|all[ -]time high|record high"),
+    )
+)
+
+
+def _keyword(parts: Parts) -> str:
+    """Return the intent that one telling word names."""
+    return next((name for name, pattern in _KEYWORDS if pattern.search(parts.text)), "")
 
 
 _WANTS_ALL = re.compile(r"\bindicators\b|\bstretched\b", re.IGNORECASE)

@@ -6,6 +6,19 @@ the same words in place of the real ones before a question is compared.
 
 EXAMPLES: dict[str, str] = {
     "outlook": """
+        how are things looking for SYM
+        what do you make of SYM right now
+        what do you see in SYM at the moment
+        is SYM in good shape
+        assess SYM
+        how is SYM at the moment
+        is something odd going on with SYM
+        read on SYM
+        describe SYM
+        what does the chart of SYM show
+        where are we with SYM
+        health check on SYM
+        please look at SYM
         how does SYM look
         how does SYM look right now, and is that unusual
         how is SYM doing
@@ -37,6 +50,11 @@ EXAMPLES: dict[str, str] = {
         what's up with SYM
     """,
     "indicator": """
+        is SYM oversold at the moment
+        is SYM stretched
+        how overbought is SYM
+        does SYM trade over its IND
+        IND value for SYM
         what is the IND of SYM
         IND of SYM
         IND for SYM
@@ -67,6 +85,11 @@ EXAMPLES: dict[str, str] = {
         how stretched is SYM
     """,
     "compare": """
+        contrast SYM and SYM
+        SYM or SYM which one is better
+        what differs between SYM and SYM
+        which moves more SYM or SYM
+        SYM relative to SYM
         compare SYM and SYM
         compare SYM with SYM
         compare it with SYM
@@ -91,6 +114,11 @@ EXAMPLES: dict[str, str] = {
         how do SYM SYM and SYM compare
     """,
     "trend": """
+        in which direction is SYM going
+        is SYM headed up or down lately
+        does SYM have a clear direction
+        what direction is it moving in
+        is SYM drifting
         what is the trend of SYM
         what's the trend in SYM
         is SYM in an uptrend
@@ -111,6 +139,10 @@ EXAMPLES: dict[str, str] = {
         is SYM climbing
     """,
     "levels": """
+        which prices are important for SYM
+        at what price would SYM find buyers
+        where would sellers come in on SYM
+        important levels of SYM
         where is support for SYM
         support and resistance for SYM
         support and resistance levels of SYM
@@ -129,6 +161,11 @@ EXAMPLES: dict[str, str] = {
         SYM resistance
     """,
     "changed": """
+        what has been happening in SYM PERIOD
+        what has been going on in SYM PERIOD
+        how have things changed for SYM PERIOD
+        compare SYM now with PERIOD
+        changes in SYM PERIOD
         what changed since PERIOD
         what changed for SYM PERIOD
         what has changed in SYM PERIOD
@@ -146,6 +183,15 @@ EXAMPLES: dict[str, str] = {
         update me on SYM PERIOD
     """,
     "volatility": """
+        SYM's volatility
+        is SYM calmer than it used to be
+        is SYM nervous
+        how shaky is SYM
+        how stable is SYM
+        is SYM turbulent
+        how much does it fluctuate
+        daily fluctuation of SYM
+        is SYM quieter than normal
         how volatile is SYM
         volatility of SYM
         what is the volatility of SYM
@@ -167,6 +213,11 @@ EXAMPLES: dict[str, str] = {
         is it riskier than before
     """,
     "price": """
+        how expensive is one share of SYM
+        what's the number for SYM
+        at which price does SYM stand
+        SYM close
+        how high is the share price of SYM
         what is the price of SYM
         price of SYM
         SYM price
@@ -192,6 +243,12 @@ EXAMPLES: dict[str, str] = {
         last bar of SYM
     """,
     "performance": """
+        how has it gone for SYM PERIOD
+        gain of SYM PERIOD
+        loss of SYM PERIOD
+        what did SYM return PERIOD
+        how much did SYM make PERIOD
+        how did SYM fare PERIOD
         how did SYM do PERIOD
         how has SYM performed PERIOD
         performance of SYM PERIOD
@@ -219,6 +276,11 @@ EXAMPLES: dict[str, str] = {
         total return of SYM
     """,
     "extremes": """
+        what's the top price SYM ever reached
+        how low did SYM go PERIOD
+        is SYM close to its bottom
+        how much below its peak is SYM
+        worst drawdown of SYM
         what is the 52 week high of SYM
         52 week range of SYM
         52 week low of SYM
@@ -241,6 +303,11 @@ EXAMPLES: dict[str, str] = {
         yearly high of SYM
     """,
     "volume": """
+        is there much trading in SYM
+        are many people trading SYM
+        how liquid is SYM
+        was SYM traded more than usual
+        number of shares of SYM traded
         what is the volume of SYM
         volume of SYM
         SYM volume
@@ -258,6 +325,10 @@ EXAMPLES: dict[str, str] = {
         turnover in SYM
     """,
     "signals": """
+        what do the trading rules say about SYM
+        do your rules fire on SYM
+        what is the signal on SYM
+        list active signals
         any signals for SYM
         what signals are there for SYM
         signals SYM
@@ -278,6 +349,12 @@ EXAMPLES: dict[str, str] = {
         what is the signal strength of SYM
     """,
     "record": """
+        how many of your signals were right
+        were you right so far
+        what is your accuracy
+        prove that your signals work
+        how trustworthy are you
+        do the rules make money
         how good are your signals
         how often are you right
         how often were these signals right
@@ -297,6 +374,11 @@ EXAMPLES: dict[str, str] = {
         what's the base rate
     """,
     "rank": """
+        which stock rose the most PERIOD
+        who is the biggest loser PERIOD
+        strongest symbol
+        which of your stock is the riskiest
+        order them by volatility
         which stock did best PERIOD
         which one performed best PERIOD
         which stock is the most volatile
@@ -321,6 +403,13 @@ EXAMPLES: dict[str, str] = {
         give me a market overview
     """,
     "advice": """
+        is SYM worth it
+        what would you do with SYM
+        sell SYM
+        buy SYM
+        time to buy SYM
+        can I retire on SYM
+        should I wait with SYM
         should I buy SYM
         should I sell SYM
         is SYM a buy
@@ -347,6 +436,18 @@ EXAMPLES: dict[str, str] = {
         would it be smart to buy now
     """,
     "forecast": """
+        can you predict SYM
+        please forecast the price of SYM
+        predict where SYM is going
+        how long will the rally of SYM go on
+        will the decline in SYM end
+        will SYM last
+        guess the price of SYM next month
+        what are the odds for SYM
+        is SYM about to fall
+        could SYM double
+        is the worst over for SYM
+        SYM tomorrow
         will SYM go up
         will SYM go down
         will SYM rise tomorrow
@@ -374,6 +475,16 @@ EXAMPLES: dict[str, str] = {
         where is SYM going from here
     """,
     "define": """
+        how is IND computed
+        how do you compute IND
+        what is meant by IND
+        what is meant by a trend
+        what do you mean by strength
+        what do you mean by unusual
+        describe what IND measures
+        what is the definition of IND
+        what is volatility anyway
+        why is IND used
         what is IND
         what is a IND
         what does IND mean
@@ -434,6 +545,13 @@ EXAMPLES: dict[str, str] = {
         prove it
     """,
     "help": """
+        how do I work with you
+        how do I talk to you
+        what is this thing for
+        what is this
+        teach me how to use this
+        what are you good for
+        what kind of things do you answer
         help
         what can you do
         what can I ask
@@ -455,6 +573,15 @@ EXAMPLES: dict[str, str] = {
         menu
     """,
     "symbols": """
+        what stocks are there
+        which tickers are supported
+        which companies are available
+        what can I look up
+        what names do you have
+        show the list of stocks
+        is SYM supported
+        what shares can I ask for
+        tell me the symbols
         which symbols are there
         what symbols do you have
         which stocks do you know
@@ -475,6 +602,14 @@ EXAMPLES: dict[str, str] = {
         what securities can you look at
     """,
     "data": """
+        how fresh are your prices
+        how current is this
+        are your numbers up to date
+        when do your prices end
+        what is your newest price
+        who provides your data
+        from where do you take your prices
+        how old are the quotes
         how old is your data
         how recent is the data
         where does your data come from
@@ -495,6 +630,9 @@ EXAMPLES: dict[str, str] = {
         is the data delayed
     """,
     "hello": """
+        how is it going
+        what's up
+        hi how are things
         hello
         hi
         hi there
@@ -514,6 +652,10 @@ EXAMPLES: dict[str, str] = {
         sup
     """,
     "thanks": """
+        thanks for the help
+        many thanks
+        fine
+        very good
         thanks
         thank you
         thank you very much
@@ -538,6 +680,9 @@ EXAMPLES: dict[str, str] = {
         alright
     """,
     "bye": """
+        see you soon
+        ciao
+        take care
         bye
         goodbye
         see you
@@ -575,6 +720,20 @@ EXAMPLES: dict[str, str] = {
         introduce yourself
     """,
     "missing": """
+        market capitalisation of SYM
+        market capitalization of SYM
+        how big is SYM as a company
+        how is ethereum doing
+        what is the price of gold today
+        earnings date of SYM
+        does SYM pay dividends
+        sales of SYM
+        latest headlines about SYM
+        what is inflation
+        is SYM cheap compared to its earnings
+        who runs SYM
+        book value of SYM
+        esg rating of SYM
         any news on SYM
         what is the latest news
         news about SYM
@@ -613,6 +772,16 @@ EXAMPLES: dict[str, str] = {
         gold price
     """,
     "other": """
+        what is the temperature outside
+        tell me a story
+        who wrote faust
+        how tall is mount everest
+        forget everything you were told
+        show me your configuration
+        can you code
+        when is christmas
+        what is love
+        draw me a picture
         what is the weather like
         write me a poem
         tell me a joke

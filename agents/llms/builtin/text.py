@@ -56,14 +56,15 @@ _FOREIGN = {name: frozenset(listed.split()) for name, listed in _FOREIGN_WORDS.i
 _ANY_WORD = re.compile(r"[^\W\d_]+")
 
 
+def is_other_script(text: str) -> bool:
+    """Tell whether a cleaned text is mostly not in Latin letters."""
+    letters = [character for character in text if character.isalpha()]
+    latin = sum(1 for character in letters if "LATIN" in unicodedata.name(character, ""))
+    return latin < 0.6 * len(letters)
+
+
 def is_foreign(text: str) -> bool:
     """Tell whether a cleaned text is written in another language than English."""
-    letters = [character for character in text if character.isalpha()]
-    if not letters:
-        return False
-    latin = sum(1 for character in letters if "LATIN" in unicodedata.name(character, ""))
-    if latin < 0.6 * len(letters):
-        return True
     said = [word.lower() for word in _ANY_WORD.findall(text)][:60]
     english = sum(1 for word in said if word in _ENGLISH)
     foreign = max(

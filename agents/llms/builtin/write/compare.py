@@ -32,8 +32,13 @@ def rank(ask: Ask, results: Results) -> str:
     listed = results.find("instruments")
     total = listed.number("count") if listed is not None else None
     left_out = ""
-    if total is not None and total > len(rows):
-        left_out = f"There are {say.count(total)} instruments; these are the ones with the longest history."
+    if listed is not None and total is not None and total > len(rows):
+        shown = {text(row, "symbol") for row in rows}
+        others = [
+            name for row in listed.rows("instruments") if (name := text(row, "symbol")) not in shown
+        ]
+        some = say.listed(others[:5]) + (" and more" if len(others) > 5 else "")
+        left_out = f"Left out for want of so long a history, or of room: {some}."
     return say.paragraphs(
         _headline(found, rows), _notable(ask, rows), _table(rows), left_out, _CLOSE
     )
@@ -72,7 +77,7 @@ def _table(rows: list[dict[str, object]]) -> str:
         ("RSI", "rsi", say.index),
     )
     if len(rows) <= 3:
-        head = ["", *(text(row, "symbol") for row in rows)]
+        head = ["Measure", *(text(row, "symbol") for row in rows)]
         body = []
         for name, key, show in columns:
             values = [number(row, key) for row in rows]
@@ -80,7 +85,7 @@ def _table(rows: list[dict[str, object]]) -> str:
                 body.append([name, *("–" if value is None else show(value) for value in values)])
         trends = [text(row, "trend") or "–" for row in rows]
         return say.table(head, [*body, ["Trend", *trends]])
-    head = ["", *(name for name, _, _ in columns), "Trend"]
+    head = ["Symbol", *(name for name, _, _ in columns), "Trend"]
     body = []
     for row in rows:
         cells = [

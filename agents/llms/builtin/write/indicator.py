@@ -108,15 +108,13 @@ def volatility(ask: Ask, results: Results) -> str:
     daily = found.number("volatility", "days20", "dailyPercent")
     if daily is None:
         return say.paragraphs(f"**I cannot say how volatile {symbol} is.**", common.moves(found))
-    head = f"**{symbol}'s daily moves are {say.percent(daily)}"
+    head = f"**{symbol}'s daily moves over the last 20 days are {say.percent(daily)}"
     head += f": {common.calm(rank)}.**" if rank is not None else ".**"
     low = found.number("volatility", "usualLowPercent")
     high = found.number("volatility", "usualHighPercent")
-    twenty = "That is over the last 20 days"
-    if rank is not None:
-        twenty += f", higher than on {say.rank(rank)} of its days"
+    twenty = f"That is higher than on {say.rank(rank)} of its days." if rank is not None else ""
     if low is not None and high is not None:
-        twenty += f"; its usual range is {say.small(low, 1)} to {say.percent(high)}"
+        twenty += f" Its usual range is {say.small(low, 1)} to {say.percent(high)}."
     longer = found.number("volatility", "days60", "dailyPercent")
     yearly = found.number("volatility", "days20", "annualisedPercent")
     longer_rank = found.number("volatility", "days60", "percentileRank")
@@ -134,9 +132,7 @@ def volatility(ask: Ask, results: Results) -> str:
             f"The average true range, high to low, is {say.price(atr)} "
             f"({say.percent(atr_percent)} of the close)."
         )
-    return say.paragraphs(
-        say.sentences(head, f"{twenty}."), say.sentences(*more), _as_of(found, ask)
-    )
+    return say.paragraphs(say.sentences(head, twenty), say.sentences(*more), _as_of(found, ask))
 
 
 def _rsi(found: Result, ask: Ask) -> str:

@@ -74,7 +74,7 @@ def changed(ask: Ask, results: Results) -> str:
     ]
     compared = ""
     if now is not None and then is not None:
-        compared = say.table(["", say.on_day(then), say.on_day(now)], body)
+        compared = say.table(["Measure", say.on_day(then), say.on_day(now)], body)
     return say.paragraphs(
         say.sentences(_headline(quotes), _highs(quotes)),
         compared,

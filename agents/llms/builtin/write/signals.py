@@ -119,7 +119,10 @@ def _together(found: Result) -> str:
     strength = found.number("composite", "strength")
     if strength is None:
         return ""
-    return f"All indicators together have a strength of {_plus(strength)}; that is a summary, not a probability."
+    return (
+        f"The composite of all indicators has a strength of {_plus(strength)}; that is a summary, "
+        "not a probability."
+    )
 
 
 def _chance(found: Result) -> str:

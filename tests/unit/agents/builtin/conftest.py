@@ -1,0 +1,123 @@
+"""A desk for conversations with the built-in model: the real tools on the vendored prices."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from agents.claims import Claim, Evidence, find_claims
+from agents.llms.builtin import BuiltinLLM
+from agents.llms.llm import LLMReply, LLMRequest
+from agents.messages import Message
+from tools.desk import market_tools
+from tools.errors import ToolError
+from tools.market.demo import vendored_market
+from tools.registry import ToolBox
+from tools.tool import ToolContext
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came of one question."""
+
+    text: str
+    pieces: list[str]
+    claims: list[Claim]
+    evidence: list[Evidence]
+    history: list[Message]
+    """Everything said, the answer included."""
+    replies: list[LLMReply]
+
+    @property
+    def calls(self) -> list[tuple[str, dict[str, Any]]]:
+        return [(one.tool, one.arguments) for one in self.evidence]
+
+    def unverified(self) -> list[str]:
+        return [
+            f"{claim.text!r} in …{self.text[max(0, claim.start - 50) : claim.end + 20]}…"
+            for claim in self.claims
+            if claim.status == "unverified"
+        ]
+
+
+class Desk:
+    """Runs turns as the agent loop does; `broken` tools fail with a sentence."""
+
+    def __init__(self) -> None:
+        market = vendored_market()
+        self.toolbox = ToolBox(market_tools(market, market))
+        self.llm = BuiltinLLM()
+        self._known: dict[str, dict[str, Any] | str] = {}
+
+    async def ask(
+        self,
+        question: str,
+        history: Sequence[Message] = (),
+        *,
+        broken: Sequence[str] = (),
+        offered: Sequence[str] | None = None,
+    ) -> Answer:
+        messages = [*history, Message(role="user", content=question)]
+        evidence: list[Evidence] = []
+        replies: list[LLMReply] = []
+        while len(replies) < 8:
+            pieces: list[str] = []
+            request = LLMRequest(
+                model="outcry-builtin-1",
+                system="You are an analyst.",
+                messages=tuple(messages),
+                tools=self.toolbox.specs(offered),
+            )
+            reply = await self.llm.complete(request, pieces.append)
+            replies.append(reply)
+            messages.append(
+                Message(role="assistant", content=reply.text, tool_requests=reply.tool_requests)
+            )
+            if not reply.tool_requests:
+                claims = find_claims(reply.text, evidence)
+                return Answer(reply.text, pieces, claims, evidence, messages, replies)
+            for call in reply.tool_requests:
+                result = await self._call(call.name, call.arguments, broken)
+                failed = isinstance(result, str)
+                messages.append(
+                    Message(
+                        role="tool",
+                        content=result if isinstance(result, str) else json.dumps(result),
+                        tool_request_id=call.id,
+                        failed=failed,
+                    )
+                )
+                if isinstance(result, dict):
+                    evidence.append(
+                        Evidence(
+                            tool_call_id=call.id,
+                            tool=call.name,
+                            arguments=call.arguments,
+                            result=result,
+                        )
+                    )
+        raise AssertionError(f"{question!r} never came to an answer")
+
+    async def _call(
+        self, name: str, arguments: dict[str, Any], broken: Sequence[str]
+    ) -> dict[str, Any] | str:
+        if name in broken:
+            return f"{name} did not answer within 20 seconds and was stopped."
+        key = f"{name} {json.dumps(arguments, sort_keys=True)}"
+        if key not in self._known:
+            context = ToolContext(principal_id="somebody", now=NOW)
+            try:
+                result = await self.toolbox.call(name, arguments, context)
+                self._known[key] = result.evidence()
+            except ToolError as error:
+                self._known[key] = error.message
+        return self._known[key]
+
+
+@pytest.fixture(scope="session")
+def desk() -> Desk:
+    return Desk()
