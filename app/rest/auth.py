@@ -77,7 +77,12 @@ class Auth(Controller):
         cookies_policy: NamedDependency[CookiePolicy],
     ) -> Response[PrincipalView]:
         """Set the session cookie and return who is signed in."""
-        opened = await authenticator.login(data.email, data.password, address_of(request))
+        opened = await authenticator.login(
+            data.email,
+            data.password,
+            address_of(request),
+            user_agent=request.headers.get("user-agent"),
+        )
         return _welcome(request, opened, cookies_policy)
 
     @post("/link", status_code=200, guards=[anyone], summary="Sign in by a one-time link")
@@ -89,7 +94,9 @@ class Auth(Controller):
         cookies_policy: NamedDependency[CookiePolicy],
     ) -> Response[PrincipalView]:
         """Set the session cookie and return who is signed in; the link is used up."""
-        opened = await authenticator.redeem_link(data.token, address_of(request))
+        opened = await authenticator.redeem_link(
+            data.token, address_of(request), user_agent=request.headers.get("user-agent")
+        )
         return _welcome(request, opened, cookies_policy)
 
     @post("/logout", status_code=204, guards=[signed_in], summary="Sign out")

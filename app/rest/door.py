@@ -12,9 +12,6 @@ from typing import Any
 from litestar import Request, Router
 from litestar.config.app import AppConfig
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins import InitPlugin
 
 from app.domain.principal import Principal
@@ -32,12 +29,14 @@ from app.rest.market import (
 )
 from app.rest.me import LLMName, MeController
 from app.rest.messages import MessagesController
+from app.rest.openapi import openapi
 from app.rest.problems import EXCEPTION_HANDLERS
 from app.rest.requests import StrictRequest, refuse_unknown_parameters
 from app.rest.runs import RunsController
 from app.rest.search import SearchController
-from app.rest.sign_in import COOKIE, Authenticator, Origins, SignIn, anyone, principal_of
+from app.rest.sign_in import Authenticator, Origins, SignIn, principal_of
 from app.rest.web_client import WebClient, WebClientController
+from app.security.origins import AllowedOrigins
 from app.services.accounts import ApiKeys
 from app.services.agents import Agents
 from app.services.conversations import Conversations
@@ -63,8 +62,10 @@ class RestServices:
     llm: Callable[[], LLMName]
     """What agents think with today."""
     checks: Mapping[str, Check] = field(default_factory=dict)
+    origins: Origins | None = None
+    """Whose pages may act with the cookie."""
     allowed_origins: Sequence[str] = ()
-    """Further origins whose pages may send requests with the cookie."""
+    """Listed origins; only read when `origins` is None."""
     secure_cookie: bool = False
     """The public address is https."""
     web_folder: Path | None = None
@@ -90,6 +91,7 @@ class RestDoor(InitPlugin):
 
 def build_routes(services: RestServices) -> list[Router]:
     """Return the API, the health checks and the web client."""
+    origins = services.origins or AllowedOrigins(listed=services.allowed_origins)
     api = Router(
         API,
         route_handlers=[
@@ -106,7 +108,7 @@ def build_routes(services: RestServices) -> list[Router]:
             IndicatorsController,
             SignalsController,
         ],
-        middleware=[SignIn(services.authenticator, Origins(services.allowed_origins))],
+        middleware=[SignIn(services.authenticator, origins)],
         dependencies={
             "principal": Provide(_principal, sync_to_thread=False),
             "authenticator": _given(services.authenticator),
@@ -141,24 +143,6 @@ def build_routes(services: RestServices) -> list[Router]:
             )
         )
     return routers
-
-
-def openapi(version: str) -> OpenAPIConfig:
-    """Return what `/schema` serves: the document, as JSON and YAML, and no page that loads any."""
-    return OpenAPIConfig(
-        title="Outcry",
-        version=version,
-        description="A self-hosted desk of market agents whose every answer can be checked.",
-        path="/schema",
-        openapi_router=Router("/schema", route_handlers=[], guards=[anyone]),
-        render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"]), YamlRenderPlugin()],
-        components=Components(
-            security_schemes={
-                "session": SecurityScheme(type="apiKey", name=COOKIE, security_scheme_in="cookie"),
-                "apiKey": SecurityScheme(type="http", scheme="bearer"),
-            }
-        ),
-    )
 
 
 def _principal(request: Request[Any, Any, Any]) -> Principal:

@@ -15,6 +15,7 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.types import ExceptionHandlersMap
 
 from app.domain.errors import Refusal
+from app.rest.requests import parameter_names
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +78,7 @@ def of_framework(request: Request[Any, Any, Any], error: HTTPException) -> Respo
     if isinstance(error, ValidationException) or (
         type(error) is ClientException and status == HTTPStatus.BAD_REQUEST
     ):
-        return problem(422, "invalid", _validation_detail(error))
+        return problem(422, "invalid", _validation_detail(request, error))
     if isinstance(error, RequestEntityTooLarge):
         return problem(413, "too_large", _size_detail(request))
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -86,9 +87,8 @@ def of_framework(request: Request[Any, Any, Any], error: HTTPException) -> Respo
         404: "There is nothing here.",
         405: f"{request.method} is not possible here.",
     }.get(status, error.detail)
-    headers = (
-        {"Allow": error.headers["Allow"]} if error.headers and "Allow" in error.headers else {}
-    )
+    allowed = (error.headers or {}).get("allow")
+    headers = {} if allowed is None else {"Allow": allowed}
     return problem(status, _CODES.get(status, "refused"), detail, **headers)
 
 
@@ -98,17 +98,18 @@ def of_crash(request: Request[Any, Any, Any], error: Exception) -> Response[byte
     return problem(500, "internal_error", "Something went wrong here; it was logged.")
 
 
-def _validation_detail(error: HTTPException) -> str:
-    extra = error.extra
-    if not isinstance(extra, list):
-        return error.detail
+def _validation_detail(request: Request[Any, Any, Any], error: HTTPException) -> str:
+    """Say which parameters are wrong, by the names that clients know."""
+    if not isinstance(error.extra, list):
+        return f"{error.detail.partition(' for path')[0]}."
+    named = parameter_names(request.route_handler)
     said = []
-    for one in extra:
-        if not isinstance(one, dict):
-            continue
-        key = str(one.get("key", "")).rstrip("_")
-        said.append(f"`{key}`: {one.get('message', '')}" if key else str(one.get("message", "")))
-    return "; ".join(said) + "." if said else error.detail
+    for one in error.extra:
+        key, message = str(one.get("key", "")), str(one.get("message", ""))
+        if key == "data":
+            return "This needs a JSON body."
+        said.append(f"`{named.get(key, key)}`: {message}")
+    return "; ".join(said) + "."
 
 
 def _size_detail(request: Request[Any, Any, Any]) -> str:

@@ -65,15 +65,20 @@ async def refuse_unknown_parameters(request: Request[Any, Any, Any]) -> None:
 
 
 def known_parameters(handler: HTTPRouteHandler) -> list[str]:
-    """Return the names of a handler's query parameters."""
+    """Return the names of a handler's query parameters, as clients know them."""
+    return list(parameter_names(handler).values())
+
+
+def parameter_names(handler: HTTPRouteHandler) -> dict[str, str]:
+    """Return argument name -> query parameter name."""
     provided = handler.resolve_dependencies()
-    return [
-        definition.name or parameter.name
+    return {
+        parameter.name: definition.name or parameter.name
         for parameter in handler.parsed_fn_signature.parameters.values()
         if parameter.name not in provided
         and isinstance(definition := parameter.kwarg_definition, ParameterKwarg)
         and definition.param_type is ParamType.QUERY
-    ]
+    }
 
 
 def moment(value: str | None, name: str) -> datetime | None:

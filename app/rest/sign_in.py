@@ -4,9 +4,7 @@
 pure checks on it. Every route names its guard: a test refuses one without.
 """
 
-from collections.abc import Iterable
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from litestar import Request
 from litestar.connection import ASGIConnection
@@ -34,20 +32,25 @@ class Authenticator(Protocol):
         """Return who a credential speaks for; None when it is wrong, revoked or too old."""
         ...
 
-    async def login(self, email: str, password: str, address: str) -> SignedIn:
+    async def login(
+        self, email: str, password: str, address: str, *, user_agent: str | None = None
+    ) -> SignedIn:
         """Open a session.
 
         Raises:
             Unauthenticated: wrong e-mail or password; which of them is not said.
-            Refusal: too many attempts; carries `retry_after_s`.
+            TooManyAttempts: carries `retry_after_s`.
         """
         ...
 
-    async def redeem_link(self, token: str, address: str) -> SignedIn:
+    async def redeem_link(
+        self, token: str, address: str, *, user_agent: str | None = None
+    ) -> SignedIn:
         """Open a session by a one-time link.
 
         Raises:
             Unauthenticated: the link is unknown, used or too old.
+            TooManyAttempts: carries `retry_after_s`.
         """
         ...
 
@@ -56,27 +59,12 @@ class Authenticator(Protocol):
         ...
 
 
-class Origins:
-    """Which pages may make a browser send unsafe requests here."""
+class Origins(Protocol):
+    """Tells which web pages may act with a person's cookie; `app.security.origins`."""
 
-    def __init__(self, allowed: Iterable[str] = ()) -> None:
-        self._allowed = frozenset(origin.rstrip("/").lower() for origin in allowed)
-
-    def allows(self, request: Request[Any, Any, Any], *, has_cookie: bool) -> bool:
-        """Tell whether this unsafe request was made on purpose by a page of ours or a program.
-
-        A browser cannot be made to lie in `Origin` and `Sec-Fetch-Site`. A request with neither
-        comes from a program; those carry no cookie.
-        """
-        origin = request.headers.get("origin")
-        if origin is not None:
-            return origin.lower() in self._allowed or _same_host(
-                origin, request.headers.get("host", "")
-            )
-        site = request.headers.get("sec-fetch-site")
-        if site is not None:
-            return site in ("same-origin", "none")
-        return not has_cookie
+    def allows(self, origin: str, *, host: str) -> bool:
+        """Tell whether a page of `origin` may; `host` is the request's own Host header."""
+        ...
 
 
 class SignIn(ASGIMiddleware):
@@ -100,7 +88,7 @@ class SignIn(ASGIMiddleware):
         if (
             request.method not in _SAFE_METHODS
             and bearer is None
-            and not self._origins.allows(request, has_cookie=cookie is not None)
+            and not self._made_on_purpose(request, has_cookie=cookie is not None)
         ):
             raise Forbidden("This request was made by another site.", code="forbidden_origin")
         principal = None
@@ -111,6 +99,20 @@ class SignIn(ASGIMiddleware):
         scope["user"] = principal
         await next_app(scope, receive, send)
 
+    def _made_on_purpose(self, request: Request[Any, Any, Any], *, has_cookie: bool) -> bool:
+        """Tell whether an unsafe request comes from a page of ours or from a program.
+
+        A page cannot make a browser lie in `Origin` and `Sec-Fetch-Site`. A request with neither
+        comes from a program; those carry no cookie.
+        """
+        origin = request.headers.get("origin")
+        if origin is not None:
+            return self._origins.allows(origin, host=request.headers.get("host", ""))
+        site = request.headers.get("sec-fetch-site")
+        if site is not None:
+            return site in ("same-origin", "none")
+        return not has_cookie
+
 
 def bearer_of(request: Request[Any, Any, Any]) -> str | None:
     """Return the bearer credential, "" when an `Authorization` header holds none we know."""
@@ -119,15 +121,6 @@ def bearer_of(request: Request[Any, Any, Any]) -> str | None:
         return None
     scheme, _, value = header.partition(" ")
     return value.strip() if scheme.lower() == "bearer" else ""
-
-
-def _same_host(origin: str, host: str) -> bool:
-    """Compare host and port; the scheme may differ behind a proxy that ends TLS."""
-    try:
-        parts = urlsplit(origin)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(host) and parts.netloc.lower() == host.lower()
 
 
 def anyone(_: ASGIConnection[Any, Any, Any, Any], __: BaseRouteHandler) -> None:

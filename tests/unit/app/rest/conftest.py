@@ -16,6 +16,7 @@ from app.domain.ids import UserId
 from app.domain.principal import ALL_SCOPES, Principal, Scope
 from app.rest.door import RestDoor, RestServices
 from app.rest.me import LLMName
+from app.security.origins import AllowedOrigins
 from app.services.accounts import ApiKeys
 from app.services.agents import Agents
 from app.services.conversations import Conversations
@@ -65,12 +66,16 @@ class Ring:
             return self.keys.get(bearer)
         return self.cookies.get(cookie or "")
 
-    async def login(self, email: str, password: str, address: str) -> Opened:
+    async def login(
+        self, email: str, password: str, address: str, *, user_agent: str | None = None
+    ) -> Opened:
         if password != self.password:
             raise Unauthenticated("The e-mail or the password is wrong.")
         return self._open(principal())
 
-    async def redeem_link(self, token: str, address: str) -> Opened:
+    async def redeem_link(
+        self, token: str, address: str, *, user_agent: str | None = None
+    ) -> Opened:
         if token != "one-time":
             raise Unauthenticated("This link is not known, or was used before.")
         return self._open(principal("admin", number=2))
@@ -110,6 +115,7 @@ def services(ring: Ring, tmp_path: Path) -> RestServices:
         runs=RunReads(absent, absent),
         costs=CostsReport(absent),
         market=MarketData(market, market, ToolBox([]), clock=lambda: NOW),
+        origins=AllowedOrigins(public_url="http://desk.example", listed=["https://other.example"]),
         llm=lambda: LLMName(provider="builtin", model="builtin-1", label="built-in", free=True),
     )
 

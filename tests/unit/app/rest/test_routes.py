@@ -10,6 +10,7 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
+from app.domain.errors import Refusal
 from app.rest.door import API, RestDoor, RestServices
 from app.rest.requests import known_parameters
 from app.rest.sign_in import GUARDS, anyone, may_read, signed_in
@@ -110,3 +111,32 @@ def test_every_query_parameter_is_in_the_documentation(app: Litestar) -> None:
 def test_the_web_client_is_only_there_when_it_is_asked_for(services: RestServices) -> None:
     app = Litestar(plugins=[RestDoor(services)])
     assert "GET /" not in {name for name, _ in routes(app)}
+
+
+BEHIND_REST = (
+    "rest/*.py",
+    "services/accounts.py",
+    "services/agents.py",
+    "services/conversations.py",
+    "services/costs_report.py",
+    "services/market.py",
+    "services/paging.py",
+    "services/run_reads.py",
+    "security/authenticator.py",
+    "security/lockout.py",
+    "storage/engine.py",
+)
+
+
+def test_every_code_a_refusal_may_carry_is_in_the_documentation() -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    files = [path for name in BEHIND_REST for path in (DOCS.parents[1] / "app").glob(name)]
+    assert len(files) >= len(BEHIND_REST)
+    codes = {
+        code
+        for path in files
+        for code in re.findall(r'\bcode="([a-z_]+)"', path.read_text("utf-8"))
+    }
+    codes |= {kind.default_code for kind in Refusal.__subclasses__()}
+    missing = {code for code in codes if f"`{code}`" not in text}
+    assert not missing

@@ -1,0 +1,76 @@
+"""The OpenAPI document at `/schema`: JSON and YAML, and no page that would load anything."""
+
+from typing import Any
+
+import msgspec
+from litestar import Request, Router
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+
+from app.rest.problems import MEDIA_TYPE, Problem
+from app.rest.sign_in import COOKIE, anyone
+
+REFUSALS = {
+    "401": "Nobody is signed in",
+    "403": "Known to you, but not allowed",
+    "404": "Unknown, or not yours",
+    "422": "The request itself is wrong",
+    "503": "Not now",
+}
+"""What every route of the API may answer. Refusals that few routes know are in docs/rest.md."""
+
+
+class _Json(JsonRenderPlugin):
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        return super().render(request, with_refusals(openapi_schema))
+
+
+class _Yaml(YamlRenderPlugin):
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        return super().render(request, with_refusals(openapi_schema))
+
+
+def openapi(version: str) -> OpenAPIConfig:
+    """Return what `/schema` serves."""
+    return OpenAPIConfig(
+        title="Outcry",
+        version=version,
+        description="A self-hosted desk of market agents whose every answer can be checked.",
+        path="/schema",
+        openapi_router=Router("/schema", route_handlers=[], guards=[anyone]),
+        render_plugins=[_Json(path=["/", "/openapi.json"]), _Yaml()],
+        components=Components(
+            security_schemes={
+                "session": SecurityScheme(type="apiKey", name=COOKIE, security_scheme_in="cookie"),
+                "apiKey": SecurityScheme(type="http", scheme="bearer"),
+            }
+        ),
+    )
+
+
+def with_refusals(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document with our problems in place of the errors Litestar would answer."""
+    where = "#/components/schemas/{name}"
+    (reference,), schemas = msgspec.json.schema_components([Problem], ref_template=where)
+    refusals = {
+        status: {"description": description, "content": {MEDIA_TYPE: {"schema": reference}}}
+        for status, description in REFUSALS.items()
+    }
+    components = document.get("components", {})
+    return {
+        **document,
+        "paths": {
+            path: {
+                method: _with(operation, refusals if path.startswith("/api/") else {})
+                for method, operation in operations.items()
+            }
+            for path, operations in document["paths"].items()
+        },
+        "components": {**components, "schemas": {**components.get("schemas", {}), **schemas}},
+    }
+
+
+def _with(operation: dict[str, Any], refusals: dict[str, Any]) -> dict[str, Any]:
+    kept = {code: told for code, told in operation["responses"].items() if code != "400"}
+    return {**operation, "responses": {**kept, **refusals}}
