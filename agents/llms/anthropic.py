@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
-from agents.errors import LLMStalled, LLMUnavailable
+from agents.errors import LLMRejected, LLMStalled, LLMUnavailable
 from agents.llms.deadlines import StreamTimeouts
+from agents.llms.dialect import Dialect, Dialects
 from agents.llms.http_stream import HttpStream
 from agents.llms.llm import LLMReply, LLMRequest, StreamMeter, TextSink, metered
 from agents.llms.sse import SseSplitter
@@ -72,6 +73,7 @@ class AnthropicLLM:
             secret=api_key,
             timeouts=timeouts,
         )
+        self._dialects = Dialects()
         # People give the address with and without the version.
         self._path = "/messages" if self._http.base_url.endswith("/v1") else "/v1/messages"
 
@@ -83,8 +85,13 @@ class AnthropicLLM:
         """Stream one reply; see `LLM.complete`."""
         meter = metered(on_text)
         reader = MessageReader(meter, self._http)
+        dialect = self._dialects.of(request.model, first=Dialect())
+        body = write_request(request, dialect)
         try:
-            await self._http.post(self._path, write_request(request), reader.feed, meter)
+            await self._http.post(self._path, body, reader.feed, meter)
+        except LLMRejected as error:
+            self._dialects.learn(request.model, dialect, error)
+            raise
         except (LLMUnavailable, LLMStalled):
             # Once it said why it ended, the answer is whole and only the goodbye is missing.
             if not reader.ended:
@@ -245,12 +252,11 @@ def read_usage(told: dict[str, Any]) -> Usage | None:
 # --- what is sent ---------------------------------------------------------------------------------
 
 
-def write_request(request: LLMRequest) -> bytes:
+def write_request(request: LLMRequest, dialect: Dialect) -> bytes:
     """Return the request's JSON."""
     body: dict[str, Any] = {
         "model": request.model,
         "max_tokens": request.max_output_tokens,
-        "temperature": request.temperature,
         # Tools and rules are the same for every call of an agent: marked for the provider's cache.
         "system": [
             {"type": "text", "text": request.system, "cache_control": {"type": "ephemeral"}}
@@ -258,6 +264,8 @@ def write_request(request: LLMRequest) -> bytes:
         "messages": _write_messages(request.messages),
         "stream": True,
     }
+    if dialect.temperature:
+        body["temperature"] = request.temperature
     if request.tools:
         body["tools"] = [
             {

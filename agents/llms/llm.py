@@ -37,7 +37,7 @@ class LLMReply(msgspec.Struct, frozen=True):
 class TextSink(Protocol):
     """Where streamed text goes, in pieces as large as one wake-up brought."""
 
-    def __call__(self, delta: str) -> None: ...
+    def __call__(self, delta: str, /) -> None: ...
 
 
 class StreamMeter:

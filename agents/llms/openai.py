@@ -11,10 +11,11 @@ import msgspec
 
 from agents.errors import LLMRejected, LLMStalled, LLMUnavailable
 from agents.llms.deadlines import StreamTimeouts
+from agents.llms.dialect import Dialects
 from agents.llms.http_stream import HttpStream
 from agents.llms.llm import LLMReply, LLMRequest, StreamMeter, TextSink, metered
 from agents.llms.openai_chunks import Chunk, Delta, Function, decode_chunk, lenient_chunk
-from agents.llms.openai_requests import write_request
+from agents.llms.openai_requests import first_dialect, write_request
 from agents.llms.sse import SseSplitter
 from agents.llms.text import TextCleaner
 from agents.llms.tool_fragments import ToolFragments
@@ -41,6 +42,7 @@ class OpenAILLM:
         self._http = HttpStream(
             base_url, label=label, headers=headers, secret=api_key, timeouts=timeouts
         )
+        self._dialects = Dialects()
         self._is_openai = self._http.base_url == OPENAI_URL
 
     @property
@@ -51,13 +53,14 @@ class OpenAILLM:
         """Stream one reply; see `LLM.complete`."""
         meter = metered(on_text)
         reader = ChatReader(meter, self._http)
+        first = first_dialect(request.model, openai=self._is_openai)
+        dialect = self._dialects.of(request.model, first=first)
+        body = write_request(request, dialect)
         try:
-            await self._http.post(
-                "/chat/completions",
-                write_request(request, openai=self._is_openai),
-                reader.feed,
-                meter,
-            )
+            await self._http.post("/chat/completions", body, reader.feed, meter)
+        except LLMRejected as error:
+            self._dialects.learn(request.model, dialect, error)
+            raise
         except (LLMUnavailable, LLMStalled):
             # Once it said why it ended, the answer is whole and only the goodbye is missing.
             if not reader.ended:

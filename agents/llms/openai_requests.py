@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from agents.llms.dialect import Dialect
 from agents.llms.llm import LLMRequest
 from agents.llms.wire import encode
 from agents.messages import Message
@@ -13,8 +14,17 @@ _REASONING_MODEL = re.compile(r"^(o\d|gpt-5|gpt-6)")
 """These take no temperature but their own."""
 
 
-def write_request(request: LLMRequest, *, openai: bool) -> bytes:
-    """Return the request's JSON. `openai`: OpenAI itself, which has left two old names behind."""
+def first_dialect(model: str, *, openai: bool) -> Dialect:
+    """Return how to ask a model for the first time; `openai`: OpenAI itself."""
+    if not openai:
+        return Dialect()
+    return Dialect(
+        temperature=_REASONING_MODEL.match(model) is None, max_tokens="max_completion_tokens"
+    )
+
+
+def write_request(request: LLMRequest, dialect: Dialect) -> bytes:
+    """Return the request's JSON."""
     body: dict[str, Any] = {
         "model": request.model,
         "messages": [
@@ -22,10 +32,12 @@ def write_request(request: LLMRequest, *, openai: bool) -> bytes:
             *map(_write_message, request.messages),
         ],
         "stream": True,
-        "stream_options": {"include_usage": True},
-        "max_completion_tokens" if openai else "max_tokens": request.max_output_tokens,
+        dialect.max_tokens: request.max_output_tokens,
     }
-    if not (openai and _REASONING_MODEL.match(request.model)):
+    if dialect.stream_options:
+        # Without this, most servers never tell what an answer cost.
+        body["stream_options"] = {"include_usage": True}
+    if dialect.temperature:
         body["temperature"] = request.temperature
     if request.tools:
         body["tools"] = [

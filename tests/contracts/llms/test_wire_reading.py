@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from agents.errors import LLMRejected
 from agents.messages import Message, ToolRequest, Usage
 from tests.contracts.llms.asking import AFTER_TOOLS, QUESTION
 from tests.contracts.llms.conftest import Heard, Wired, wired_llm
@@ -204,3 +205,39 @@ async def test_streams_do_not_mix(wired: Wired) -> None:
     for reply in replies:
         assert len(set(reply.text.split())) == 1
     assert len({reply.text for reply in replies}) == 20
+
+
+async def test_what_a_model_refuses_by_name_is_left_out_of_the_next_attempt(wired: Wired) -> None:
+    refusal = Answer(
+        status=400, error={"message": "`temperature` does not support 0.3 with this model."}
+    )
+    async with wired(refusal, Answer()) as (llm, server):
+        with pytest.raises(LLMRejected) as caught:
+            await llm.complete(QUESTION, Heard())
+        assert caught.value.retryable
+        assert (await llm.complete(QUESTION, Heard())).text
+        assert ["temperature" in request for request in server.requests] == [True, False]
+
+
+async def test_the_same_complaint_twice_is_final(wired: Wired) -> None:
+    refusal = Answer(status=400, error={"message": "`temperature` is wrong"})
+    async with wired(refusal) as (llm, _):
+        for retryable in (True, False):
+            with pytest.raises(LLMRejected) as caught:
+                await llm.complete(QUESTION, Heard())
+            assert caught.value.retryable is retryable
+
+
+async def test_names_that_servers_disagree_about_are_learned() -> None:
+    refusals = [
+        Answer(status=400, error={"message": "Use 'max_completion_tokens' instead."}),
+        Answer(status=422, error={"message": "stream_options: extra fields not permitted"}),
+    ]
+    async with wired_llm("openai", *refusals, Answer()) as (llm, server):
+        for _ in refusals:
+            with pytest.raises(LLMRejected):
+                await llm.complete(QUESTION, Heard())
+        await llm.complete(QUESTION, Heard())
+    last = server.requests[-1]
+    assert last["max_completion_tokens"] == 512
+    assert not {"max_tokens", "stream_options"} & set(last)
