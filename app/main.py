@@ -101,8 +101,8 @@ async def serve(settings: Settings) -> None:
         )
         await stack.enter_async_context(gateway)
         server = _Server(_config(create_app(desk, gateway)))
-        desk.spawn(desk.runner.warm_up(), "warm-up")
-        desk.spawn(desk.load_demo_prices(say), "demo prices")
+        desk.spawn(desk.runner.warm_up, "warm-up")
+        desk.spawn(lambda: desk.load_demo_prices(say), "demo prices")
         await _announce(desk, console, listener)
         await server.serve(sockets=[listener])
 

@@ -92,12 +92,12 @@ class Desk(msgspec.Struct, kw_only=True):
         if wrong := self.journal.check():
             raise RuntimeError(wrong)
 
-    def spawn(self, work: Awaitable[object], name: str) -> None:
+    def spawn(self, work: Callable[[], Awaitable[object]], name: str) -> None:
         """Do something beside serving; it is cancelled when the desk closes."""
 
         async def guarded() -> None:
             try:
-                await work
+                await work()
             except Exception:
                 log.exception("background.failed", task=name)
 
@@ -203,7 +203,11 @@ async def open_desk(
         )
         stack.push_async_callback(_cancel, desk._background)
         orphans = Orphans(database, owner=process)
-        desk.spawn(_recover_now_and_then(orphans, events, journal, prices), "recovery")
+
+        async def recover_orphans() -> None:
+            await _recover_now_and_then(orphans, events, journal, prices)
+
+        desk.spawn(recover_orphans, "recovery")
         yield desk
 
 

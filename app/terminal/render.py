@@ -113,20 +113,35 @@ def _tool_line(event: dict[str, Any], tools: dict[str, str]) -> RenderableType:
 
 
 def _evidence(claims: list[dict[str, Any]]) -> Table | None:
+    """Return the footnotes: what each number is, exactly; and once, where they come from."""
     supported = [claim for claim in claims if claim["status"] == "supported"]
     if not supported:
         return None
-    table = Table(box=None, padding=(0, 1), header_style="dim", title_justify="left")
-    for heading in ("", "what", "exactly", "tool", "as of", "source"):
-        table.add_column(heading, style="dim", overflow="fold")
+    told = {(claim.get("source") or "", (claim.get("asOf") or "")[:10]) for claim in supported}
+    sources = "; ".join(f"{source}, as of {as_of}" for source, as_of in sorted(told))
+    table = Table(
+        box=None,
+        padding=(0, 1, 0, 0),
+        show_header=False,
+        caption=f"Source: {sources}",
+        caption_justify="left",
+        caption_style="dim italic",
+    )
+    for style in ("dim", "dim", "dim", "dim"):
+        table.add_column(style=style, overflow="fold")
     for claim in supported:
-        unit = claim.get("unit") or ""
         table.add_row(
-            str(claim["index"]),
+            str(claim["index"]).translate(_SUPERSCRIPTS),
             claim.get("label") or "",
-            f"{claim.get('value')} {unit}".strip(),
+            _exactly(claim),
             claim.get("tool") or "",
-            (claim.get("asOf") or "")[:10],
-            claim.get("source") or "",
         )
     return table
+
+
+def _exactly(claim: dict[str, Any]) -> str:
+    value, unit = claim.get("value"), claim.get("unit") or ""
+    if isinstance(value, str) and value.endswith("T00:00:00Z"):
+        return value[:10]
+    shown = f"{value:.10g}" if isinstance(value, float) else str(value)
+    return f"{shown} {unit}".strip()

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from app.domain.ids import ConversationId
 from app.domain.principal import Principal
+from app.observability.logs import configure_logging
 from app.settings import Settings
 from app.terminal.follow import LocalFollower
 from app.terminal.talk import ask, chat
@@ -16,6 +17,7 @@ _err = Console(stderr=True)
 
 async def ask_once(settings: Settings, question: str, *, agent: str | None, as_json: bool) -> bool:
     """Answer one question; True when the answer failed."""
+    configure_logging(level="WARNING", json_lines=settings.log_json)
     follower = LocalFollower()
     with _err.status("Opening the desk …") as status:
         async with open_desk(settings, follower, on_progress=status.update) as desk:
@@ -34,6 +36,7 @@ async def ask_once(settings: Settings, question: str, *, agent: str | None, as_j
 
 async def chat_session(settings: Settings, *, agent: str | None, resume: UUID | None) -> None:
     """Talk until the person leaves."""
+    configure_logging(level="WARNING", json_lines=settings.log_json)
     follower = LocalFollower()
     with _err.status("Opening the desk …") as status:
         async with open_desk(settings, follower, on_progress=status.update) as desk:
