@@ -20,7 +20,7 @@ from app.domain.agents import (
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.ids import AgentId, UserId, new_id
 from app.domain.principal import Principal
-from app.domain.text import clean_text
+from app.domain.text import clean_json, clean_text
 from app.domain.views import AgentMetrics, AgentVersionView, AgentView, Position
 from app.services.paging import Page, checked_limit, cut, decode_cursor
 from tools.tool import ToolSpec
@@ -289,7 +289,11 @@ class Agents:
             raise Invalid(f"`maxTokens` must be from 1 to 1000000; it is {config.max_tokens}.")
         if not 1 <= config.memory.max_tokens <= 10_000_000 or config.memory.retention < 0:
             raise Invalid("`memory.maxTokens` must be from 1, `memory.retention` from 0 days.")
-        prompt = clean_text(config.system_prompt)
+        try:
+            config = msgspec.convert(clean_json(msgspec.to_builtins(config)), AgentConfig)
+        except ValueError as error:
+            raise Invalid(f"This agent cannot be stored: {error}.") from None
+        prompt = config.system_prompt
         if not prompt.strip() or len(prompt) > _MAX_PROMPT:
             raise Invalid(
                 f"`systemPrompt` must have 1 to {_MAX_PROMPT} characters; it has {len(prompt)}."
@@ -306,7 +310,7 @@ class Agents:
                 )
             if tool.endpoint.removeprefix(BUILTIN) not in known or tool.name not in known:
                 raise Invalid(f"`tools`: {tool.name!r} is not one of {', '.join(sorted(known))}.")
-        return msgspec.structs.replace(config, system_prompt=prompt)
+        return config
 
 
 def _name_taken(name: str) -> Conflict:

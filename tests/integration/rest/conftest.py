@@ -8,8 +8,8 @@ from litestar import Litestar
 from app.rest.door import RestDoor
 from app.storage.engine import Database
 from app.storage.journal_store import PostgresJournal
-from tests.integration.rest.rest_desk import Desk, People
-from tools.market.demo import VENDORED, read_vendored
+from tests.integration.rest.rest_desk import Clients, Desk
+from tools.market.demo import vendored_market
 
 
 @pytest.fixture
@@ -18,23 +18,26 @@ async def desk(database: Database) -> AsyncIterator[Desk]:
         desk = Desk(database, journal)
         await desk.agents.ensure_defaults()
         yield desk
+        desk.passwords.close()
 
 
 @pytest.fixture
 async def market_desk(desk: Desk) -> Desk:
     """A desk with the prices of one shipped stock."""
-    series = read_vendored()["GOOG"]
-    await desk.instruments.put(VENDORED.instrument("GOOG", complete=True))
-    await desk.bars.replace(series)
+    shipped = vendored_market()
+    google = await shipped.find("GOOG")
+    assert google is not None
+    await desk.instruments.put(google)
+    await desk.bars.replace(await shipped.read("GOOG"))
     return desk
 
 
 @pytest.fixture
-async def people(desk: Desk) -> AsyncIterator[People]:
+async def people(desk: Desk) -> AsyncIterator[Clients]:
     """Ann and Bob are users, Root is an admin; each has a key."""
-    await desk.person("ann")
-    await desk.person("bob")
-    await desk.person("root", "admin")
-    people = People(Litestar(plugins=[RestDoor(desk.services())]))
-    yield people
-    await people.aclose()
+    await desk.join("ann")
+    await desk.join("bob")
+    await desk.join("root", "admin")
+    clients = Clients(Litestar(plugins=[RestDoor(desk.services())]), desk)
+    yield clients
+    await clients.aclose()

@@ -1,11 +1,11 @@
 """The REST door on a real Postgres, with conversations written the way runs write them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import httpx
@@ -16,7 +16,7 @@ from agents.claims import Claim
 from agents.events import ToolCallStarted
 from agents.messages import Usage
 from app.domain.costs import CostEntry, Receipt
-from app.domain.ids import AgentId, AttemptId, ConversationId, MessageId, RunId, UserId, new_id
+from app.domain.ids import AgentId, AttemptId, ConversationId, MessageId, RunId, new_id
 from app.domain.journal import (
     Batch,
     CostSettlement,
@@ -28,15 +28,18 @@ from app.domain.journal import (
 )
 from app.domain.principal import ALL_SCOPES, Principal
 from app.domain.runs import StartRun, StoredEvent
-from app.domain.views import ApiKeyView
 from app.rest.door import RestServices
 from app.rest.me import LLMName
+from app.security.authenticator import Authenticator
+from app.security.passwords import Passwords
+from app.security.people import People
 from app.services.accounts import ApiKeys
 from app.services.agents import Agents
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
 from app.services.market import MarketData
 from app.services.run_reads import RunReads
+from app.storage.accounts import Accounts
 from app.storage.agent_reads import AgentReads
 from app.storage.bars import PostgresBars
 from app.storage.conversation_reads import ConversationReads
@@ -51,18 +54,6 @@ from tools.registry import ToolBox
 
 PROMPTS = Path(__file__).parents[3] / "agents" / "prompts"
 BEGAN = datetime(2026, 1, 5, 12, tzinfo=UTC)
-
-
-@dataclass
-class Ring:
-    """An authenticator for the people of a test: the key is the name."""
-
-    people: dict[str, Principal] = field(default_factory=dict)
-
-    async def authenticate(
-        self, *, cookie: str | None, bearer: str | None, address: str
-    ) -> Principal | None:
-        return self.people.get(bearer or cookie or "")
 
 
 @dataclass
@@ -84,7 +75,12 @@ class Desk:
         self.database = database
         self.journal = journal
         self.runs = StoredRuns(database)
-        self.ring = Ring()
+        passwords = self.passwords = Passwords()
+        self.accounts = People(Accounts(database), passwords)
+        self.authenticator = Authenticator(Accounts(database), passwords)
+        self.people: dict[str, Principal] = {}
+        self.secrets: dict[str, str] = {}
+        self.key_ids: dict[str, UUID] = {}
         self.stopped: list[RunId] = []
         self.minute = 0
         instruments, bars = PostgresInstruments(database), PostgresBars(database)
@@ -99,11 +95,10 @@ class Desk:
         self.market = MarketData(instruments, bars, toolbox, clock=lambda: datetime.now(UTC))
 
     def services(self) -> RestServices:
-        authenticator: Any = self.ring
         database = self.database
         return RestServices(
-            authenticator=authenticator,
-            api_keys=ApiKeys(NoKeys()),
+            authenticator=self.authenticator,
+            api_keys=ApiKeys(self.accounts),
             agents=self.agents,
             conversations=Conversations(ConversationReads(database)),
             runs=RunReads(RunViews(database), self),
@@ -123,29 +118,13 @@ class Desk:
         )
         return bool(rows)
 
-    async def person(self, name: str, role: str = "user") -> Principal:
-        who = Principal(
-            user_id=UserId(new_id()),
-            email=f"{name}@example.org",
-            name=name,
-            role=role,  # type: ignore[arg-type]
-            scopes=ALL_SCOPES,
-            credential="api_key",
-            credential_id=name,
-        )
-        await self.database.execute(
-            "INSERT INTO users (id, email, name, role) VALUES ($1, $2, $3, $4)",
-            who.user_id,
-            who.email,
-            who.name,
-            who.role,
-        )
-        self.ring.people[name] = who
-        return who
-
-    async def key_of(self, name: str) -> UUID:
-        """Return the id of an API key of this person."""
-        return new_id()
+    async def join(self, name: str, role: Literal["user", "admin"] = "user") -> Principal:
+        """Add somebody with an API key that carries every scope."""
+        user = await self.accounts.add_user(f"{name}@example.org", role=role, name=name)
+        key, secret = await self.accounts.create_key(user.id, name="test", scopes=ALL_SCOPES)
+        self.secrets[name], self.key_ids[name] = secret, key.id
+        self.people[name] = user.principal("api_key", str(key.id))
+        return self.people[name]
 
     def now(self) -> datetime:
         self.minute += 1
@@ -280,19 +259,6 @@ class Desk:
         return Answered(conversation_id, run_id, question_id, late, attachment_id, list(claims))
 
 
-class NoKeys:
-    """Keys are tested where they are kept."""
-
-    async def list_keys(self, user_id: UserId) -> list[ApiKeyView]:
-        return []
-
-    async def revoke_key(self, user_id: UserId, key_id: UUID) -> bool:
-        return False
-
-    async def create_key(self, user_id: UserId, **given: Any) -> tuple[ApiKeyView, str]:
-        raise NotImplementedError
-
-
 def _receipt(usage: Usage, amount: Decimal | None) -> Receipt:
     return Receipt(
         amount=str(amount or 0),
@@ -347,23 +313,25 @@ def _events(
     ]
 
 
-class People:
-    """Clients of one app, by name."""
+class Clients:
+    """Clients of one app, by person."""
 
-    def __init__(self, app: Litestar) -> None:
+    def __init__(self, app: Litestar, desk: Desk) -> None:
         self.app = app
-        self._clients: list[httpx.AsyncClient] = []
+        self._desk = desk
+        self._open: list[httpx.AsyncClient] = []
 
     def client(self, name: str | None) -> httpx.AsyncClient:
         """Return a client that sends this person's key, or none."""
+        headers = {"authorization": f"Bearer {self._desk.secrets[name]}"} if name else {}
         client = httpx.AsyncClient(
             transport=httpx.ASGITransport(app=self.app),
-            base_url="http://desk.example/api/v1",
-            headers={"authorization": f"Bearer {name}"} if name else {},
+            base_url="http://127.0.0.1:8000/api/v1",
+            headers=headers,
         )
-        self._clients.append(client)
+        self._open.append(client)
         return client
 
     async def aclose(self) -> None:
-        for client in self._clients:
+        for client in self._open:
             await client.aclose()

@@ -5,18 +5,18 @@ from typing import Any
 
 import pytest
 
-from tests.integration.rest.rest_desk import Desk, People
+from tests.integration.rest.rest_desk import Clients, Desk
 
 NEW = {"name": "Teacher", "type": "educator", "systemPrompt": "Explain.", "temperature": 0.5}
 
 
-async def the_analyst(people: People) -> dict[str, Any]:
+async def the_analyst(people: Clients) -> dict[str, Any]:
     page = (await people.client("root").get("/agents")).json()
     (agent,) = page["items"]
     return agent  # type: ignore[no-any-return]
 
 
-async def test_a_new_desk_has_an_analyst_with_the_desks_tools(people: People) -> None:
+async def test_a_new_desk_has_an_analyst_with_the_desks_tools(people: Clients) -> None:
     agent = await the_analyst(people)
     assert agent["name"] == "Analyst"
     assert agent["type"] == "analyst"
@@ -29,12 +29,12 @@ async def test_a_new_desk_has_an_analyst_with_the_desks_tools(people: People) ->
     assert agent["memory"]["type"] == "conversation"
 
 
-async def test_defaults_are_made_once(desk: Desk, people: People) -> None:
+async def test_defaults_are_made_once(desk: Desk, people: Clients) -> None:
     assert await desk.agents.ensure_defaults() == []
     await the_analyst(people)
 
 
-async def test_an_agent_is_made_and_seen_by_everybody(people: People) -> None:
+async def test_an_agent_is_made_and_seen_by_everybody(people: Clients) -> None:
     made = await people.client("root").post("/agents", json=NEW)
     assert made.status_code == 201
     agent = made.json()
@@ -46,7 +46,7 @@ async def test_an_agent_is_made_and_seen_by_everybody(people: People) -> None:
     assert names == ["Teacher", "Analyst"]
 
 
-async def test_a_name_is_given_once(people: People) -> None:
+async def test_a_name_is_given_once(people: Clients) -> None:
     root = people.client("root")
     await root.post("/agents", json=NEW)
     again = await root.post("/agents", json=NEW)
@@ -59,7 +59,7 @@ async def test_a_name_is_given_once(people: People) -> None:
 
 
 async def test_changing_what_an_agent_does_makes_a_new_version_and_keeps_the_old(
-    desk: Desk, people: People
+    desk: Desk, people: Clients
 ) -> None:
     root, agent = people.client("root"), await the_analyst(people)
     path = f"/agents/{agent['id']}"
@@ -68,14 +68,14 @@ async def test_changing_what_an_agent_does_makes_a_new_version_and_keeps_the_old
     assert changed["systemPrompt"] == agent["systemPrompt"]
     versions = (await root.get(f"{path}/versions")).json()["items"]
     assert [(v["version"], v["temperature"]) for v in versions] == [(2, 0.9), (1, 0.2)]
-    assert versions[0]["createdBy"] == str(desk.ring.people["root"].user_id)
+    assert versions[0]["createdBy"] == str(desk.people["root"].user_id)
     page = (await root.get(f"{path}/versions?limit=1")).json()
     older = (await root.get(f"{path}/versions?limit=1&cursor={page['nextCursor']}")).json()
     assert [v["version"] for v in older["items"]] == [1]
     assert older["nextCursor"] is None
 
 
-async def test_a_new_name_or_status_makes_no_version(people: People) -> None:
+async def test_a_new_name_or_status_makes_no_version(people: Clients) -> None:
     root, agent = people.client("root"), await the_analyst(people)
     path = f"/agents/{agent['id']}"
     changed = (await root.patch(path, json={"name": "Ada", "status": "disabled"})).json()
@@ -85,9 +85,9 @@ async def test_a_new_name_or_status_makes_no_version(people: People) -> None:
 
 
 async def test_a_conversation_stays_with_the_version_it_began_with(
-    desk: Desk, people: People
+    desk: Desk, people: Clients
 ) -> None:
-    turn = await desk.converse(desk.ring.people["ann"], "q")
+    turn = await desk.converse(desk.people["ann"], "q")
     agent = await the_analyst(people)
     await people.client("root").patch(f"/agents/{agent['id']}", json={"maxTokens": 99})
     seen = await people.client("ann").get(f"/conversations/{turn.conversation_id}")
@@ -132,14 +132,14 @@ async def test_a_conversation_stays_with_the_version_it_began_with(
     ],
     ids=str,
 )
-async def test_what_an_agent_cannot_be_is_refused(people: People, wrong: dict[str, Any]) -> None:
+async def test_what_an_agent_cannot_be_is_refused(people: Clients, wrong: dict[str, Any]) -> None:
     root, agent = people.client("root"), await the_analyst(people)
     changed = await root.patch(f"/agents/{agent['id']}", json=wrong)
     assert changed.status_code == 422, changed.text
     assert (await root.get(f"/agents/{agent['id']}")).json()["version"] == 1
 
 
-async def test_metrics_count_what_runs_did(desk: Desk, people: People) -> None:
+async def test_metrics_count_what_runs_did(desk: Desk, people: Clients) -> None:
     agent = await the_analyst(people)
     assert agent["metrics"] == {
         "totalRequests": 0,
@@ -150,18 +150,18 @@ async def test_metrics_count_what_runs_did(desk: Desk, people: People) -> None:
         "priced": True,
         "lastActiveAt": None,
     }
-    await desk.converse(desk.ring.people["ann"], "q", amount=Decimal("0.1"))
-    await desk.converse(desk.ring.people["bob"], "q", amount=Decimal("0.2"))
-    _, stopped, _ = await desk.ask(desk.ring.people["ann"], "q")
-    await desk.stop(stopped, desk.ring.people["ann"])
-    _, failed, _ = await desk.ask(desk.ring.people["ann"], "q")
+    await desk.converse(desk.people["ann"], "q", amount=Decimal("0.1"))
+    await desk.converse(desk.people["bob"], "q", amount=Decimal("0.2"))
+    _, stopped, _ = await desk.ask(desk.people["ann"], "q")
+    await desk.stop(stopped, desk.people["ann"])
+    _, failed, _ = await desk.ask(desk.people["ann"], "q")
     await desk.database.execute(
         "UPDATE runs SET status = 'failed', ended_at = started_at WHERE id = $1", failed
     )
     await desk.database.execute(
         "UPDATE runs SET ended_at = started_at + interval '30 seconds' WHERE status = 'cancelled'"
     )
-    await desk.ask(desk.ring.people["ann"], "still running")
+    await desk.ask(desk.people["ann"], "still running")
     metrics = (await people.client("bob").get(f"/agents/{agent['id']}/metrics")).json()
     assert metrics["totalRequests"] == 5
     assert metrics["totalCost"] == "0.3"
@@ -172,7 +172,31 @@ async def test_metrics_count_what_runs_did(desk: Desk, people: People) -> None:
     assert (await the_analyst(people))["metrics"] == metrics
 
 
-async def test_two_admins_at_once_do_not_overwrite_each_other(desk: Desk, people: People) -> None:
+@pytest.mark.parametrize("depth", [100, 900])
+async def test_parameters_nested_too_deep_are_refused(people: Clients, depth: int) -> None:
+    root, agent = people.client("root"), await the_analyst(people)
+    tool = agent["tools"][0]
+    nested: dict[str, Any] = {}
+    for _ in range(depth):
+        nested = {"a": nested}
+    body = {"tools": [{**tool, "parameters": nested}]}
+    answer = await root.patch(f"/agents/{agent['id']}", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+
+
+async def test_hostile_text_in_an_agent_is_kept_but_for_what_cannot_be(people: Clients) -> None:
+    root, agent = people.client("root"), await the_analyst(people)
+    tool = {**agent["tools"][0], "description": "a\x00\u202eb", "parameters": {"k\x00": ["\x00"]}}
+    changed = await root.patch(
+        f"/agents/{agent['id']}", json={"systemPrompt": "<b>\x00</b>", "tools": [tool]}
+    )
+    assert changed.status_code == 200, changed.text
+    assert changed.json()["systemPrompt"] == "<b>\ufffd</b>"
+    assert changed.json()["tools"][0]["description"] == "a\ufffd\u202eb"
+    assert changed.json()["tools"][0]["parameters"] == {"k\ufffd": ["\ufffd"]}
+
+
+async def test_two_admins_at_once_do_not_overwrite_each_other(desk: Desk, people: Clients) -> None:
     agent_id = (await the_analyst(people))["id"]
     found = await desk.agents._find(agent_id)
     store = desk.agents._store

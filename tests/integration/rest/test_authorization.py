@@ -12,7 +12,7 @@ from litestar.routes import HTTPRoute
 from app.domain.ids import new_id
 from app.rest.door import API
 from app.rest.sign_in import anyone, may_administer
-from tests.integration.rest.rest_desk import Desk, People
+from tests.integration.rest.rest_desk import Clients, Desk
 
 BODIES: dict[str, object] = {
     "PATCH /conversations/{conversation_id}": {"title": "mine now"},
@@ -39,15 +39,15 @@ def guards(handler: HTTPRouteHandler) -> list[object]:
 
 
 @pytest.fixture
-async def owned(desk: Desk, people: People) -> dict[str, UUID]:
+async def owned(desk: Desk, people: Clients) -> dict[str, UUID]:
     """What is Ann's, by the name of the path parameter it stands for."""
-    turn = await desk.converse(desk.ring.people["ann"], "Ann's secret question")
+    turn = await desk.converse(desk.people["ann"], "Ann's secret question")
     return {
         "conversation_id": turn.conversation_id,
         "message_id": turn.answer_id,
         "attachment_id": turn.attachment_id,
         "run_id": turn.run_id,
-        "key_id": await desk.key_of("ann"),
+        "key_id": desk.key_ids["ann"],
     }
 
 
@@ -56,7 +56,7 @@ SHARED = {"agent_id"}
 
 
 async def test_a_foreign_id_and_an_unknown_id_give_the_same_404_byte_for_byte(
-    people: People, owned: dict[str, UUID]
+    people: Clients, owned: dict[str, UUID]
 ) -> None:
     bob, checked = people.client("bob"), 0
     for method, path, _ in api_routes(people.app):
@@ -78,9 +78,9 @@ async def test_a_foreign_id_and_an_unknown_id_give_the_same_404_byte_for_byte(
 
 
 async def test_an_attachment_of_another_message_of_mine_is_not_there(
-    desk: Desk, people: People, owned: dict[str, UUID]
+    desk: Desk, people: Clients, owned: dict[str, UUID]
 ) -> None:
-    mine = await desk.converse(desk.ring.people["bob"], "q")
+    mine = await desk.converse(desk.people["bob"], "q")
     answer = await people.client("bob").get(
         f"/messages/{mine.answer_id}/attachments/{owned['attachment_id']}"
     )
@@ -88,7 +88,7 @@ async def test_an_attachment_of_another_message_of_mine_is_not_there(
 
 
 async def test_the_owner_still_reaches_everything_after_all_those_tries(
-    people: People, owned: dict[str, UUID]
+    people: Clients, owned: dict[str, UUID]
 ) -> None:
     ann = people.client("ann")
     for method, path, _ in api_routes(people.app):
@@ -98,7 +98,7 @@ async def test_the_owner_still_reaches_everything_after_all_those_tries(
 
 
 async def test_nobody_gets_anything_without_signing_in(
-    people: People, owned: dict[str, UUID]
+    people: Clients, owned: dict[str, UUID]
 ) -> None:
     stranger = people.client(None)
     for method, path, handler in api_routes(people.app):
@@ -111,7 +111,7 @@ async def test_nobody_gets_anything_without_signing_in(
         assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
-async def test_what_everybody_uses_is_an_admins_to_change(people: People) -> None:
+async def test_what_everybody_uses_is_an_admins_to_change(people: Clients) -> None:
     user, checked = people.client("ann"), 0
     for method, path, handler in api_routes(people.app):
         if may_administer in guards(handler):
@@ -122,7 +122,7 @@ async def test_what_everybody_uses_is_an_admins_to_change(people: People) -> Non
     assert checked >= 4
 
 
-async def test_lists_hold_only_what_is_the_callers(people: People, owned: dict[str, UUID]) -> None:
+async def test_lists_hold_only_what_is_the_callers(people: Clients, owned: dict[str, UUID]) -> None:
     bob = people.client("bob")
     for path in (
         "/conversations",
@@ -132,14 +132,15 @@ async def test_lists_hold_only_what_is_the_callers(people: People, owned: dict[s
         "/costs",
         "/costs?groupBy=agent",
         "/costs?groupBy=day",
-        "/me/api-keys",
     ):
         answer = await bob.get(path)
         assert answer.json() == {"items": [], "nextCursor": None}, path
+    keys = (await bob.get("/me/api-keys")).json()["items"]
+    assert str(owned["key_id"]) not in [key["id"] for key in keys]
 
 
 async def test_unknown_query_parameters_are_refused_everywhere(
-    people: People, owned: dict[str, UUID]
+    people: Clients, owned: dict[str, UUID]
 ) -> None:
     root = people.client("root")
     for method, path, handler in api_routes(people.app):
@@ -155,7 +156,7 @@ async def test_unknown_query_parameters_are_refused_everywhere(
 
 
 async def test_unknown_fields_are_refused_in_every_body(
-    people: People, owned: dict[str, UUID]
+    people: Clients, owned: dict[str, UUID]
 ) -> None:
     root = people.client("root")
     bodies = {

@@ -9,7 +9,7 @@ import pytest
 
 from agents.claims import Claim
 from app.domain.ids import ConversationId
-from tests.integration.rest.rest_desk import Desk, People
+from tests.integration.rest.rest_desk import Clients, Desk
 
 CLAIMS = [
     Claim(
@@ -52,8 +52,8 @@ async def walk(
             await between()
 
 
-async def test_a_conversation_shows_what_a_list_needs(desk: Desk, people: People) -> None:
-    ann = desk.ring.people["ann"]
+async def test_a_conversation_shows_what_a_list_needs(desk: Desk, people: Clients) -> None:
+    ann = desk.people["ann"]
     turn = await desk.converse(ann, "How does GOOG look?", claims=CLAIMS)
     answer = await people.client("ann").get(f"/conversations/{turn.conversation_id}")
     seen = answer.json()
@@ -69,14 +69,14 @@ async def test_a_conversation_shows_what_a_list_needs(desk: Desk, people: People
     assert "messages" not in seen
 
 
-async def test_a_run_in_progress_is_named(desk: Desk, people: People) -> None:
-    conversation_id, run_id, _ = await desk.ask(desk.ring.people["ann"], "And MSFT?")
+async def test_a_run_in_progress_is_named(desk: Desk, people: Clients) -> None:
+    conversation_id, run_id, _ = await desk.ask(desk.people["ann"], "And MSFT?")
     answer = await people.client("ann").get(f"/conversations/{conversation_id}")
     assert answer.json()["running"] == str(run_id)
 
 
-async def test_an_unpriced_attempt_makes_the_sum_a_lower_bound(desk: Desk, people: People) -> None:
-    ann = desk.ring.people["ann"]
+async def test_an_unpriced_attempt_makes_the_sum_a_lower_bound(desk: Desk, people: Clients) -> None:
+    ann = desk.people["ann"]
     turn = await desk.converse(ann, "one", amount=Decimal("0.10"))
     await desk.converse(ann, "two", amount=None, conversation_id=turn.conversation_id)
     answer = await people.client("ann").get(f"/conversations/{turn.conversation_id}")
@@ -84,9 +84,9 @@ async def test_an_unpriced_attempt_makes_the_sum_a_lower_bound(desk: Desk, peopl
 
 
 async def test_messages_carry_their_evidence_and_the_receipt_stands_on_the_last_piece(
-    desk: Desk, people: People
+    desk: Desk, people: Clients
 ) -> None:
-    turn = await desk.converse(desk.ring.people["ann"], "How does GOOG look?", claims=CLAIMS)
+    turn = await desk.converse(desk.people["ann"], "How does GOOG look?", claims=CLAIMS)
     answer = await people.client("ann").get(f"/conversations/{turn.conversation_id}/messages")
     last, piece, question = answer.json()["items"]
     assert question["role"] == "user"
@@ -107,24 +107,24 @@ async def test_messages_carry_their_evidence_and_the_receipt_stands_on_the_last_
     assert last["attachments"][0]["content"]["activityType"] == "chart.candles"
 
 
-async def test_a_chart_can_be_fetched_at_its_own_address(desk: Desk, people: People) -> None:
-    turn = await desk.converse(desk.ring.people["ann"], "chart")
+async def test_a_chart_can_be_fetched_at_its_own_address(desk: Desk, people: Clients) -> None:
+    turn = await desk.converse(desk.people["ann"], "chart")
     messages = await people.client("ann").get(f"/conversations/{turn.conversation_id}/messages")
     chart = messages.json()["items"][0]["attachments"][0]
     answer = await people.client("ann").get(chart["url"].removeprefix("/api/v1"))
     assert answer.json() == chart
 
 
-async def test_claims_stand_beside_the_tool_call_they_point_to(desk: Desk, people: People) -> None:
-    turn = await desk.converse(desk.ring.people["ann"], "q", claims=CLAIMS)
+async def test_claims_stand_beside_the_tool_call_they_point_to(desk: Desk, people: Clients) -> None:
+    turn = await desk.converse(desk.people["ann"], "q", claims=CLAIMS)
     answer = await people.client("ann").get(f"/messages/{turn.answer_id}/claims")
     first, second, _ = answer.json()["items"]
     assert first["toolCall"]["toolName"] == "quotes"
     assert second["toolCall"] is None
 
 
-async def test_what_was_replaced_is_hidden_until_asked_for(desk: Desk, people: People) -> None:
-    ann = desk.ring.people["ann"]
+async def test_what_was_replaced_is_hidden_until_asked_for(desk: Desk, people: Clients) -> None:
+    ann = desk.people["ann"]
     first = await desk.converse(ann, "q", "first answer")
     await desk.converse(
         ann,
@@ -142,9 +142,9 @@ async def test_what_was_replaced_is_hidden_until_asked_for(desk: Desk, people: P
 
 
 async def test_paging_neither_repeats_nor_skips_while_messages_arrive(
-    desk: Desk, people: People
+    desk: Desk, people: Clients
 ) -> None:
-    ann = desk.ring.people["ann"]
+    ann = desk.people["ann"]
     turn = await desk.converse(ann, "q0", "a0")
     for number in range(1, 3):
         await desk.converse(ann, f"q{number}", "a", conversation_id=turn.conversation_id)
@@ -160,9 +160,9 @@ async def test_paging_neither_repeats_nor_skips_while_messages_arrive(
 
 
 async def test_paging_conversations_neither_repeats_nor_skips_while_new_ones_begin(
-    desk: Desk, people: People
+    desk: Desk, people: Clients
 ) -> None:
-    ann = desk.ring.people["ann"]
+    ann = desk.people["ann"]
     made = [str((await desk.converse(ann, f"c{n}")).conversation_id) for n in range(5)]
 
     async def begin() -> None:
@@ -172,8 +172,8 @@ async def test_paging_conversations_neither_repeats_nor_skips_while_new_ones_beg
     assert seen == made[::-1]
 
 
-async def test_filters_narrow_the_list(desk: Desk, people: People) -> None:
-    ann, client = desk.ring.people["ann"], people.client("ann")
+async def test_filters_narrow_the_list(desk: Desk, people: Clients) -> None:
+    ann, client = desk.people["ann"], people.client("ann")
     one = (await desk.converse(ann, "one")).conversation_id
     two = (await desk.converse(ann, "two")).conversation_id
     await client.patch(f"/conversations/{one}", json={"pinned": True, "status": "completed"})
@@ -191,9 +191,9 @@ async def test_filters_narrow_the_list(desk: Desk, people: People) -> None:
     assert await ids("query=806.19&pinned=true") == [str(one)]
 
 
-async def test_a_change_changes_only_what_it_names(desk: Desk, people: People) -> None:
+async def test_a_change_changes_only_what_it_names(desk: Desk, people: Clients) -> None:
     client = people.client("ann")
-    turn = await desk.converse(desk.ring.people["ann"], "old title")
+    turn = await desk.converse(desk.people["ann"], "old title")
     path = f"/conversations/{turn.conversation_id}"
     before = (await client.get(path)).json()
     after = (await client.patch(path, json={"title": "  new \n title "})).json()
@@ -221,9 +221,9 @@ async def test_a_change_changes_only_what_it_names(desk: Desk, people: People) -
         "title",
     ],
 )
-async def test_nothing_else_can_be_assigned(desk: Desk, people: People, body: object) -> None:
+async def test_nothing_else_can_be_assigned(desk: Desk, people: Clients, body: object) -> None:
     client = people.client("ann")
-    turn = await desk.converse(desk.ring.people["ann"], "q")
+    turn = await desk.converse(desk.people["ann"], "q")
     path = f"/conversations/{turn.conversation_id}"
     before = (await client.get(path)).json()
     answer = await client.patch(path, json=body)
@@ -233,9 +233,9 @@ async def test_nothing_else_can_be_assigned(desk: Desk, people: People, body: ob
 
 
 async def test_deleting_takes_everything_along_but_not_while_an_answer_is_written(
-    desk: Desk, people: People
+    desk: Desk, people: Clients
 ) -> None:
-    ann, client = desk.ring.people["ann"], people.client("ann")
+    ann, client = desk.people["ann"], people.client("ann")
     turn = await desk.converse(ann, "q", claims=CLAIMS)
     _, run_id, _ = await desk.ask(ann, "more", conversation_id=turn.conversation_id)
     path = f"/conversations/{turn.conversation_id}"
@@ -263,9 +263,9 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 async def test_hostile_text_comes_back_as_it_was_said(
-    desk: Desk, people: People, text: str
+    desk: Desk, people: Clients, text: str
 ) -> None:
-    turn = await desk.converse(desk.ring.people["ann"], text)
+    turn = await desk.converse(desk.people["ann"], text)
     client = people.client("ann")
     path = f"/conversations/{turn.conversation_id}"
     question = (await client.get(f"{path}/messages")).json()["items"][-1]
@@ -278,8 +278,8 @@ async def test_hostile_text_comes_back_as_it_was_said(
     assert renamed.json()["title"] == title.strip()
 
 
-async def test_an_export_holds_every_message_and_every_claim(desk: Desk, people: People) -> None:
-    ann, client = desk.ring.people["ann"], people.client("ann")
+async def test_an_export_holds_every_message_and_every_claim(desk: Desk, people: Clients) -> None:
+    ann, client = desk.people["ann"], people.client("ann")
     turn = await desk.converse(ann, "q1", claims=CLAIMS)
     for number in range(2, 60):
         await desk.converse(
@@ -304,7 +304,7 @@ async def test_an_export_holds_every_message_and_every_claim(desk: Desk, people:
 
 
 async def test_an_unknown_conversation_is_404_even_where_a_list_would_be_empty(
-    people: People, desk: Desk
+    people: Clients, desk: Desk
 ) -> None:
     unknown = ConversationId(UUID(int=5))
     answer = await people.client("ann").get(f"/conversations/{unknown}/messages")

@@ -4,12 +4,12 @@ from decimal import Decimal
 
 import pytest
 
-from tests.integration.rest.rest_desk import Desk, People
+from tests.integration.rest.rest_desk import Clients, Desk
 from tests.integration.rest.test_conversations import walk
 
 
-async def test_a_run_shows_its_receipt(desk: Desk, people: People) -> None:
-    turn = await desk.converse(desk.ring.people["ann"], "q")
+async def test_a_run_shows_its_receipt(desk: Desk, people: Clients) -> None:
+    turn = await desk.converse(desk.people["ann"], "q")
     run = (await people.client("ann").get(f"/runs/{turn.run_id}")).json()
     assert run["status"] == "finished"
     assert run["userMessageId"] == str(turn.question_id)
@@ -17,8 +17,8 @@ async def test_a_run_shows_its_receipt(desk: Desk, people: People) -> None:
     assert run["receipt"]["model"] == "m-1"
 
 
-async def test_events_come_as_ag_ui_with_their_sequence_number(desk: Desk, people: People) -> None:
-    ann = desk.ring.people["ann"]
+async def test_events_come_as_ag_ui_with_their_sequence_number(desk: Desk, people: Clients) -> None:
+    ann = desk.people["ann"]
     first = await desk.converse(ann, "one", "Text of the first run.")
     turn = await desk.converse(ann, "two", "a b c d e", conversation_id=first.conversation_id)
     client = people.client("ann")
@@ -35,8 +35,8 @@ async def test_events_come_as_ag_ui_with_their_sequence_number(desk: Desk, peopl
     assert items[-1]["event"]["metadata"]["outcry"]["messageId"] == "m"
 
 
-async def test_events_are_paged_by_after(desk: Desk, people: People) -> None:
-    turn = await desk.converse(desk.ring.people["ann"], "q", "a b c d e")
+async def test_events_are_paged_by_after(desk: Desk, people: Clients) -> None:
+    turn = await desk.converse(desk.people["ann"], "q", "a b c d e")
     client, path = people.client("ann"), f"/runs/{turn.run_id}/events?limit=3"
     first = (await client.get(path)).json()
     second = (await client.get(f"{path}&after={first['nextCursor']}")).json()
@@ -47,14 +47,14 @@ async def test_events_are_paged_by_after(desk: Desk, people: People) -> None:
 
 
 @pytest.mark.parametrize("after", ["-1", "x", "99999999999999999999", "1.5"])
-async def test_a_wrong_after_is_refused(desk: Desk, people: People, after: str) -> None:
-    turn = await desk.converse(desk.ring.people["ann"], "q")
+async def test_a_wrong_after_is_refused(desk: Desk, people: Clients, after: str) -> None:
+    turn = await desk.converse(desk.people["ann"], "q")
     answer = await people.client("ann").get(f"/runs/{turn.run_id}/events?after={after}")
     assert answer.status_code == 422
 
 
-async def test_a_running_run_can_be_stopped_once(desk: Desk, people: People) -> None:
-    _, run_id, _ = await desk.ask(desk.ring.people["ann"], "q")
+async def test_a_running_run_can_be_stopped_once(desk: Desk, people: Clients) -> None:
+    _, run_id, _ = await desk.ask(desk.people["ann"], "q")
     client = people.client("ann")
     pending = await client.get(f"/runs/{run_id}/receipt")
     assert (pending.status_code, pending.json()["code"]) == (409, "run_active")
@@ -64,14 +64,14 @@ async def test_a_running_run_can_be_stopped_once(desk: Desk, people: People) -> 
     assert second.json() == {"runId": str(run_id), "stopped": False}
 
 
-async def test_nobody_stops_a_strangers_run(desk: Desk, people: People) -> None:
-    _, run_id, _ = await desk.ask(desk.ring.people["ann"], "q")
+async def test_nobody_stops_a_strangers_run(desk: Desk, people: Clients) -> None:
+    _, run_id, _ = await desk.ask(desk.people["ann"], "q")
     assert (await people.client("bob").post(f"/runs/{run_id}/cancel")).status_code == 404
     assert desk.stopped == []
 
 
-async def test_a_receipt_lists_every_attempt(desk: Desk, people: People) -> None:
-    turn = await desk.converse(desk.ring.people["ann"], "q")
+async def test_a_receipt_lists_every_attempt(desk: Desk, people: Clients) -> None:
+    turn = await desk.converse(desk.people["ann"], "q")
     receipt = (await people.client("ann").get(f"/runs/{turn.run_id}/receipt")).json()
     assert receipt["receipt"]["amount"] == "0.0021"
     (entry,) = receipt["entries"]
@@ -80,13 +80,13 @@ async def test_a_receipt_lists_every_attempt(desk: Desk, people: People) -> None
     assert entry["outcome"] == "succeeded"
 
 
-async def test_costs_add_up_exactly_however_they_are_grouped(desk: Desk, people: People) -> None:
-    ann = desk.ring.people["ann"]
+async def test_costs_add_up_exactly_however_they_are_grouped(desk: Desk, people: Clients) -> None:
+    ann = desk.people["ann"]
     tiny = Decimal("0.000000000001")
     one = await desk.converse(ann, "dear", amount=Decimal("0.1"))
     await desk.converse(ann, "more", amount=Decimal("0.2"), conversation_id=one.conversation_id)
     await desk.converse(ann, "cheap", amount=tiny)
-    await desk.converse(desk.ring.people["bob"], "bob's", amount=Decimal(5))
+    await desk.converse(desk.people["bob"], "bob's", amount=Decimal(5))
     client = people.client("ann")
     for grouping, groups in (("conversation", 2), ("agent", 1), ("model", 1), ("day", 1)):
         items = (await client.get(f"/costs?groupBy={grouping}")).json()["items"]
@@ -99,14 +99,14 @@ async def test_costs_add_up_exactly_however_they_are_grouped(desk: Desk, people:
     assert dearest["amount"] == "0.3"
 
 
-async def test_unpriced_attempts_show_in_the_sum(desk: Desk, people: People) -> None:
-    await desk.converse(desk.ring.people["ann"], "q", amount=None)
+async def test_unpriced_attempts_show_in_the_sum(desk: Desk, people: Clients) -> None:
+    await desk.converse(desk.people["ann"], "q", amount=None)
     (item,) = (await people.client("ann").get("/costs")).json()["items"]
     assert (item["amount"], item["priced"]) == ("0", False)
 
 
-async def test_costs_can_be_narrowed_to_a_span(desk: Desk, people: People) -> None:
-    await desk.converse(desk.ring.people["ann"], "q")
+async def test_costs_can_be_narrowed_to_a_span(desk: Desk, people: Clients) -> None:
+    await desk.converse(desk.people["ann"], "q")
     client = people.client("ann")
 
     async def count(query: str) -> int:
@@ -122,17 +122,17 @@ async def test_costs_can_be_narrowed_to_a_span(desk: Desk, people: People) -> No
         assert (await client.get(f"/costs?{wrong}")).status_code == 422
 
 
-async def test_everybodys_costs_are_for_admins(desk: Desk, people: People) -> None:
-    await desk.converse(desk.ring.people["ann"], "q", amount=Decimal(1))
-    await desk.converse(desk.ring.people["bob"], "q", amount=Decimal(2))
+async def test_everybodys_costs_are_for_admins(desk: Desk, people: Clients) -> None:
+    await desk.converse(desk.people["ann"], "q", amount=Decimal(1))
+    await desk.converse(desk.people["bob"], "q", amount=Decimal(2))
     (item,) = (await people.client("root").get("/costs?all=true&groupBy=model")).json()["items"]
     assert item["amount"] == "3"
     answer = await people.client("ann").get("/costs?all=true")
     assert answer.status_code == 403
 
 
-async def test_cost_groups_are_paged(desk: Desk, people: People) -> None:
-    ann = desk.ring.people["ann"]
+async def test_cost_groups_are_paged(desk: Desk, people: Clients) -> None:
+    ann = desk.people["ann"]
     for amount in range(1, 6):
         await desk.converse(ann, "q", amount=Decimal(amount))
     items = await walk(people.client("ann").get, "/costs")

@@ -2,18 +2,18 @@
 
 import pytest
 
-from tests.integration.rest.rest_desk import Desk, People
+from tests.integration.rest.rest_desk import Clients, Desk
 from tests.integration.rest.test_conversations import walk
 
 
-async def find(people: People, query: str) -> list[dict[str, str]]:
+async def find(people: Clients, query: str) -> list[dict[str, str]]:
     answer = await people.client("ann").get("/search", params={"query": query})
     assert answer.status_code == 200, answer.text
     return answer.json()["items"]  # type: ignore[no-any-return]
 
 
-async def test_words_match_from_their_beginning_and_are_marked(desk: Desk, people: People) -> None:
-    ann = desk.ring.people["ann"]
+async def test_words_match_from_their_beginning_and_are_marked(desk: Desk, people: Clients) -> None:
+    ann = desk.people["ann"]
     turn = await desk.converse(ann, "hm?", "The volatility of GOOG is low, its volume is not.")
     await desk.converse(ann, "hm?", "Nothing of the kind.")
     found = await find(people, "vol goo")
@@ -25,8 +25,8 @@ async def test_words_match_from_their_beginning_and_are_marked(desk: Desk, peopl
     assert found[0]["title"] == "hm?"
 
 
-async def test_a_title_is_found_even_after_it_was_changed(desk: Desk, people: People) -> None:
-    turn = await desk.converse(desk.ring.people["ann"], "one", "two")
+async def test_a_title_is_found_even_after_it_was_changed(desk: Desk, people: Clients) -> None:
+    turn = await desk.converse(desk.people["ann"], "one", "two")
     await people.client("ann").patch(
         f"/conversations/{turn.conversation_id}", json={"title": "Earnings of NVDA"}
     )
@@ -51,9 +51,9 @@ async def test_a_title_is_found_even_after_it_was_changed(desk: Desk, people: Pe
     ],
 )
 async def test_odd_queries_find_exactly_what_they_say(
-    desk: Desk, people: People, text: str, query: str
+    desk: Desk, people: Clients, text: str, query: str
 ) -> None:
-    ann = desk.ring.people["ann"]
+    ann = desk.people["ann"]
     turn = await desk.converse(ann, "hm?", text)
     await desk.converse(ann, "hm?", "something else altogether")
     found = await find(people, query)
@@ -62,19 +62,19 @@ async def test_odd_queries_find_exactly_what_they_say(
 
 
 @pytest.mark.parametrize("query", ["<->", "a <-> b", "'", "\\", "(((", "!!!", ":*", "\x00", "&|"])
-async def test_no_query_breaks_the_search(desk: Desk, people: People, query: str) -> None:
-    await desk.converse(desk.ring.people["ann"], "plain", "words")
+async def test_no_query_breaks_the_search(desk: Desk, people: Clients, query: str) -> None:
+    await desk.converse(desk.people["ann"], "plain", "words")
     assert await find(people, query) == []
 
 
-async def test_a_text_cannot_forge_the_marks(desk: Desk, people: People) -> None:
-    await desk.converse(desk.ring.people["ann"], "hm?", "\x01forged\x02 and real")
+async def test_a_text_cannot_forge_the_marks(desk: Desk, people: Clients) -> None:
+    await desk.converse(desk.people["ann"], "hm?", "\x01forged\x02 and real")
     found = await find(people, "real")
     assert found[0]["snippet"] == "forged and \x01real\x02"
 
 
-async def test_replaced_messages_are_not_found(desk: Desk, people: People) -> None:
-    ann = desk.ring.people["ann"]
+async def test_replaced_messages_are_not_found(desk: Desk, people: Clients) -> None:
+    ann = desk.people["ann"]
     first = await desk.converse(ann, "hm?", "obsolete wisdom")
     assert len(await find(people, "obsolete")) == 1
     await desk.converse(
@@ -89,9 +89,9 @@ async def test_replaced_messages_are_not_found(desk: Desk, people: People) -> No
 
 
 async def test_pages_of_hits_neither_repeat_nor_skip_while_messages_arrive(
-    desk: Desk, people: People
+    desk: Desk, people: Clients
 ) -> None:
-    ann = desk.ring.people["ann"]
+    ann = desk.people["ann"]
     made = [str((await desk.converse(ann, "hm?", f"needle {n}")).answer_id) for n in range(5)]
 
     async def arrive() -> None:
@@ -102,6 +102,6 @@ async def test_pages_of_hits_neither_repeat_nor_skip_while_messages_arrive(
 
 
 @pytest.mark.parametrize("query", ["", "   ", "x" * 201])
-async def test_an_empty_or_endless_query_is_refused(people: People, query: str) -> None:
+async def test_an_empty_or_endless_query_is_refused(people: Clients, query: str) -> None:
     answer = await people.client("ann").get("/search", params={"query": query})
     assert answer.status_code == 422

@@ -1,0 +1,81 @@
+"""Market data over REST from real rows: the shipped prices, and one's own."""
+
+from datetime import UTC, datetime, timedelta
+
+from tests.integration.rest.rest_desk import Clients, Desk
+
+
+async def test_signals_are_what_the_tool_finds(market_desk: Desk, people: Clients) -> None:
+    answer = await people.client("ann").get("/signals?symbol=goog")
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert found["symbol"] == "GOOG"
+    assert found["asOf"] == "2013-03-01T00:00:00Z"
+    assert found["items"]
+    for signal in found["items"]:
+        assert {"signalType", "strength", "direction", "confidence", "validUntil"} <= signal.keys()
+        assert signal["technicalAnalysis"]["rsi"] > 0
+    assert found["details"]["close"] == 806.19
+
+
+async def test_bars_and_indicators_come_from_rows(market_desk: Desk, people: Clients) -> None:
+    ann = people.client("ann")
+    bars = (await ann.get("/bars?symbol=GOOG&limit=2")).json()["items"]
+    assert [bar["close"] for bar in bars] == [801.2, 806.19]
+    series = (await ann.get("/indicators?symbol=GOOG&limit=1")).json()["series"]
+    assert {len(points) for points in series.values()} == {1}
+    instrument = (await ann.get("/instruments/GOOG")).json()
+    assert instrument["barCount"] == 2148
+
+
+async def test_posted_bars_are_stored_once_and_seen_by_everybody(
+    market_desk: Desk, people: Clients
+) -> None:
+    root = people.client("root")
+    body = {"symbol": "MINE", "name": "My own thing", "source": "my notes", "kind": "crypto"}
+    assert (await root.post("/instruments", json=body)).status_code == 201
+    began = datetime(2024, 1, 1, tzinfo=UTC)
+    rows = [
+        {
+            "timestamp": (began + timedelta(days=day)).isoformat().replace("+00:00", "Z"),
+            "open": 1 + day / 1000,
+            "high": 2 + day / 1000,
+            "low": 0.5 + day / 1000,
+            "close": 1.5 + day / 1000,
+            "volume": day,
+        }
+        for day in range(400)
+    ]
+    posted = {"symbol": "MINE", "timeframe": "1d", "bars": rows}
+    for _ in range(2):
+        answer = await root.post("/bars", json=posted)
+        assert answer.json() == {"accepted": 400, "refused": []}
+    ann = people.client("ann")
+    assert (await ann.get("/bars?symbol=MINE&limit=1000")).json()["items"] == rows
+    assert (await ann.get("/instruments/MINE")).json()["barCount"] == 400
+    refused = await ann.post("/bars", json=posted)
+    assert refused.status_code == 403
+
+
+async def test_ten_thousand_rows_fit_one_request(market_desk: Desk, people: Clients) -> None:
+    began = datetime(2024, 1, 1, tzinfo=UTC)
+    rows = [
+        {
+            "timestamp": (began + timedelta(minutes=minute)).isoformat(),
+            "open": 1234.567891,
+            "high": 1234.567899,
+            "low": 1234.567881,
+            "close": 1234.567895,
+            "volume": 123456789.123,
+        }
+        for minute in range(10_000)
+    ]
+    answer = await people.client("root").post(
+        "/bars", json={"symbol": "GOOG", "timeframe": "1m", "bars": rows}
+    )
+    assert answer.json() == {"accepted": 10_000, "refused": []}
+
+
+async def test_ready_says_whether_the_database_answers(desk: Desk, people: Clients) -> None:
+    answer = await people.client(None).get("http://127.0.0.1:8000/health/ready")
+    assert answer.json()["checks"]["database"]["status"] == "ok"
