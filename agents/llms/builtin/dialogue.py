@@ -8,6 +8,7 @@ from agents.llms.builtin.grammar import Parts, parse
 from agents.llms.builtin.intents import Scores, score
 from agents.llms.builtin.periods import Period
 from agents.llms.builtin.text import clean, is_foreign, is_other_script, words
+from agents.llms.builtin.vocabulary import word_set
 
 REMEMBERED = 10
 """How many earlier questions a pronoun may reach back."""
@@ -244,12 +245,12 @@ def _ellipsis(
     return None
 
 
-_FILLERS = frozenset(
+_FILLERS = word_set(
     """
-    and or also plus then but what about how same for with now versus vs compared to over since in on
-    during against ok okay so yes no hmm thanks great the please it its is are do does did me show
-    of at again a instead only just tell give was were this that as too well
-    """.split()
+    and or also plus then but what about how same for with now versus vs compared to over since in
+    on during against ok okay so yes no hmm thanks great the please it its is are do does did me
+    show of at again a instead only just tell give was were this that as too well
+    """
 )
 
 
@@ -257,14 +258,13 @@ def _bare(masked: str) -> str:
     return re.sub(r"\b(?:SYM|IND|PERIOD)\b", " ", masked)
 
 
+_MEANING = re.compile(
+    r"\b(?:what (?:is|are|does)|what's|define|meaning|means?|explain|calculated|how does|teach)\b"
+)
+
+
 def _asks_meaning(said: list[str]) -> bool:
-    text = " ".join(said)
-    return bool(
-        re.search(
-            r"\b(?:what (?:is|are|does)|what's|define|meaning|mean|means|explain|calculated|how does|teach)\b",
-            text,
-        )
-    )
+    return bool(_MEANING.search(" ".join(said)))
 
 
 def _unusual(said: list[str]) -> bool:

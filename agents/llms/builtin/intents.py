@@ -7,6 +7,7 @@ question always gets the same scores. Built once, in milliseconds.
 
 import re
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 from zlib import crc32
 
@@ -23,7 +24,8 @@ RIDGE = 0.12
 _TOKEN = re.compile(r"SYM|IND|PERIOD|[a-z]+(?:'[a-z]+)?|[0-9]+")
 _CLITICS = (("what's", "what is"), ("how's", "how is"), ("where's", "where is"), ("it's", "it is"),
             ("who's", "who is"), ("that's", "that is"), ("i'm", "i am"), ("you're", "you are"),
-            ("isn't", "is not"), ("don't", "do not"), ("doesn't", "does not"), ("'s", ""))  # fmt: skip
+            ("isn't", "is not"), ("don't", "do not"), ("doesn't", "does not"),
+            ("'s", ""))  # fmt: skip
 _SPELLED = {
     "analyze": "analyse", "summarize": "summarise", "stocks": "stock", "u": "you", "pls": "please",
     "plz": "please", "shares": "share", "vs": "versus", "v": "versus", "thx": "thanks",
@@ -136,7 +138,7 @@ def _features(text: str) -> list[tuple[int, float]]:
     said = tokens(text)
     found: list[tuple[str, float]] = [(f"w:{word}", 1.0) for word in said]
     padded = ["^", *said, "$"]
-    found += [(f"b:{one} {two}", 0.7) for one, two in zip(padded, padded[1:], strict=False)]
+    found += [(f"b:{one} {two}", 0.7) for one, two in pairwise(padded)]
     for word in said:
         if word.islower() and len(word) > 3:
             marked = f"<{word}>"

@@ -38,8 +38,8 @@ _NUMBERS = {
     "thirty": 30, "couple": 2, "couple of": 2, "a couple of": 2, "few": 3, "a few": 3, "half a": 0,
 }  # fmt: skip
 _COUNT = (
-    r"(?P<%s>[0-9]{1,4}(?=[ -]?[a-z])|(?:half a|a couple of|couple of|a few|few|an?|one|two|three|four|five|"
-    r"six|seven|eight|nine|ten|eleven|twelve|eighteen|twenty|thirty)(?=[ -]))"
+    r"(?P<%s>[0-9]{1,4}(?=[ -]?[a-z])|(?:half a|a couple of|couple of|a few|few|an?|one|two|three|"
+    r"four|five|six|seven|eight|nine|ten|eleven|twelve|eighteen|twenty|thirty)(?=[ -]))"
 )
 _DAY = (
     rf"(?:(?P<{{0}}iy>(?:19|20)[0-9]{{{{2}}}})-(?P<{{0}}im>[01]?[0-9])-(?P<{{0}}id>[0-3]?[0-9])"
@@ -51,7 +51,7 @@ _DAY = (
     rf"|q(?P<{{0}}q>[1-4]),? ?(?P<{{0}}qy>(?:19|20)[0-9]{{{{2}}}})"
     rf"|(?P<{{0}}yy>(?:19|20)[0-9]{{{{2}}}}))(?![0-9])(?!-[0-9]{{{{1,2}}}}(?:-|\\b))"
 )
-_PARTS = r"(?:the |early |late |mid-?|end of |the end of |beginning of |the beginning of |start of |the start of )?"
+_PARTS = r"(?:(?:the )?(?:end|beginning|start) of |the |early |late |mid-?)?"
 
 
 def _day(name: str) -> str:
@@ -75,26 +75,28 @@ _BACK = re.compile(
     + r")[ -]?(?P<unit>trading days?|days?|d|sessions?|bars?|weeks?|wks?|w|months?|mos?|"
     r"years?|yrs?|y|decades?|quarters?)\b(?P<ago> ago)?"
 )
-_NAMED: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"\b(?:ytd|year to date|this year|so far this year|since (?:new year|january 1st))\b"), "ytd"),
-    (re.compile(r"\b(?:all[ -]time|ever|since the (?:beginning|start|ipo)|since (?:its )?(?:ipo|inception)|"
-                r"(?:the )?(?:whole|entire|full) (?:history|period)|historically|lifetime)\b"), "max"),
-    (re.compile(r"\b(?:last|past|previous|prior|this|the|1) ?-?week\b|\bweekly\b|\bweek ago\b"), "1w"),
-    (re.compile(r"\b(?:last|past|previous|prior|this|the) month\b|\bmonth ago\b"), "1m"),
-    (re.compile(r"\b(?:last|past|previous|prior|this) quarter\b"), "3m"),
-    (re.compile(r"\bhalf[ -]?(?:a )?year\b|\b(?:last|past) half\b"), "6m"),
-    (re.compile(r"\b(?:last|past|previous|prior|trailing) year\b|\b(?:a )?year ago\b|\b12m\b|\bover the year\b"), "1y"),
-    (re.compile(r"\b(?:last|past|previous) decade\b"), "10y"),
-)  # fmt: skip
-_RELATIVE_SINCE = re.compile(
-    rf"\bsince (?:last )?(?P<month>{_MONTH})\b(?! (?:19|20)[0-9]{{2}})|\bsince (?P<last>last (?:week|month|year|quarter))\b"
+_NAMED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(rf"\b(?:{pattern})\b"), preset)
+    for pattern, preset in (
+        (r"ytd|year to date|(?:so far )?this year|since (?:new year|january 1st)", "ytd"),
+        (r"all[ -]time|ever|since (?:the |its )?(?:beginning|start|ipo|inception)", "max"),
+        (r"(?:the )?(?:whole|entire|full) (?:history|period)|historically|lifetime", "max"),
+        (r"(?:last|past|previous|prior|this|the|1) ?-?week|weekly|week ago", "1w"),
+        (r"(?:last|past|previous|prior|this|the) month|month ago", "1m"),
+        (r"(?:last|past|previous|prior|this) quarter", "3m"),
+        (r"half[ -]?(?:a )?year|(?:last|past) half", "6m"),
+        (r"(?:last|past|previous|prior|trailing) year|(?:a )?year ago|12m|over the year", "1y"),
+        (r"(?:last|past|previous) decade", "10y"),
+    )
 )
+_SINCE_LAST = re.compile(r"\bsince last (?P<unit>week|month|year|quarter)\b")
 _PRESETS = {
     ("week", 1): "1w", ("month", 1): "1m", ("month", 3): "3m", ("month", 6): "6m",
     ("month", 12): "1y", ("month", 24): "2y", ("month", 36): "3y", ("month", 60): "5y",
     ("year", 1): "1y", ("year", 2): "2y", ("year", 3): "3y", ("year", 5): "5y", ("year", 10): "10y",
     ("week", 52): "1y", ("quarter", 1): "3m", ("quarter", 2): "6m", ("quarter", 4): "1y",
-    ("decade", 1): "10y", ("day", 7): "1w", ("day", 365): "1y", ("bar", 5): "1w", ("bar", 252): "1y",
+    ("decade", 1): "10y", ("day", 7): "1w", ("day", 365): "1y", ("bar", 5): "1w",
+    ("bar", 252): "1y",
 }  # fmt: skip
 _DAYS = {"day": 1, "week": 7, "month": 30.44, "quarter": 91.3, "year": 365.25, "decade": 3652.5,
          "bar": 1.45}  # fmt: skip
@@ -161,11 +163,9 @@ def _relative(low: str) -> tuple[Period, int, int] | None:
                 preset = _PRESETS.get((unit, count), "")
                 days = 0 if preset else min(round(_DAYS[unit] * count), 40_000)
                 return Period(preset=preset, days=days), found.start(), found.end()
-    since = _RELATIVE_SINCE.search(low)
-    if since is not None and since["last"]:
-        preset = {"week": "1w", "month": "1m", "quarter": "3m", "year": "1y"}[
-            since["last"].split()[1]
-        ]
+    since = _SINCE_LAST.search(low)
+    if since is not None:
+        preset = {"week": "1w", "month": "1m", "quarter": "3m", "year": "1y"}[since["unit"]]
         return Period(preset=preset), since.start(), since.end()
     for pattern, preset in _NAMED:
         found = pattern.search(low)

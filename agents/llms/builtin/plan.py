@@ -10,8 +10,8 @@ from agents.llms.builtin.periods import Period
 from agents.llms.builtin.results import Result, Results, day, number, text
 
 MOST_COMPARED = 5
-_PRESET_DAYS = {"1w": 7, "1m": 31, "3m": 92, "6m": 183, "1y": 366, "2y": 731, "3y": 1096, "5y": 1827,
-                "10y": 3653}  # fmt: skip
+_PRESET_DAYS = {"1w": 7, "1m": 31, "3m": 92, "6m": 183, "1y": 366, "2y": 731, "3y": 1096,
+                "5y": 1827, "10y": 3653}  # fmt: skip
 
 Call = tuple[str, dict[str, Any]]
 
@@ -165,7 +165,7 @@ def _dates(period: Period) -> dict[str, Any]:
     return arguments
 
 
-def _period(ask: Ask, results: Results, offered: frozenset[str]) -> Period | None | list[Call]:
+def _period(ask: Ask, results: Results, offered: frozenset[str]) -> Period | list[Call] | None:
     """Return the stretch in the tools' terms, or the call that must come first to know it."""
     period = ask.period
     if period is None or not period.days:

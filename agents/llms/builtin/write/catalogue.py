@@ -47,8 +47,8 @@ def data(ask: Ask, results: Results) -> str:
     newest = max(last_days)
     sources = dict.fromkeys(text(row, "source") for row in listed)
     return say.paragraphs(
-        f"**The last bar I have is from {say.on_day(newest)}**; these are daily closing prices from a "
-        "store, not a live feed.",
+        f"**The last bar I have is from {say.on_day(newest)}**; these are daily closing prices "
+        "from a store, not a live feed.",
         _table(listed[:SHOWN]),
         f"Source: {say.listed(_plain(source) for source in sources if source)}.",
     )

@@ -239,3 +239,26 @@ def reason(result: Result) -> str:
     if plain != without or not plain:
         return f"{result.tool} gave no answer"
     return plain[:1].lower() + plain[1:] if plain[:2] != plain[:2].upper() else plain
+
+
+def strength(adx: float) -> str:
+    if adx >= 40:
+        return "a strong directional movement"
+    if adx >= 25:
+        return "a clear directional movement"
+    return "little directional movement"
+
+
+def crossing(found: Result) -> str:
+    on = found.day("movingAverages", "lastCrossing", "on")
+    what = found.text("movingAverages", "lastCrossing", "what")
+    return f"Its latest crossing: {what} on {say.on_day(on)}." if on is not None and what else ""
+
+
+def as_of(found: Result, ask: Ask) -> str:
+    """Return the day and the close the figures belong to."""
+    last, close = found.day("lastBar"), found.number("close")
+    if last is None or close is None:
+        return ""
+    which = "" if is_for_day(ask) else ", the last bar I have"
+    return f"As of {say.on_day(last)}{which} (close {say.price(close)})."

@@ -1,7 +1,7 @@
-"""One indicator, the trend, the levels, the volatility."""
+"""One indicator, or the main ones together."""
 
 from agents.llms.builtin.dialogue import Ask
-from agents.llms.builtin.results import Result, Results, day, number, text
+from agents.llms.builtin.results import Result, Results
 from agents.llms.builtin.write import common
 from agents.llms.builtin.write import phrases as say
 
@@ -30,109 +30,7 @@ def indicator(ask: Ask, results: Results) -> str:
             said.append(common.rsi(found, subject=f"For instance, {found.text('symbol')}'s RSI"))
     if len(names) > 1 or not names:
         return say.paragraphs(common.lead(found, asked_for_day=common.is_for_day(ask)), *said)
-    return say.paragraphs(*said, _as_of(found, ask))
-
-
-def trend(ask: Ask, results: Results) -> str:
-    """Write whether there is a trend and how much of one."""
-    found = results.good("indicators")
-    if found is None:
-        return ""
-    symbol, line = found.text("symbol"), found.at("trend")
-    direction = text(line, "direction")
-    head = {
-        "up": f"**{symbol} is in an up-trend.**",
-        "down": f"**{symbol} is in a down-trend.**",
-        "sideways": f"**{symbol} has no clear trend.**",
-    }.get(direction, f"**I cannot say whether {symbol} trends.**")
-    slope, percent, r2 = number(line, "slope"), number(line, "slopePercent"), number(line, "r2")
-    closes = number(line, "closes")
-    fit = ""
-    if slope is not None and percent is not None and r2 is not None and closes is not None:
-        moves = "rises" if slope > 0 else "falls"
-        fit = (
-            f"The straight line through its last {say.count(closes)} closes {moves} "
-            f"{say.slope(abs(slope))} a day, a slope of {say.percent(abs(percent), digits=2)} of the close, "
-            f"and explains {_share(r2)} of the movement (R² {say.small(r2)})."
-        )
-    elif found.text("notReady", "trend"):
-        fit = f"It {found.text('notReady', 'trend')}."
-    sides = common.averages(found)
-    strength = found.number("adx")
-    adx = ""
-    if strength is not None:
-        adx = f"ADX is {say.index(strength)}: {_strength(strength)}."
-    return say.paragraphs(
-        say.sentences(head, fit),
-        say.sentences(f"The close is {sides}." if sides else "", _crossing(found), adx),
-        _as_of(found, ask),
-        "A trend describes what has been; that it goes on is not measured.",
-    )
-
-
-def levels(ask: Ask, results: Results) -> str:
-    """Write support and resistance, and what they are worth."""
-    found = results.good("indicators")
-    if found is None:
-        return ""
-    symbol, close = found.text("symbol"), found.number("close")
-    support, resistance = found.rows("support"), found.rows("resistance")
-    parts = []
-    if support and (price := number(support[0], "price")) is not None:
-        parts.append(f"nearest support at {say.price(price)}")
-    else:
-        parts.append("no support below the close")
-    if resistance and (price := number(resistance[0], "price")) is not None:
-        parts.append(f"nearest resistance at {say.price(price)}")
-    else:
-        parts.append("no resistance above the close")
-    closed = f" The close is {say.price(close)}." if close is not None else ""
-    body = [_level("Resistance", row) for row in reversed(resistance)]
-    body += [_level("Support", row) for row in support]
-    return say.paragraphs(
-        f"**{symbol}: {say.listed(parts)}.**{closed}",
-        say.table(["Level", "Price", "Distance", "Touches", "Last touch"], body) if body else "",
-        _as_of(found, ask),
-        "These lines are drawing aids: measured, prices turn there **no more often** than at lines "
-        "drawn at random.",
-    )
-
-
-def volatility(ask: Ask, results: Results) -> str:
-    """Write how much it moves and whether that is usual."""
-    found = results.good("indicators")
-    if found is None:
-        return ""
-    symbol = found.text("symbol")
-    rank = found.number("volatility", "days20", "percentileRank")
-    daily = found.number("volatility", "days20", "dailyPercent")
-    if daily is None:
-        return say.paragraphs(f"**I cannot say how volatile {symbol} is.**", common.moves(found))
-    head = f"**{symbol}'s daily moves over the last 20 days are {say.percent(daily)}"
-    head += f": {common.calm(rank)}.**" if rank is not None else ".**"
-    low = found.number("volatility", "usualLowPercent")
-    high = found.number("volatility", "usualHighPercent")
-    twenty = f"That is higher than on {say.rank(rank)} of its days." if rank is not None else ""
-    if low is not None and high is not None:
-        twenty += f" Its usual range is {say.small(low, 1)} to {say.percent(high)}."
-    longer = found.number("volatility", "days60", "dailyPercent")
-    yearly = found.number("volatility", "days20", "annualisedPercent")
-    longer_rank = found.number("volatility", "days60", "percentileRank")
-    atr, atr_percent = found.number("volatility", "atr"), found.number("volatility", "atrPercent")
-    more = []
-    if longer is not None:
-        compared = (
-            f", higher than on {say.rank(longer_rank)} of days" if longer_rank is not None else ""
-        )
-        more.append(f"Over the last 60 days the daily moves were {say.percent(longer)}{compared}.")
-    if yearly is not None:
-        more.append(f"The last 20 days come to {say.percent(yearly)} a year.")
-    if atr is not None and atr_percent is not None:
-        more.append(
-            f"The average true range, high to low, is {say.price(atr)} "
-            f"({say.percent(atr_percent)} of the close)."
-        )
-    return say.paragraphs(say.sentences(head, twenty), say.sentences(*more), _as_of(found, ask))
+    return say.paragraphs(*said, common.as_of(found, ask))
 
 
 def _rsi(found: Result, ask: Ask) -> str:
@@ -202,7 +100,7 @@ def _averages(found: Result, ask: Ask) -> str:
             f"{say.price(average)}"
         )
         closed = f", with a close of {say.price(close)}." if close is not None else "."
-        return say.sentences(head + closed, _crossing(found), other)
+        return say.sentences(head + closed, common.crossing(found), other)
     table = say.table(
         ["Average", "Value", "Close is"],
         [
@@ -212,7 +110,7 @@ def _averages(found: Result, ask: Ask) -> str:
     )
     sides = common.averages(found)
     head = f"**{symbol} is {sides}.**" if sides else f"**{symbol}'s moving averages**"
-    return say.paragraphs(head, table, say.sentences(_crossing(found), other))
+    return say.paragraphs(head, table, say.sentences(common.crossing(found), other))
 
 
 def _exponential(found: Result, ask: Ask) -> str:
@@ -259,7 +157,8 @@ def _bands(found: Result, ask: Ask) -> str:
         f"{say.price(lower)}, middle {say.price(middle)}, upper {say.price(upper)}."
     )
     if place is not None:
-        said += f" On the scale where the lower band is zero and the upper one, %b is {say.small(place)}."
+        said += " On a scale with the lower band at zero and the upper band at one, "
+        said += f"%b is {say.small(place)}."
     if rank is not None:
         wide = "wide" if rank >= 80 else "narrow" if rank <= 20 else "of ordinary width"
         said += (
@@ -284,55 +183,12 @@ def _adx(found: Result, ask: Ask) -> str:
     if value is None:
         return _not_ready(found, "adx", "ADX")
     return (
-        f"**{found.text('symbol')}'s ADX is {say.index(value)}**: {_strength(value)}. "
+        f"**{found.text('symbol')}'s ADX is {say.index(value)}**: {common.strength(value)}. "
         "It measures how strongly the price moves one way, not which way."
     )
-
-
-def _strength(adx: float) -> str:
-    if adx >= 40:
-        return "a strong directional movement"
-    if adx >= 25:
-        return "a clear directional movement"
-    return "little directional movement"
 
 
 def _not_ready(found: Result, key: str, name: str) -> str:
     reason = found.text("notReady", key)
     why = f": it {reason}" if reason else ""
     return f"**There is no {name} for {found.text('symbol')} yet**{why}."
-
-
-def _crossing(found: Result) -> str:
-    on = found.day("movingAverages", "lastCrossing", "on")
-    what = found.text("movingAverages", "lastCrossing", "what")
-    return f"Its latest crossing: {what} on {say.on_day(on)}." if on is not None and what else ""
-
-
-def _as_of(found: Result, ask: Ask) -> str:
-    """Return the day and the close the figures belong to."""
-    last, close = found.day("lastBar"), found.number("close")
-    if last is None or close is None:
-        return ""
-    which = "" if common.is_for_day(ask) else ", the last bar I have"
-    return f"As of {say.on_day(last)}{which} (close {say.price(close)})."
-
-
-def _level(kind: str, row: dict[str, object]) -> list[str]:
-    price, distance = number(row, "price"), number(row, "distancePercent")
-    touches, last = number(row, "touches"), day(row, "lastTouchOn")
-    return [
-        kind,
-        "–" if price is None else say.price(price),
-        "–" if distance is None else say.signed(distance),
-        "–" if touches is None else say.count(touches),
-        "–" if last is None else say.on_day(last),
-    ]
-
-
-def _share(r2: float) -> str:
-    if r2 >= 0.9:
-        return "nearly all"
-    if r2 >= 0.6:
-        return "most"
-    return "some" if r2 >= 0.25 else "little"

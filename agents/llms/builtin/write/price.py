@@ -209,7 +209,10 @@ def _bar(quotes: Result) -> str:
     low, traded = quotes.number("low"), quotes.number("volume")
     if opened is None or high is None or low is None:
         return ""
-    said = f"That day it opened at {say.price(opened)}, with a high of {say.price(high)} and a low of {say.price(low)}"
+    said = (
+        f"That day it opened at {say.price(opened)}, with a high of {say.price(high)} and a low of "
+        f"{say.price(low)}"
+    )
     return f"{said}; {say.amount(traded)} shares were traded." if traded else f"{said}."
 
 

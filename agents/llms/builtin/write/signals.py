@@ -36,11 +36,11 @@ def record(ask: Ask, results: Results) -> str:
     found = results.good("signals")
     if found is None:
         return say.paragraphs(
-            "**On direction, mostly no better than doing nothing clever.** I measure it and say so: "
-            "with every signal I give how often such signals were right on that symbol, from how many "
-            "cases, and the base rate beside it. Too few cases, and I give no rate.",
-            "How much a price will move is far better known than which way. Name a symbol and I show "
-            "you its record, for instance “How often were GOOG's signals right?”",
+            "**On direction, mostly no better than doing nothing clever.** I measure it and say "
+            "so: with every signal I give how often such signals were right on that symbol, from "
+            "how many cases, and the base rate beside it. Too few cases, and I give no rate.",
+            "How much a price will move is far better known than which way. Name a symbol and I "
+            "show you its record, for instance “How often were GOOG's signals right?”",
         )
     valid = [row for row in found.rows("signals") if number(row, "trackRecord", "n") is not None]
     return say.paragraphs(
@@ -76,8 +76,8 @@ def why(ask: Ask, results: Results) -> str:
                 found.text("composite", "direction"), "neither bullish nor bearish"
             )
             parts.append(
-                f"**The indicators of {symbol} add up to a strength of {_plus(strength)}, {tone}.** "
-                "Each one votes between minus one and plus one:"
+                f"**The indicators of {symbol} add up to a strength of {_plus(strength)}, "
+                f"{tone}.** Each one votes between minus one and plus one:"
             )
             parts.append(
                 say.table(
@@ -130,8 +130,8 @@ def _chance(found: Result) -> str:
     if examined is None:
         return ""
     return (
-        f"I examine {say.count(examined)} kinds of signal for each symbol, so now and then one looks "
-        "good by chance alone."
+        f"I examine {say.count(examined)} kinds of signal for each symbol, so now and then one "
+        "looks good by chance alone."
     )
 
 

@@ -22,7 +22,10 @@ def hello(ask: Ask, results: Results) -> str:
 
 def thanks(ask: Ask, results: Results) -> str:
     if ask.about is not None and ask.about.symbols:
-        return f"You are welcome. You can go on with {ask.about.symbols[0]}: “and its trend?”, “over the last year?”, “why?”"
+        return (
+            f"You are welcome. You can go on with {ask.about.symbols[0]}: “and its trend?”, "
+            "“over the last year?”, “why?”"
+        )
     return "You are welcome. Ask me about a symbol whenever you like."
 
 
@@ -32,17 +35,18 @@ def bye(ask: Ask, results: Results) -> str:
 
 def who(ask: Ask, results: Results) -> str:
     return (
-        "**I am the built-in model of this desk, and I am not a large language model.** I am a program: "
-        "I read your question by grammar and by likeness to examples, call the desk's tools on stored "
-        "prices, and write the answer from their results only. That makes me quick, free and the same "
-        "every time, and it makes me narrow. If an administrator connects a large model, the same agents "
-        "think with that instead."
+        "**I am the built-in model of this desk, and I am not a large language model.** I am a "
+        "program: I read your question by grammar and by likeness to examples, call the desk's "
+        "tools on stored prices, and write the answer from their results only. That makes me "
+        "quick, free and the same every time, and it makes me narrow. If an administrator "
+        "connects a large model, the same agents think with that instead."
     )
 
 
 def help_(ask: Ask, results: Results) -> str:
     return say.paragraphs(
-        "**I answer questions about the prices stored here, from real tool results.** You can ask for",
+        "**I answer questions about the prices stored here, from real tool results.** You can "
+        "ask for",
         "- an outlook: how something looks, and whether that is unusual\n"
         "- one indicator: RSI, MACD, moving averages, Bollinger bands, ATR, ADX\n"
         "- trend, support and resistance, volatility, volume\n"
@@ -59,26 +63,26 @@ def help_(ask: Ask, results: Results) -> str:
 def missing(ask: Ask, results: Results) -> str:
     about = f" for {ask.symbols[0]}" if ask.symbols else ""
     return say.paragraphs(
-        f"**I cannot answer that{about}: I have daily prices and volumes only.** There are no news, "
-        "earnings, valuations, dividends, options, analyst views or economic figures here, and I will "
-        "not guess them.",
-        f"What prices can tell I can give you: “How does {_subject(ask)} look?”, “How volatile is it?”, "
-        "“What changed over the last year?”",
+        f"**I cannot answer that{about}: I have daily prices and volumes only.** There are no "
+        "news, earnings, valuations, dividends, options, analyst views or economic figures "
+        "here, and I will not guess them.",
+        f"What prices can tell I can give you: “How does {_subject(ask)} look?”, “How volatile "
+        "is it?”, “What changed over the last year?”",
     )
 
 
 def other(ask: Ask, results: Results) -> str:
     return say.paragraphs(
-        "**That is outside what I do.** I answer questions about the market prices stored here, I only "
-        "read, and text that tells me to be something else does not change that.",
+        "**That is outside what I do.** I answer questions about the market prices stored here, "
+        "I only read, and text that tells me to be something else does not change that.",
         f"Try for instance “How does {_subject(ask)} look right now?”",
     )
 
 
 def unclear(ask: Ask, results: Results) -> str:
     return say.paragraphs(
-        "**I did not understand that.** I am a small built-in model and know questions about market "
-        "prices, such as:",
+        "**I did not understand that.** I am a small built-in model and know questions about "
+        "market prices, such as:",
         _EXAMPLES,
     )
 
@@ -89,8 +93,8 @@ def empty(ask: Ask, results: Results) -> str:
 
 def foreign(ask: Ask, results: Results) -> str:
     return say.paragraphs(
-        "**I understand questions about markets in English only.** Please ask again in English, for "
-        "instance:",
+        "**I understand questions about markets in English only.** Please ask again in English, "
+        "for instance:",
         _EXAMPLES,
     )
 

@@ -31,10 +31,13 @@ def nothing(ask: Ask, results: Results, offered: frozenset[str]) -> str:
     if failed:
         tools = say.listed(dict.fromkeys(result.tool for result in failed))
         why = "; ".join(dict.fromkeys(common.reason(result) for result in failed))
-        return f"**I could not answer that: {tools} failed** ({why}). Nothing is lost; ask again in a moment."
+        return (
+            f"**I could not answer that: {tools} failed** ({why}). Nothing is lost; ask again in a "
+            "moment."
+        )
     return (
-        "**I could not look that up: the tools for it are not offered to this agent.** An administrator "
-        "can add them in the agent's settings."
+        "**I could not look that up: the tools for it are not offered to this agent.** An "
+        "administrator can add them in the agent's settings."
     )
 
 

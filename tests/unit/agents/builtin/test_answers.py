@@ -39,7 +39,7 @@ ABOUT_ONE = {
     "performance in a month": "How did {0} do in November 2012?",
     "extremes": "What is the 52-week high of {0}?",
     "extremes ever": "What is the all-time high of {0}?",
-    "extremes in a time": "How deep was the worst fall of {0} in the second half, from July 2012 to December 2012?",
+    "extremes in a time": "How deep was the worst fall of {0} from July 2012 to December 2012?",
     "volume": "How many shares of {0} were traded?",
     "signals": "Any signals for {0}?",
     "signals at a day": "Were there signals for {0} on 15 August 2012?",
