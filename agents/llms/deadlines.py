@@ -51,7 +51,12 @@ class Watchdog:
 
     def fed(self) -> None:
         """Note that bytes arrived."""
+        first = self._fed_at is None
         self._fed_at = self._loop.time()
+        if first:
+            # From here on the deadline only moves away; only now it may have come nearer.
+            self._handle.cancel()
+            self._handle = self._loop.call_at(self._due()[0], self._look)
 
     def _due(self) -> tuple[float, Literal["first_byte", "idle", "total"]]:
         total = self._started_at + self._timeouts.total_s

@@ -25,6 +25,16 @@ class SseSplitter:
         Raises:
             EventTooLong: more than `max_event_bytes` without an end.
         """
+        if (
+            data.startswith(b"data: ")
+            and data.find(b"\n") == len(data) - 2
+            and data.endswith(b"\n\n")
+            and not self._tail
+            and self._data is None
+            and b"\r" not in data
+        ):
+            # Exactly one event, as a token mostly comes.
+            return [data[6:-2]]
         if self._tail:
             data = self._tail + data
         held = b""

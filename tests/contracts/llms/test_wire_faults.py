@@ -145,7 +145,8 @@ async def test_silence_ends_at_its_deadline(
     heard = Heard()
     async with wired(answer, timeouts=timeouts) as (llm, server):
         with pytest.raises(LLMStalled, match=words) as caught:
-            await llm.complete(QUESTION, heard)
+            # A deadline that is not kept would end in the other error.
+            await asyncio.wait_for(llm.complete(QUESTION, heard), 10)
         await asyncio.wait_for(server.left.wait(), 5)
     assert caught.value.started is bool(heard.text)
     assert caught.value.retryable
