@@ -45,4 +45,6 @@ def tool_text(output: dict[str, Any]) -> str:
     """Return what a model reads of a tool's output: compact JSON, or the failure's sentence."""
     if set(output) == {"error"}:
         return str(output["error"])
-    return msgspec.json.encode(output).decode()
+    # Sorted, because jsonb keeps no order: the same turn must read the same however it was kept, or
+    # providers could not cache it.
+    return msgspec.json.encode(output, order="sorted").decode()

@@ -1,0 +1,301 @@
+"""What happens to a question: stored, answered, stopped, asked again, ended after a crash."""
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from agents.errors import LLMUnavailable
+from agents.llms.scripted import ScriptedReply
+from agents.messages import ToolRequest, Usage
+from app.domain.errors import Conflict, NotFound
+from app.domain.ids import ConversationId, MessageId, RunId, UserId, new_id
+from app.domain.principal import ALL_SCOPES, Principal
+from app.domain.runs import StartRun
+from app.domain.transcript import fold
+from app.services.recorder import utc_now
+from app.services.run_commands import command_hash
+from app.storage.runs import StoredRuns
+from tests.integration.runs.conftest import Process
+
+QUOTES = ScriptedReply(tool_requests=(ToolRequest("call-1", "quotes", {"symbol": "GOOG"}),))
+SLOW = ScriptedReply(text="word " * 400, piece_characters=5, pause_s=0.005)
+
+
+async def messages(process: Process, conversation_id: ConversationId) -> list[Any]:
+    page = await process.conversations.messages(
+        process.principal, conversation_id, superseded=False, limit=100, cursor=None
+    )
+    return list(reversed(page.items))
+
+
+async def until_streaming(process: Process) -> None:
+    await asyncio.wait_for(process.seen.streaming.wait(), 20)
+
+
+async def entries(process: Process, run_id: RunId) -> list[Any]:
+    return await process.database.fetch(
+        "SELECT * FROM cost_entries WHERE run_id = $1 ORDER BY created_at", run_id
+    )
+
+
+async def test_an_answer_is_stored_with_its_tool_calls_claims_and_price(process: Process) -> None:
+    process.script(QUOTES, ScriptedReply(text="GOOG closed at 806.19.", usage=Usage(900, 40)))
+    process.model = "gpt-4o"
+    started = await process.answer("What is GOOG's price?")
+    question, answer = await messages(process, started.run.conversation_id)
+    assert (question.role, question.content) == ("user", "What is GOOG's price?")
+    assert answer.content == "GOOG closed at 806.19."
+    [call] = answer.tool_calls
+    assert (call.tool_name, call.status) == ("quotes", "success")
+    [claim] = answer.claims
+    assert (claim.text, claim.status, claim.value) == ("806.19", "supported", 806.19)
+    assert claim.tool_call_id == "call-1"
+    first, second = await entries(process, started.run.id)
+    assert {first["status"], second["status"]} == {"settled"}
+    # 900 × 2.50 + 40 × 10.00 per million, and the first attempt's estimate.
+    assert second["amount_usd"] == Decimal("0.00265")
+    assert Decimal(answer.receipt.amount) == first["amount_usd"] + second["amount_usd"]
+
+
+async def test_events_are_numbered_without_holes_and_tell_the_stored_answer(
+    process: Process,
+) -> None:
+    process.script(QUOTES, ScriptedReply(text="GOOG closed at 806.19."))
+    started = await process.answer("price of GOOG?")
+    stored = await process.events.read(started.run.conversation_id, after=0, limit=1_000)
+    assert [event.seq for event in stored] == list(range(1, len(stored) + 1))
+    assert stored == process.seen.events
+    transcript = fold(stored)
+    assert transcript.ended
+    assert [piece.text for piece in transcript.pieces] == ["GOOG closed at 806.19."]
+
+
+async def test_a_follow_up_is_given_the_earlier_turn_with_its_tool_results(
+    process: Process,
+) -> None:
+    process.script(QUOTES, ScriptedReply(text="806.19."), ScriptedReply(text="Up."))
+    started = await process.answer("price of GOOG?")
+    await process.answer("and its trend?", conversation_id=started.run.conversation_id)
+    seen = process.llm.requests[-1].messages
+    assert [message.role for message in seen] == ["user", "assistant", "tool", "assistant", "user"]
+    assert '"close":806.19' in seen[2].content
+    assert seen[-1].content == "and its trend?"
+
+
+async def test_history_is_the_same_from_cache_and_from_the_database(process: Process) -> None:
+    process.script(QUOTES, ScriptedReply(text="806.19."), ScriptedReply(text="A."))
+    started = await process.answer("price of GOOG?")
+    conversation_id = started.run.conversation_id
+    process.script(ScriptedReply(text="A."))
+    await process.answer("again?", conversation_id=conversation_id)
+    cached = process.llm.requests[0].messages
+    process.runs._histories.clear()
+    await process.database.execute("DELETE FROM messages WHERE content IN ('again?', 'A.')")
+    process.script(ScriptedReply(text="A."))
+    await process.answer("again?", conversation_id=conversation_id)
+    assert process.llm.requests[0].messages == cached
+
+
+async def test_stop_keeps_what_was_streamed(process: Process) -> None:
+    process.script(SLOW)
+    started = await process.ask("talk")
+    await until_streaming(process)
+    assert await process.runs.stop(started.run.id, process.principal)
+    answer = (await messages(process, started.run.conversation_id))[-1]
+    assert answer.stopped == "cancelled"
+    assert answer.content
+    assert SLOW.text.startswith(answer.content)
+    last = process.seen.events[-1]
+    assert last.type == "RUN_FINISHED"
+    assert msgspec.json.decode(last.payload)["outcome"] == {"type": "cancelled"}
+    [entry] = await entries(process, started.run.id)
+    assert (entry["status"], entry["outcome"]) == ("settled", "cancelled")
+    assert entry["output_tokens"] > 0
+    assert not await process.runs.stop(started.run.id, process.principal)
+
+
+async def test_a_provider_that_fails_mid_stream_leaves_the_partial_answer(
+    process: Process,
+) -> None:
+    process.script(ScriptedReply(text="half of it", error=LLMUnavailable("The line broke.")))
+    started = await process.answer("talk")
+    answer = (await messages(process, started.run.conversation_id))[-1]
+    assert (answer.stopped, answer.content) == ("failed", "half of it")
+    last = msgspec.json.decode(process.seen.events[-1].payload)
+    assert (last["type"], last["code"]) == ("RUN_ERROR", "llm_unavailable")
+    assert last["metadata"]["outcry"]["messageId"] == str(answer.id)
+
+
+async def test_regenerate_replaces_the_answer_and_keeps_the_question(process: Process) -> None:
+    process.script(ScriptedReply(text="first"), ScriptedReply(text="second"))
+    started = await process.answer("talk")
+    conversation_id = started.run.conversation_id
+    question, first = await messages(process, conversation_id)
+    again = await process.answer(
+        "",
+        conversation_id=conversation_id,
+        mode="regenerate",
+        from_message_id=MessageId(first.id),
+    )
+    assert again.question == "talk"
+    assert [m.content for m in await messages(process, conversation_id)] == ["talk", "second"]
+    page = await process.conversations.messages(
+        process.principal, conversation_id, superseded=True, limit=10, cursor=None
+    )
+    siblings = [m.content for m in page.items if m.parent_id == question.id]
+    assert sorted(siblings) == ["first", "second"]
+    assert [m.role for m in process.llm.requests[-1].messages] == ["user"]
+
+
+async def test_edit_replaces_the_question_and_all_after_it(process: Process) -> None:
+    process.script(*(ScriptedReply(text=word) for word in ("one", "two", "three")))
+    started = await process.answer("a")
+    conversation_id = started.run.conversation_id
+    await process.answer("b", conversation_id=conversation_id)
+    [first, *_] = await messages(process, conversation_id)
+    await process.answer(
+        "c", conversation_id=conversation_id, mode="edit", from_message_id=MessageId(first.id)
+    )
+    assert [m.content for m in await messages(process, conversation_id)] == ["c", "three"]
+
+
+async def test_one_run_at_a_time_per_conversation(process: Process) -> None:
+    process.script(SLOW, SLOW)
+    started = await process.ask("talk")
+    with pytest.raises(Conflict) as refused:
+        await process.ask("more", conversation_id=started.run.conversation_id)
+    assert refused.value.code == "run_active"
+    await process.runs.stop(started.run.id, process.principal)
+
+
+async def test_a_stranger_can_neither_stop_nor_continue_a_run(process: Process) -> None:
+    process.script(SLOW)
+    started = await process.ask("talk")
+    stranger = Principal(
+        user_id=UserId(new_id()),
+        email="x@example.test",
+        name="x",
+        role="user",
+        scopes=ALL_SCOPES,
+        credential="local",
+        credential_id="x",
+    )
+    with pytest.raises(NotFound):
+        await process.runs.stop(started.run.id, stranger)
+    assert process.runs.is_running(started.run.id)
+    await process.runs.stop(started.run.id, process.principal)
+
+
+async def test_an_agent_whose_provider_has_no_key_says_so(process: Process) -> None:
+    def refuse(agent: object) -> Any:
+        raise LLMUnavailable("This agent needs OpenAI: set OPENAI_API_KEY.")
+
+    process.runs._llm_for = refuse
+    started = await process.answer("talk")
+    types = process.seen.types(started.run.id)
+    assert (types[0], types[-1]) == ("RUN_STARTED", "RUN_ERROR")
+    last = msgspec.json.decode(process.seen.events[-1].payload)
+    assert "OPENAI_API_KEY" in last["message"]
+
+
+async def test_closing_ends_runs_as_interrupted_with_what_they_had_said(process: Process) -> None:
+    process.script(SLOW)
+    started = await process.ask("talk")
+    await until_streaming(process)
+    process.runs._policy = msgspec.structs.replace(process.runs._policy, shutdown_grace_s=0)
+    await process.runs.close()
+    answer = (await messages(process, started.run.conversation_id))[-1]
+    assert answer.stopped == "failed"
+    last = msgspec.json.decode(process.seen.events[-1].payload)
+    assert (last["type"], last["code"]) == ("RUN_ERROR", "interrupted")
+
+
+async def leave_an_orphan(process: Process) -> RunId:
+    """Store what a run that died in the middle of a tool call and a sentence leaves behind."""
+    command = StartRun(
+        command_id="c",
+        conversation_id=ConversationId(new_id()),
+        run_id=RunId(new_id()),
+        message_id=MessageId(new_id()),
+        content="talk",
+    )
+    started = await StoredRuns(process.database).start(
+        command,
+        process.principal,
+        command_hash=command_hash(command),
+        owner="nowhere:1:dead",
+        now=utc_now(),
+    )
+    piece = str(new_id())
+    events = [
+        ("TEXT_MESSAGE_START", f'{{"type":"TEXT_MESSAGE_START","messageId":"{piece}"}}', None),
+        ("TEXT_MESSAGE_CONTENT", "I was about to", piece),
+        (
+            "TOOL_CALL_START",
+            '{"type":"TOOL_CALL_START","toolCallId":"t1","toolCallName":"quotes"}',
+            None,
+        ),
+        (
+            "TOOL_CALL_ARGS",
+            '{"type":"TOOL_CALL_ARGS","toolCallId":"t1","delta":"{\\"symbol\\":\\"GOOG\\"}"}',
+            None,
+        ),
+    ]
+    for seq, (kind, payload, message_id) in enumerate(events, 1):
+        await process.database.execute(
+            "INSERT INTO run_events (conversation_id, seq, run_id, type, message_id, payload)"
+            " VALUES ($1, $2, $3, $4, $5, $6)",
+            command.conversation_id,
+            seq,
+            started.run.id,
+            kind,
+            message_id,
+            payload,
+        )
+    await process.database.execute(
+        "INSERT INTO cost_entries (id, run_id, conversation_id, user_id, agent_id, provider, model,"
+        " status, outcome, input_tokens, output_tokens, reserved_usd)"
+        " VALUES ($1, $2, $3, $4, $5, 'openai', 'gpt-4o', 'reserved', 'pending', 1000, 100, 0.01)",
+        new_id(),
+        started.run.id,
+        command.conversation_id,
+        process.principal.user_id,
+        started.run.agent_id,
+    )
+    return started.run.id
+
+
+async def test_a_dead_process_leaves_nothing_open(process: Process) -> None:
+    run_id = await leave_an_orphan(process)
+    assert await process.recover() == 1
+    assert await process.recover() == 0
+    run = await process.database.fetchrow("SELECT * FROM runs WHERE id = $1", run_id)
+    assert run is not None
+    assert (run["status"], run["error_code"]) == ("failed", "interrupted")
+    [entry] = await entries(process, run_id)
+    assert (entry["status"], entry["outcome"]) == ("settled", "interrupted")
+    assert entry["estimated"]
+    assert entry["amount_usd"] > 0
+    answer = (await messages(process, ConversationId(run["conversation_id"])))[-1]
+    assert (answer.content, answer.stopped) == ("I was about to", "failed")
+    assert [(c.tool_name, c.status) for c in answer.tool_calls] == [("quotes", "failure")]
+    stored = await process.events.read(run["conversation_id"], after=0, limit=100)
+    assert [event.seq for event in stored] == list(range(1, len(stored) + 1))
+    assert [event.type for event in stored[-4:]] == [
+        "TEXT_MESSAGE_END",
+        "TOOL_CALL_END",
+        "TOOL_CALL_RESULT",
+        "RUN_ERROR",
+    ]
+
+
+async def test_a_living_process_keeps_its_runs(process: Process) -> None:
+    process.script(SLOW)
+    started = await process.ask("talk")
+    other = Process(process.database, process.principal)
+    assert await other.recover() == 0
+    assert process.runs.is_running(started.run.id)
+    await process.runs.stop(started.run.id, process.principal)
