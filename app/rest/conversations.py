@@ -1,11 +1,19 @@
 """`/conversations`: list, look at, rename, pin, close, delete and take away."""
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
 from litestar import Controller, delete, get, patch
 from litestar.di import NamedDependency
+from litestar.openapi.spec import (
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    OpenAPIType,
+    Operation,
+    Schema,
+)
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Stream
 
@@ -23,6 +31,20 @@ from app.rest.sign_in import may_read, may_write
 from app.services.conversations import Conversations
 from app.services.exports import as_json, as_markdown
 from app.services.paging import DEFAULT_LIMIT, Page
+
+
+@dataclass
+class Download(Operation):
+    """Describes a download that comes in two forms."""
+
+    def __post_init__(self) -> None:
+        text = Schema(type=OpenAPIType.STRING)
+        content = {
+            "text/markdown": OpenAPIMediaType(schema=text),
+            "application/json": OpenAPIMediaType(schema=Schema(type=OpenAPIType.OBJECT)),
+        }
+        whole = OpenAPIResponse(description="The whole conversation", content=content)
+        self.responses = {**(self.responses or {}), "200": whole}
 
 
 class ConversationPatch(Body, frozen=True):
@@ -114,7 +136,12 @@ class ConversationsController(Controller):
             principal, conversation_id, superseded=superseded, cursor=cursor, limit=limit
         )
 
-    @get("/{conversation_id:uuid}/export", guards=[may_read], summary="Take it away")
+    @get(
+        "/{conversation_id:uuid}/export",
+        guards=[may_read],
+        summary="Take it away",
+        operation_class=Download,
+    )
     async def export(
         self,
         conversation_id: FromPath[UUID],

@@ -15,10 +15,14 @@ REFUSALS = {
     "401": "Nobody is signed in",
     "403": "Known to you, but not allowed",
     "404": "Unknown, or not yours",
+    "409": "Contradicts what is stored",
+    "413": "Too large",
+    "415": "Not JSON",
     "422": "The request itself is wrong",
+    "429": "Too many attempts",
     "503": "Not now",
 }
-"""What every route of the API may answer. Refusals that few routes know are in docs/rest.md."""
+"""What routes of the API may answer; which means what is in docs/rest.md."""
 
 
 class _Json(JsonRenderPlugin):

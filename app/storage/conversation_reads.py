@@ -259,7 +259,7 @@ class ConversationReads:
     async def search(
         self, user_id: UserId, match: TextMatch, *, before: Position | None, limit: int
     ) -> list[FoundText]:
-        """Return messages and titles that match, newest first."""
+        """Return messages that match, and titles where no message does, newest first."""
         text, value = _content_condition(match)
         rows = await self._database.fetch(
             f"""
@@ -271,7 +271,10 @@ class ConversationReads:
                 UNION ALL
                 SELECT c.id, NULL, c.title, c.title, c.updated_at, c.id
                   FROM conversations c
-                 WHERE c.user_id = $1 AND c.title ILIKE $3) AS found
+                 WHERE c.user_id = $1 AND c.title ILIKE $3 AND NOT EXISTS (
+                       SELECT 1 FROM messages m
+                        WHERE m.conversation_id = c.id AND m.superseded_at IS NULL
+                          AND {text.format("$2")})) AS found
              WHERE $4::timestamptz IS NULL OR (found.timestamp, found.position) < ($4, $5::uuid)
              ORDER BY found.timestamp DESC, found.position DESC LIMIT $6
             """,

@@ -325,7 +325,7 @@ class Clients:
         """Return a client that sends this person's key, or none."""
         headers = {"authorization": f"Bearer {self._desk.secrets[name]}"} if name else {}
         client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=self.app),
+            transport=httpx.ASGITransport(app=self.app),  # type: ignore[arg-type]  # ASGI, typed apart
             base_url="http://127.0.0.1:8000/api/v1",
             headers=headers,
         )

@@ -1,12 +1,14 @@
 """Finding words in one's own messages and titles."""
 
+from typing import Any
+
 import pytest
 
 from tests.integration.rest.rest_desk import Clients, Desk
 from tests.integration.rest.test_conversations import walk
 
 
-async def find(people: Clients, query: str) -> list[dict[str, str]]:
+async def find(people: Clients, query: str) -> list[dict[str, Any]]:
     answer = await people.client("ann").get("/search", params={"query": query})
     assert answer.status_code == 200, answer.text
     return answer.json()["items"]  # type: ignore[no-any-return]
@@ -23,6 +25,13 @@ async def test_words_match_from_their_beginning_and_are_marked(desk: Desk, peopl
     )
     assert found[0]["conversationId"] == str(turn.conversation_id)
     assert found[0]["title"] == "hm?"
+
+
+async def test_a_question_and_the_title_made_from_it_are_one_hit(
+    desk: Desk, people: Clients
+) -> None:
+    turn = await desk.converse(desk.people["ann"], "How is NVDA?", "Fine.")
+    assert [hit["messageId"] for hit in await find(people, "nvda")] == [str(turn.question_id)]
 
 
 async def test_a_title_is_found_even_after_it_was_changed(desk: Desk, people: Clients) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 
 from app.rest.health import HealthChecks
-from tests.unit.app.rest.conftest import Open
+from tests.unit.app.rest.in_process import Open
 
 
 async def fine() -> None:

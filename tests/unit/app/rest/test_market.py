@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import talib
 
-from tests.unit.app.rest.conftest import Open
+from tests.unit.app.rest.in_process import Open
 from tools.market.demo import vendored_market
 
 GOOD = {

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from app.domain.errors import Unavailable
 from app.rest.door import MAX_BODY
 from app.rest.market import MAX_BARS_BODY
-from tests.unit.app.rest.conftest import Open
+from tests.unit.app.rest.in_process import Open
 
 PATCH = "/api/v1/agents/00000000-0000-0000-0000-000000000001"
 LOGIN = "/api/v1/auth/login"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.unit.app.rest.conftest import Open, Ring
+from tests.unit.app.rest.in_process import Open, Ring
 
 ME = "/api/v1/me"
 LOGOUT = "/api/v1/auth/logout"

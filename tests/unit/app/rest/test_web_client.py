@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.app.rest.conftest import Open
+from tests.unit.app.rest.in_process import Open
 
 PAGE = b"<!doctype html><title>Outcry</title>"
 SCRIPT = b"console.log('desk')" * 20
