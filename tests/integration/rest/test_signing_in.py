@@ -1,6 +1,5 @@
 """Sessions, links and API keys from the first request to the last, with the real authenticator."""
 
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -89,7 +88,7 @@ async def test_a_key_cannot_make_one_that_may_do_more(people: Clients) -> None:
         {"name": ""},
         {"name": "x" * 81},
         {"expiresAt": "2020-01-01T00:00:00Z"},
-        {"expiresAt": (datetime.now(UTC) + timedelta(days=1)).replace(tzinfo=None).isoformat()},
+        {"expiresAt": "2099-01-01T00:00:00"},
         {"expiresAt": "tomorrow"},
         {"key": "my-own-secret"},
         {"prefix": "x"},
