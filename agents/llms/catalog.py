@@ -10,13 +10,13 @@ import msgspec
 
 from agents.errors import LLMNotFound, LLMUnauthorized
 from agents.llms.anthropic import ANTHROPIC_URL, AnthropicLLM
+from agents.llms.builtin.model import MODEL as BUILTIN_MODEL
 from agents.llms.deadlines import StreamTimeouts
 from agents.llms.llm import LLM
 from agents.llms.openai import OPENAI_URL, OpenAILLM
 
 OPENAI_MODEL = "gpt-5.4-mini"
 ANTHROPIC_MODEL = "claude-haiku-4-5"
-BUILTIN_MODEL = "builtin"
 
 
 class LLMEnvironment(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from agents.llms.attempts import RetryPolicy
 from agents.llms.llm import LLM
 from agents.llms.openai import OpenAILLM
 from agents.llms.scripted import Line, ScriptedLLM, ScriptedReply
-from agents.runner import Runner, RunOutcome, RunProgress
+from agents.runner import Runner, RunOutcome, RunProgress, RunRequest
 from tests.fakes.agui_rules import OutOfOrder, verify
 from tests.fakes.llm_servers import Answer, FakeCall, FakeLLMServer
 from tests.fakes.run_sink import Gate, RecordingSink
@@ -50,7 +50,9 @@ async def test_a_run_with_tools_that_work_and_fail_is_in_order() -> None:
     assert len(sink.of("ACTIVITY_SNAPSHOT")) == 2
 
 
-async def _cancelled_at(number: int, runner: Runner) -> tuple[RecordingSink, RunOutcome | None]:
+async def cancelled_at(
+    number: int, runner: Runner, request: RunRequest
+) -> tuple[RecordingSink, RunOutcome | None]:
     """Cancel a run as its sink takes its `number`th word; None if it ended before."""
     tasks: list[asyncio.Task[RunOutcome]] = []
 
@@ -60,7 +62,6 @@ async def _cancelled_at(number: int, runner: Runner) -> tuple[RecordingSink, Run
 
     sink = RecordingSink(said=said)
     progress = RunProgress()
-    request = run_request(ScriptedLLM(WHOLE))
     tasks.append(asyncio.create_task(runner.run(request, sink, progress)))
     try:
         await tasks[0]
@@ -74,7 +75,7 @@ async def test_a_run_cancelled_at_any_event_is_in_order() -> None:
     number = cancelled = 0
     while True:
         number += 1
-        sink, outcome = await _cancelled_at(number, runner)
+        sink, outcome = await cancelled_at(number, runner, run_request(ScriptedLLM(WHOLE)))
         if outcome is None:
             break
         check(sink, outcome)
