@@ -76,6 +76,7 @@ class Reader:
         self._ends = [start + len(word) for start, word in words]
         self._breaks = [0, *self._sentence_breaks(), len(text) + 1]
         self._clauses = [found.start() for found in _CLAUSE.finditer(text)]
+        self._clause_of = [bisect_left(self._clauses, start) for start in self._starts]
         self._percents = [found.start() for found in re.finditer(r"%|\bper ?cent\b", text)]
         self._said = [
             (start, start + len(word), symbols[word]) for start, word in words if word in symbols
@@ -118,12 +119,11 @@ class Reader:
 
     def _nearness(self, start: int, end: int, left: int, right: int) -> dict[str, float]:
         near: dict[str, float] = {}
+        here = bisect_left(self._clauses, start)
         before, after = self._near_words(start, end, left, right)
         for words, factor in ((before, 1.0), (after, 0.8)):
             for distance, index in enumerate(words):
-                place = self._starts[index]
-                a, b = (place, start) if place < start else (end, place)
-                crossed = bisect_left(self._clauses, b) - bisect_left(self._clauses, a)
+                crossed = abs(self._clause_of[index] - here)
                 nearness = factor * 0.65 ** min(crossed, 4) / (1 + distance / 4)
                 for idea in ideas_of(self._words[index]):
                     if nearness > near.get(idea, 0.0):

@@ -47,6 +47,8 @@ class Fact(msgspec.Struct, frozen=True):
     symbol: str
     ideas: dict[str, float]
     """Idea -> how much it tells about this value."""
+    own: frozenset[str]
+    """The ideas of its own name, without those of what stands around it."""
     asked: bool
     """An argument or a setting: it was asked for, not found out."""
     bulk: bool
@@ -69,6 +71,7 @@ class _Place(msgspec.Struct, frozen=True):
     path: tuple[str, ...] = ()
     symbol: str = ""
     ideas: dict[str, float] = {}
+    own: frozenset[str] = frozenset()
     bulk: bool = False
     row_day: date | None = None
     row_symbol: bool = False
@@ -191,7 +194,9 @@ def _enter(node: dict[str, Any], here: _Place) -> _Place:
                 _merge(ideas, _weigh(_words(value), 1.0))
         elif _is_setting(name) and isinstance(value, int) and not isinstance(value, bool):
             lengths.add(value)
-    named = next((node[key] for key in _NAMES if isinstance(node.get(key), str)), here.named)
+    # A company's name says no more than its symbol.
+    labels = [key for key in _NAMES if not (key == "name" and "symbol" in node)]
+    named = next((node[key] for key in labels if isinstance(node.get(key), str)), here.named)
     return msgspec.structs.replace(
         here,
         symbol=symbol,
@@ -212,13 +217,17 @@ def _step(here: _Place, key: str, *, bulk: bool) -> _Place:
     parts = name_parts(key)
     # What stands nearer to the value tells more about it.
     ideas = {idea: weight * 0.6 for idea, weight in here.ideas.items()}
+    own = here.own
     if key.lower() not in _QUIET:
-        _merge(ideas, _weigh((*parts, key.lower()), 3.0))
+        named = _weigh((*parts, key.lower()), 3.0)
+        _merge(ideas, named)
+        own = frozenset(named)
     return msgspec.structs.replace(
         here,
         path=path,
         symbol=key if _looks_like_symbol(key) else here.symbol,
         ideas=ideas,
+        own=own,
         bulk=here.bulk or bulk,
         lengths=here.lengths | {int(part) for part in parts if part.isdigit() and len(part) <= 4},
     )
@@ -237,10 +246,11 @@ def _fact(
     key = next((part for part in reversed(here.path) if not part.isdigit()), "")
     unit = units.get(key, "")
     unit = unit if isinstance(unit, str) else ""
-    ideas = here.ideas
+    ideas, own = here.ideas, here.own
     if unit:
-        ideas = dict(ideas)
-        _merge(ideas, _weigh(_words(unit), 1.2))
+        counted = _weigh(_words(unit), 1.2)
+        ideas, own = dict(ideas), own | counted.keys()
+        _merge(ideas, counted)
     original: float | int | str = value if isinstance(value, (str, int, float)) else str(value)
     return Fact(
         evidence=index,
@@ -252,6 +262,7 @@ def _fact(
         unit=unit,
         symbol=here.symbol,
         ideas=ideas,
+        own=own,
         asked=asked or (number is not None and _is_setting(key)),
         bulk=here.bulk,
         row_day=here.row_day,
@@ -296,6 +307,7 @@ def _quoted(said: str, here: _Place, *, index: int, order: int) -> list[Fact]:
                 unit="%" if isinstance(mention, NumberMention) and mention.unit == "%" else "",
                 symbol=here.symbol,
                 ideas=ideas,
+                own=frozenset(ideas),
                 asked=False,
                 bulk=here.bulk,
                 row_day=here.row_day,

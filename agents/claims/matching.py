@@ -24,6 +24,9 @@ MAX_CANDIDATES = 400
 _EVEN = 0.04
 """Two labels whose scores differ by less than this share are equally near."""
 
+_UNNAMED = 1.0
+"""What a short number loses where the words name what is around the value, but not the value."""
+
 Scored = tuple[float, Fact]
 
 
@@ -156,6 +159,12 @@ class _Matcher:
                 best = bonus if best is None else max(best, bonus)
         if best is None:
             return None
+        if (
+            mention.digits <= 3
+            and fact.own
+            and not any(idea in around.nearness for idea in fact.own)
+        ):
+            best -= _UNNAMED
         return best + _said(fact, around)
 
     def _setting(self, mention: NumberMention, around: Surroundings) -> Fact | None:

@@ -152,7 +152,7 @@ _APPROXIMATE = re.compile(
 _IDENTIFIER_BEFORE = re.compile(r"[^\W\d_][-_]$")
 _YEAR_PREFIX = re.compile(r"(?:mid|early|late|pre|post|end)-$", re.IGNORECASE)
 _VERSION_TAIL = re.compile(r"(?:\.[0-9]+)+")
-MAX_MENTIONS = 4000
+MAX_MENTIONS = 2000
 """More numbers than any answer holds; what comes after is not read."""
 
 

@@ -17,8 +17,8 @@ _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+(?:\.[0-9]+)?|[^\W\d_]+
 
 _IDEAS = {
     "close": (
-        "close closed closes closing price priced last trades traded trading stands quote "
-        "value worth"
+        "close closed closes closing finished ended settled price priced last trades traded "
+        "trading stands quote value worth"
     ),
     "open": "open opened opens opening",
     "high": "high highs highest peak peaked top maximum max",

@@ -1,6 +1,6 @@
 """What a question is about: a small embedding learned from examples when first asked.
 
-Words, pairs of words and letter groups are hashed into a vector; kernel ridge regression over the
+Words, pairs of words and letter groups make a vector; kernel ridge regression over the
 example sentences scores each intent. No download, no state on disk, no randomness: the same
 question always gets the same scores. Built once, in milliseconds.
 """
@@ -9,7 +9,6 @@ import re
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
-from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -17,10 +16,12 @@ from numpy.typing import NDArray
 
 from agents.llms.builtin.examples import EXAMPLES
 
-Vector = NDArray[np.float64]
+Vector = NDArray[np.float32]
 
-SIZE = 4096
+LONGEST_WORD = 24
 RIDGE = 0.12
+UNHEARD = 0.3
+"""Added to how telling a feature is, so that even the commonest counts a little."""
 _TOKEN = re.compile(r"SYM|IND|PERIOD|[a-z]+(?:'[a-z]+)?|[0-9]+")
 _CLITICS = (("what's", "what is"), ("how's", "how is"), ("where's", "where is"), ("it's", "it is"),
             ("who's", "who is"), ("that's", "that is"), ("i'm", "i am"), ("you're", "you are"),
@@ -48,21 +49,23 @@ class Scores(msgspec.Struct, frozen=True):
 
 class _Trained(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
+    places: dict[str, int]
+    """Feature -> column."""
     examples: Any
     """One row per example sentence, unit length."""
     weights: Any
     """Examples x intents."""
     rarity: Any
-    """Per hashed feature: how telling it is."""
-    known: Any
-    """Features that occur in the examples at all."""
+    """Per feature: how telling it is."""
+    strangeness: float
+    """How telling a feature is that no example has; it pulls likeness down."""
     vocabulary: frozenset[str]
 
 
 def score(masked: str) -> Scores:
     """Score a question in which instruments, indicators and periods have been replaced."""
     trained = _trained()
-    vector = _embed(masked, trained.rarity)
+    vector = _embed(features(tokens(masked)), trained.places, trained.rarity, trained.strangeness)
     likeness = trained.examples @ vector
     values = likeness @ trained.weights
     order = np.argsort(-values, kind="stable")
@@ -90,61 +93,73 @@ def tokens(text: str) -> list[str]:
     return [_SPELLED.get(token, token) for token in _TOKEN.findall(masked)][:80]
 
 
+def features(said: list[str]) -> dict[str, float]:
+    """Return words, pairs of words and groups of letters with their weights."""
+    padded = ["^", *said, "$"]
+    found: dict[str, float] = {}
+    for word in said:
+        found[f"w:{word}"] = found.get(f"w:{word}", 0.0) + 1.0
+    for one, two in pairwise(padded):
+        found[f"b:{one} {two}"] = found.get(f"b:{one} {two}", 0.0) + 0.7
+    for word in said:
+        if len(word) > 3 and word.islower():
+            marked = f"<{word[:LONGEST_WORD]}>"
+            for size in (3, 4, 5):
+                for start in range(len(marked) - size + 1):
+                    group = marked[start : start + size]
+                    found[group] = found.get(group, 0.0) + 0.22
+    return found
+
+
 @lru_cache(maxsize=1)
 def _trained() -> _Trained:
     names = tuple(EXAMPLES)
-    sentences = [
-        (line.strip(), index)
+    labelled = [
+        (tokens(line), index)
         for index, name in enumerate(names)
         for line in EXAMPLES[name].strip().splitlines()
     ]
-    counts = np.zeros(SIZE)
-    for sentence, _ in sentences:
-        for place in {place for place, _ in _features(sentence)}:
+    found = [features(said) for said, _ in labelled]
+    places: dict[str, int] = {}
+    counts: list[int] = []
+    for one in found:
+        for feature in one:
+            place = places.setdefault(feature, len(places))
+            if place == len(counts):
+                counts.append(0)
             counts[place] += 1
-    rarity = np.log((1 + len(sentences)) / (1 + counts)) + 0.3
-    examples = np.stack([_embed(sentence, rarity) for sentence, _ in sentences])
-    targets = np.zeros((len(sentences), len(names)))
-    per_intent = np.bincount([index for _, index in sentences], minlength=len(names))
-    for row, (_, index) in enumerate(sentences):
-        targets[row, index] = 1.0
+    strangeness = float(np.log(1 + len(labelled)) + UNHEARD)
+    rarity = np.log((1 + len(labelled)) / (1 + np.array(counts))) + UNHEARD
+    examples = np.stack([_embed(one, places, rarity, strangeness) for one in found])
+    labels = np.array([index for _, index in labelled])
+    targets = np.zeros((len(labelled), len(names)), dtype=np.float32)
+    targets[np.arange(len(labelled)), labels] = 1.0
+    per_intent = np.bincount(labels, minlength=len(names))
     # An intent with few examples counts as much as one with many.
-    balance = np.sqrt(per_intent.mean() / per_intent[[index for _, index in sentences]])
+    balance = np.sqrt(per_intent.mean() / per_intent[labels])
     kernel = examples @ examples.T
-    penalty = RIDGE / balance
-    weights = np.linalg.solve(kernel + np.diag(penalty), targets)
+    kernel[np.diag_indices_from(kernel)] += (RIDGE / balance).astype(np.float32)
     return _Trained(
         names=names,
+        places=places,
         examples=examples,
-        weights=weights,
+        weights=np.linalg.solve(kernel, targets),
         rarity=rarity,
-        known=counts > 0,
-        vocabulary=frozenset(
-            token for sentence, _ in sentences for token in tokens(sentence) if token.islower()
-        ),
+        strangeness=strangeness,
+        vocabulary=frozenset(word for said, _ in labelled for word in said if word.islower()),
     )
 
 
-def _embed(text: str, rarity: Vector) -> Vector:
-    vector = np.zeros(SIZE)
-    for place, weight in _features(text):
-        vector[place] += weight
-    vector *= rarity
-    length = float(np.sqrt(vector @ vector))
-    return vector / length if length else vector
-
-
-def _features(text: str) -> list[tuple[int, float]]:
-    said = tokens(text)
-    found: list[tuple[str, float]] = [(f"w:{word}", 1.0) for word in said]
-    padded = ["^", *said, "$"]
-    found += [(f"b:{one} {two}", 0.7) for one, two in pairwise(padded)]
-    for word in said:
-        if word.islower() and len(word) > 3:
-            marked = f"<{word}>"
-            found += [
-                (f"c:{marked[start : start + size]}", 0.22)
-                for size in (3, 4, 5)
-                for start in range(len(marked) - size + 1)
-            ]
-    return [(crc32(name.encode()) % SIZE, weight) for name, weight in found]
+def _embed(
+    found: dict[str, float], places: dict[str, int], rarity: Any, strangeness: float
+) -> Vector:
+    """Return the unit vector of the known features; unknown ones only make it shorter."""
+    vector = np.zeros(len(places), dtype=np.float32)
+    known = [(places[feature], weight) for feature, weight in found.items() if feature in places]
+    if not known:
+        return vector
+    columns = np.array([column for column, _ in known])
+    values = np.array([weight for _, weight in known]) * rarity[columns]
+    strange = sum(weight**2 for feature, weight in found.items() if feature not in places)
+    vector[columns] = values / np.sqrt(values @ values + strange * strangeness**2)
+    return vector
