@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 import uvicorn
 from litestar import Litestar, asgi
+from litestar.config.compression import CompressionConfig
 from litestar.types import Receive, Scope, Send
 from rich.console import Console
 
@@ -35,7 +36,7 @@ _PING_S = 20.0
 _GRACE_S = 5
 
 
-def create_app(desk: Desk, gateway: Gateway) -> Litestar:
+def create_app(desk: Desk, gateway: Gateway, origins: AllowedOrigins) -> Litestar:
     """Return the ASGI application over an open desk."""
 
     @asgi("/ws", copy_scope=True)
@@ -53,13 +54,14 @@ def create_app(desk: Desk, gateway: Gateway) -> Litestar:
         market=desk.market,
         llm=lambda: _llm_name(desk.llm()),
         checks={"database": desk.database.check, "journal": desk.check_journal},
-        allowed_origins=settings.allowed_origins,
+        origins=origins,
         secure_cookie=(settings.public_url or "").startswith("https://"),
         web_folder=WEB_FOLDER,
     )
     return Litestar(
         [websocket_door],
         plugins=[RestDoor(rest, version=version("outcry"))],
+        compression_config=CompressionConfig(backend="gzip", minimum_size=4096, exclude=["^/ws"]),
         logging_config=None,
     )
 
@@ -79,6 +81,7 @@ async def serve(settings: Settings) -> None:
     say: Callable[[str], None] = lambda text: console.print(f"  {text}", style="dim")  # noqa: E731
     console.print("[bold]Outcry[/bold]")
     listener = _listen(settings)
+    origins = _origins(settings, port=listener.getsockname()[1])
     async with AsyncExitStack() as stack:
         stack.callback(listener.close)
         hub = Hub()
@@ -92,19 +95,31 @@ async def serve(settings: Settings) -> None:
                 authenticator=desk.authenticator,
                 llm=lambda: _llm_in_use(desk.llm()),
             ),
-            AllowedOrigins(
-                host=settings.host,
-                port=listener.getsockname()[1],
-                public_url=settings.public_url,
-                listed=settings.allowed_origins,
-            ),
+            origins,
         )
         await stack.enter_async_context(gateway)
-        server = _Server(_config(create_app(desk, gateway)))
+        server = _Server(_config(create_app(desk, gateway, origins)))
         desk.spawn(desk.runner.warm_up, "warm-up")
         desk.spawn(lambda: desk.load_demo_prices(say), "demo prices")
         await _announce(desk, console, listener)
         await server.serve(sockets=[listener])
+
+
+def _origins(settings: Settings, *, port: int) -> AllowedOrigins:
+    """Return which pages may act here, the same for every door.
+
+    Raises:
+        SettingsError: what was listed is not an origin.
+    """
+    try:
+        return AllowedOrigins(
+            host=settings.host,
+            port=port,
+            public_url=settings.public_url,
+            listed=settings.allowed_origins,
+        )
+    except ValueError as wrong:
+        raise SettingsError(f"OUTCRY_PUBLIC_URL or OUTCRY_ALLOWED_ORIGINS: {wrong}") from None
 
 
 class _Server(uvicorn.Server):

@@ -4,7 +4,6 @@ Storage fills them, services choose them, the REST door encodes them. They carry
 """
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
@@ -19,11 +18,6 @@ CostGrouping = Literal["conversation", "agent", "model", "day"]
 
 Position = tuple[datetime, UUID]
 """Where a page ended: the sort time and the id of its last item."""
-
-
-def plain_amount(amount: Decimal) -> str:
-    """Return a decimal as people write it: no exponent, no trailing zeros."""
-    return format(amount.normalize(), "f") if amount else "0"
 
 
 class View(msgspec.Struct, frozen=True, rename="camel", kw_only=True):

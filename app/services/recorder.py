@@ -13,6 +13,7 @@ from agents.sink import Attempt, AttemptEnd
 from app.domain.costs import CostEntry, Receipt
 from app.domain.ids import AttemptId
 from app.domain.journal import CostSettlement
+from app.domain.money import plain
 from app.domain.runs import Run
 from app.services.journal import RunLog
 from app.services.pricing import PriceBook, estimate_tokens
@@ -228,9 +229,3 @@ def plausible_usage(attempt: Attempt, end: AttemptEnd) -> tuple[Usage, bool]:
     if refused and end.streamed_characters == 0:
         return Usage(), False
     return Usage(input_tokens=attempt.estimated_input_tokens, output_tokens=streamed), True
-
-
-def plain(amount: Decimal) -> str:
-    """Return `amount` as a decimal string without exponent or idle zeros: "0.0021", "0"."""
-    text = f"{amount:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text

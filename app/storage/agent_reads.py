@@ -8,7 +8,8 @@ import msgspec
 
 from app.domain.agents import Agent, AgentConfig
 from app.domain.ids import AgentId, UserId
-from app.domain.views import AgentMetrics, AgentVersionView, Position, plain_amount
+from app.domain.money import plain
+from app.domain.views import AgentMetrics, AgentVersionView, Position
 from app.storage.engine import Database, EncodedJson, PooledConnection, Record, encode_json
 
 _AGENT = "SELECT id, name, type, version, status, config::text, created_at, updated_at FROM agents"
@@ -140,7 +141,7 @@ class AgentReads:
                 avg_response_time=row["response_ms"],
                 success_rate=row["success"],
                 avg_tokens_used=row["tokens"],
-                total_cost=plain_amount(row["amount"]),
+                total_cost=plain(row["amount"]),
                 priced=row["priced"],
                 last_active_at=row["last_active_at"],
             )

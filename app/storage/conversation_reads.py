@@ -9,6 +9,7 @@ import msgspec
 
 from agents.claims import Claim
 from app.domain.ids import UserId
+from app.domain.money import plain
 from app.domain.views import (
     AgentBadge,
     AttachmentView,
@@ -22,7 +23,6 @@ from app.domain.views import (
     Position,
     TextMatch,
     ToolCallView,
-    plain_amount,
 )
 from app.storage.engine import Database, Record
 from app.storage.rows import from_json, receipt_of
@@ -321,7 +321,7 @@ class ConversationReads:
                 claims=tuple(claims.get(row["id"], ())),
                 timestamp=row["timestamp"],
                 tokens=row["tokens"],
-                cost=None if row["cost"] is None else plain_amount(row["cost"]),
+                cost=None if row["cost"] is None else plain(row["cost"]),
                 run_id=row["run_id"],
                 parent_id=row["parent_id"],
                 stopped=row["stopped"],
@@ -363,7 +363,7 @@ def _conversation(row: Record) -> ConversationView:
         ),
         message_count=row["message_count"],
         last_message=None if snippet is None else _shortened(snippet),
-        cost=Cost(amount=plain_amount(row["amount"]), priced=row["priced"]),
+        cost=Cost(amount=plain(row["amount"]), priced=row["priced"]),
         running=row["running"],
         last_seq=row["last_seq"],
     )

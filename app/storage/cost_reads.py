@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from app.domain.ids import UserId
-from app.domain.views import CostGroup, CostGrouping, plain_amount
+from app.domain.money import plain
+from app.domain.views import CostGroup, CostGrouping
 from app.storage.engine import Database
 
 _GROUPS: dict[CostGrouping, tuple[str, str, str]] = {
@@ -69,7 +70,7 @@ class CostReads:
             CostGroup(
                 key=row["key"],
                 label=row["label"] or row["key"],
-                amount=plain_amount(row["amount"]),
+                amount=plain(row["amount"]),
                 currency="USD",
                 priced=row["priced"],
                 estimated=row["estimated"],

@@ -3,8 +3,9 @@
 from uuid import UUID
 
 from app.domain.ids import ConversationId, RunId, UserId
+from app.domain.money import plain
 from app.domain.runs import StoredEvent
-from app.domain.views import CostLine, RunView, plain_amount
+from app.domain.views import CostLine, RunView
 from app.storage.engine import Database
 from app.storage.rows import receipt_of
 
@@ -75,7 +76,7 @@ class RunViews:
                 input_tokens=row["input_tokens"],
                 output_tokens=row["output_tokens"],
                 cached_tokens=row["cache_read_tokens"],
-                amount=None if row["amount_usd"] is None else plain_amount(row["amount_usd"]),
+                amount=None if row["amount_usd"] is None else plain(row["amount_usd"]),
                 estimated=row["estimated"],
                 latency_ms=row["latency_ms"],
                 created_at=row["created_at"],

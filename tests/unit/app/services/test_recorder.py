@@ -13,10 +13,11 @@ from agents.messages import Usage
 from agents.sink import Attempt, AttemptEnd
 from app.domain.ids import AgentId, ConversationId, RunId, UserId, new_id
 from app.domain.journal import Batch
+from app.domain.money import plain
 from app.domain.runs import Run
 from app.services.journal import Journal, JournalPolicy
 from app.services.pricing import PriceBook, estimate_tokens
-from app.services.recorder import RunRecorder, plain, plausible_usage
+from app.services.recorder import RunRecorder, plausible_usage
 
 
 class Store:
