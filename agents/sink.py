@@ -55,6 +55,9 @@ class RunSink(Protocol):
     async def attempt_started(self, attempt: Attempt) -> None:
         """Reserve the attempt's worst-case cost; returns once that is durable.
 
+        `attempt_ended` follows exactly once if this returned, and not if it did not: a reservation
+        whose announcing was cancelled is the sink's own to settle.
+
         Raises:
             BudgetExceeded: the reservation does not fit; nothing was sent.
         """

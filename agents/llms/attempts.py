@@ -98,8 +98,11 @@ class Attempts:
                 )
             )
 
+        # A task of its own: each wake-up then resumes the reader alone and not the two dozen
+        # frames of the graph above it. Cancelling this cancels it and waits for its end.
+        reading = asyncio.create_task(self._llm.complete(request, meter))
         try:
-            reply = await self._llm.complete(request, meter)
+            reply = await reading
         except asyncio.CancelledError:
             end("cancelled")
             raise
