@@ -95,7 +95,9 @@ def _resolve(parts: Parts, scores: Scores, before: Ask | None) -> Ask:
         symbols = tuple(dict.fromkeys((*before.symbols[:1], *symbols)))
     elif intent == "compare" and not symbols and before is not None:
         symbols = before.symbols
-    if not symbols and intent in WITH_SYMBOL:
+    if intent == "rank" and parts.plural and before is not None and len(before.symbols) > 1:
+        intent, symbols = "compare", before.symbols
+    if not symbols and (intent in WITH_SYMBOL or (intent == "missing" and parts.pronoun)):
         if parts.guesses and not (parts.pronoun and before is not None and before.symbols):
             unknown = parts.guesses[0]
         elif before is not None and before.symbols:
@@ -126,12 +128,25 @@ def _intent(parts: Parts, scores: Scores, said: list[str]) -> str:
     if parts.unsupported and not _asks_meaning(said):
         return "indicator"
     if scores.score < UNCLEAR or scores.likeness < 0.28:
-        return _keyword(parts) or _from_parts(parts, said) or "unclear"
+        known = best if scores.score > UNCLEAR / 2 and best in ABOUT_ONE and named else ""
+        from_parts = _from_parts(parts, said)
+        if from_parts == "outlook":
+            from_parts = known or from_parts
+        return _keyword(parts) or from_parts or known or "unclear"
+    if parts.symbols and (
+        best in {"hello", "thanks", "bye", "help"}
+        or (best == "other" and scores.score < 2 * UNCLEAR)
+    ):
+        return "outlook"
+    if best in {"advice", "help"} and parts.indicators and not named and said[:1] in _QUESTIONS:
+        return "define"
     if named and best in {"outlook", "define", "trend"} and _STRETCHED.search(parts.text):
         return "indicator"
-    if parts.symbols and best in {"outlook", "define", "symbols", "price"}:
+    if (parts.symbols or "its" in said) and best in {"outlook", "define", "symbols", "price"}:
         best = _keyword(parts) or best
-    if best == "define" and parts.symbols and parts.indicators:
+    if best == "performance" and _keyword(parts) == "extremes":
+        return "extremes"
+    if best in {"define", "outlook"} and named and parts.indicators:
         return "indicator"
     if best == "indicator" and not parts.indicators and not parts.unsupported:
         others = {k: v for k, v in scores.every.items() if k != "indicator"}
@@ -170,7 +185,11 @@ _KEYWORDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("volume", r"volume"),
         ("trend", r"trend|trending|uptrend|downtrend"),
         ("signals", r"signals?|breakout"),
-        ("extremes", r"drawdown|all[ -]time high|record high"),
+        (
+            "extremes",
+            r"drawdown|(?:52[ -]weeks?|all[ -]time|year(?:ly)?|record)[ -](?:high|low)s?|"
+            r"highest|lowest",
+        ),
     )
 )
 
@@ -180,6 +199,7 @@ def _keyword(parts: Parts) -> str:
     return next((name for name, pattern in _KEYWORDS if pattern.search(parts.text)), "")
 
 
+_QUESTIONS = (["how"], ["what"])
 _WANTS_ALL = re.compile(r"\bindicators\b|\bstretched\b", re.IGNORECASE)
 
 

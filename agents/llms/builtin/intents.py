@@ -15,14 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.llms.builtin.examples import EXAMPLES
+from agents.llms.builtin.thesaurus import CONCEPTS_OF
 
 Vector = NDArray[np.float32]
 
 LONGEST_WORD = 24
+CONCEPT = 1.2
+"""What it weighs that a word of this meaning is said, whichever word it is."""
 RIDGE = 0.12
 UNHEARD = 0.3
 """Added to how telling a feature is, so that even the commonest counts a little."""
 _TOKEN = re.compile(r"SYM|IND|PERIOD|[a-z]+(?:'[a-z]+)?|[0-9]+")
+_CASED = re.compile(r"\b(?!(?:SYM|IND|PERIOD)\b)[A-Za-z]+")
 _CLITICS = (("what's", "what is"), ("how's", "how is"), ("where's", "where is"), ("it's", "it is"),
             ("who's", "who is"), ("that's", "that is"), ("i'm", "i am"), ("you're", "you are"),
             ("isn't", "is not"), ("don't", "do not"), ("doesn't", "does not"),
@@ -86,8 +90,7 @@ def vocabulary() -> frozenset[str]:
 
 def tokens(text: str) -> list[str]:
     """Return the words of a masked question in one spelling."""
-    masked = re.sub(r"\b(?!SYM\b|IND\b|PERIOD\b)[A-Z]+", lambda found: found.group().lower(), text)
-    masked = re.sub(r"[A-Z](?=[a-z])", lambda found: found.group().lower(), masked)
+    masked = _CASED.sub(lambda found: found.group().lower(), text)
     for short, full in _CLITICS:
         masked = masked.replace(short, full)
     return [_SPELLED.get(token, token) for token in _TOKEN.findall(masked)][:80]
@@ -99,6 +102,8 @@ def features(said: list[str]) -> dict[str, float]:
     found: dict[str, float] = {}
     for word in said:
         found[f"w:{word}"] = found.get(f"w:{word}", 0.0) + 1.0
+        for concept in CONCEPTS_OF.get(word, ()):
+            found[f"k:{concept}"] = CONCEPT
     for one, two in pairwise(padded):
         found[f"b:{one} {two}"] = found.get(f"b:{one} {two}", 0.0) + 0.7
     for word in said:

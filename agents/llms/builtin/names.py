@@ -27,7 +27,7 @@ _EVERYDAY = re.compile(
     r"|(?<=\b(?:for|and|buy|did|has) )(?:apple|meta|alphabet)\b"
     r"|(?<=\b(?:does|with|sell|like) )(?:apple|meta|alphabet)\b"
     r"|(?<=\babout )(?:apple|meta|alphabet)\b"
-    r"|^(?:apple|meta|alphabet)(?=\W*$)"
+    r"|^(?:apple|meta|alphabet)\b"
 )
 """Company names that are also words, where the words around show that the company is meant."""
 _ENDINGS = ("s", "ed", "ing", "er", "est", "ly", "d", "es")

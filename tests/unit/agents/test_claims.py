@@ -258,9 +258,9 @@ def test_decimals_sent_as_strings_count_as_numbers() -> None:
     assert (claim.status, claim.value) == ("supported", "806.19")
 
 
-LLM_PROSE = """Google (GOOG) finished the session at **$806.19** on March 1, 2013, down 3.2% on the \
-day. Momentum remains firm: the 14-day RSI reads 67.8 — above 91% of readings in the past five years — \
-while price holds well above the 50-day (742.11) and 200-day (668.50) moving averages.
+LLM_PROSE = """Google (GOOG) finished the session at **$806.19** on March 1, 2013, down 3.2% \
+on the day. Momentum remains firm: the 14-day RSI reads 67.8 — above 91% of readings in the past \
+five years — while price holds well above the 50-day (742.11) and 200-day (668.50) moving averages.
 
 1. **Trend**: slope of +1.89/day with R² = 0.91.
 2. **Volume**: ~12.3 million shares.
@@ -356,8 +356,9 @@ def test_a_date_is_supported_exactly_when_it_is_the_day(said: date, known: date)
 
 @pytest.mark.parametrize(
     "piece",
-    ["1", "1 ", "1,", "1.", "1-", "(1", "|1", "`1", "[1](", "1 March ", "$1 ", "1:", "<1", "```1", "é1 ",
-     "GOOG ", "GOOG,GOOG and ", "- 1 % ", "９", "1e", "1 000 ", "\u202e1 ", "50/", "last 5 ", "RSI 68. "],
+    ["1", "1 ", "1,", "1.", "1-", "(1", "|1", "`1", "[1](", "1 March ", "$1 ", "1:", "<1",
+     "```1", "é1 ", "GOOG ", "GOOG,GOOG and ", "- 1 % ", "９", "1e", "1 000 ", "\u202e1 ", "50/",
+     "last 5 ", "RSI 68. "],
 )  # fmt: skip
 def test_work_grows_with_the_length_of_the_text_and_not_faster(piece: str) -> None:
     def steps(length: int) -> float:

@@ -1,10 +1,12 @@
 """What the built-in model answers on real prices: right, readable, and every number proven."""
 
 import re
+from typing import Any
 
 import pytest
 
 from agents.claims import find_claims
+from agents.llms.llm import LLMRequest
 
 SYMBOLS = ["AAPL", "FB", "GOOG", "IBM", "MSFT"]
 ABOUT_ONE = {
@@ -85,7 +87,7 @@ SEVERAL = [
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
 @pytest.mark.parametrize("kind", list(ABOUT_ONE))
-async def test_every_number_of_an_answer_is_proven(kind: str, symbol: str, desk) -> None:  # type: ignore[no-untyped-def]
+async def test_every_number_of_an_answer_is_proven(kind: str, symbol: str, desk: Any) -> None:
     answer = await desk.ask(ABOUT_ONE[kind].format(symbol))
     assert answer.text.strip()
     assert not answer.unverified()
@@ -93,7 +95,7 @@ async def test_every_number_of_an_answer_is_proven(kind: str, symbol: str, desk)
 
 
 @pytest.mark.parametrize("question", SEVERAL)
-async def test_every_number_about_several_is_proven(question: str, desk) -> None:  # type: ignore[no-untyped-def]
+async def test_every_number_about_several_is_proven(question: str, desk: Any) -> None:
     answer = await desk.ask(question)
     assert answer.text.strip()
     assert not answer.unverified()
@@ -109,7 +111,7 @@ def readable(text: str) -> None:
     assert text == text.strip()
 
 
-async def test_the_outlook_leads_with_the_close_and_says_what_is_known(desk) -> None:  # type: ignore[no-untyped-def]
+async def test_the_outlook_leads_with_the_close_and_says_what_is_known(desk: Any) -> None:
     text = (await desk.ask("How does GOOG look right now, and is that unusual?")).text
     assert text.startswith("**GOOG closed at 806.19 on 1 March 2013**, the last bar I have.")
     for said in ("up-trend", "20-, 50- and 200-day averages", "RSI is 68", "**Unusual?** No",
@@ -117,7 +119,7 @@ async def test_the_outlook_leads_with_the_close_and_says_what_is_known(desk) -> 
         assert said in text
 
 
-async def test_evidence_of_the_outlook_points_at_the_right_values(desk) -> None:  # type: ignore[no-untyped-def]
+async def test_evidence_of_the_outlook_points_at_the_right_values(desk: Any) -> None:
     answer = await desk.ask("How does GOOG look right now, and is that unusual?")
     paths = {claim.text: (claim.tool, claim.path) for claim in answer.claims}
     assert paths["806.19"] == ("quotes", "/data/close")
@@ -130,7 +132,7 @@ async def test_evidence_of_the_outlook_points_at_the_right_values(desk) -> None:
     assert paths["44\u00a0%"] == ("signals", "/data/signals/0/trackRecord/hitRate")
 
 
-async def test_follow_ups_understand_what_was_spoken_of(desk) -> None:  # type: ignore[no-untyped-def]
+async def test_follow_ups_understand_what_was_spoken_of(desk: Any) -> None:
     first = await desk.ask("How does GOOG look?")
     second = await desk.ask("and MSFT?", first.history)
     assert second.text.startswith("**MSFT closed at 27.95")
@@ -149,26 +151,26 @@ async def test_follow_ups_understand_what_was_spoken_of(desk) -> None:  # type: 
     assert not eighth.unverified()
 
 
-async def test_an_unknown_symbol_gets_suggestions_and_the_list(desk) -> None:  # type: ignore[no-untyped-def]
+async def test_an_unknown_symbol_gets_suggestions_and_the_list(desk: Any) -> None:
     close = await desk.ask("How does GOGG look?")
     assert "Did you mean GOOG?" in close.text
     far = await desk.ask("How does TSLA look?")
     assert far.text == "**I have no prices for “TSLA”.** There are AAPL, FB, GOOG, IBM and MSFT."
 
 
-async def test_a_name_nobody_listed_is_looked_up(desk) -> None:  # type: ignore[no-untyped-def]
+async def test_a_name_nobody_listed_is_looked_up(desk: Any) -> None:
     answer = await desk.ask("how does international business look?")
     assert "IBM" in answer.text
 
 
-async def test_a_missing_tool_leaves_the_rest_of_the_answer(desk) -> None:  # type: ignore[no-untyped-def]
+async def test_a_missing_tool_leaves_the_rest_of_the_answer(desk: Any) -> None:
     answer = await desk.ask("How does GOOG look?", broken=["signals"])
     assert answer.text.startswith("**GOOG closed at 806.19")
     assert "Missing here: signals and their track record" in answer.text
     assert not answer.unverified()
 
 
-async def test_when_all_tools_fail_it_says_so(desk) -> None:  # type: ignore[no-untyped-def]
+async def test_when_all_tools_fail_it_says_so(desk: Any) -> None:
     everything = ["quotes", "indicators", "signals", "compare", "instruments"]
     for question in ("How does GOOG look?", "Compare GOOG and MSFT", "Which symbols are there?"):
         answer = await desk.ask(question, broken=everything)
@@ -176,39 +178,39 @@ async def test_when_all_tools_fail_it_says_so(desk) -> None:  # type: ignore[no-
         assert not answer.unverified()
 
 
-async def test_with_no_tools_offered_it_does_not_invent(desk) -> None:  # type: ignore[no-untyped-def]
+async def test_with_no_tools_offered_it_does_not_invent(desk: Any) -> None:
     answer = await desk.ask("How does GOOG look?", offered=[])
     assert answer.calls == []
     assert "not offered" in answer.text
 
 
-async def test_advice_is_declined_in_a_sentence_and_followed_by_facts(desk) -> None:  # type: ignore[no-untyped-def]
+async def test_advice_is_declined_in_a_sentence_and_followed_by_facts(desk: Any) -> None:
     text = (await desk.ask("Should I buy GOOG?")).text
     assert text.startswith("**I do not say buy, sell or hold**")
     assert "GOOG closed at 806.19" in text
     assert not re.search(r"\byou should (?:buy|sell)\b", text)
 
 
-async def test_a_forecast_is_refused_honestly(desk) -> None:  # type: ignore[no-untyped-def]
+async def test_a_forecast_is_refused_honestly(desk: Any) -> None:
     text = (await desk.ask("Where will GOOG be next month?")).text
     assert text.startswith("**Which way GOOG will go, I cannot tell you**")
     assert "**no measured edge**" in text
 
 
-async def test_dates_outside_the_history_are_answered_with_the_dates_there_are(desk) -> None:  # type: ignore[no-untyped-def]
+async def test_dates_outside_the_history_are_answered_with_the_dates_there_are(desk: Any) -> None:
     for question in ("How did GOOG do in 2001?", "price of GOOG on 3 May 2001"):
         answer = await desk.ask(question)
         assert "Its bars go from 19 August 2004 to 1 March 2013." in answer.text
         assert not answer.unverified()
 
 
-async def test_a_day_after_the_last_bar_is_not_answered_as_if_it_were_that_day(desk) -> None:  # type: ignore[no-untyped-def]
+async def test_a_day_after_the_last_bar_is_not_answered_as_if_it_were_that_day(desk: Any) -> None:
     answer = await desk.ask("What did GOOG close at on 3 May 2019?")
     assert "**GOOG closed at 806.19 on 1 March 2013**" in answer.text
     assert "last bar on or before the day you asked for" in answer.text
 
 
-async def test_injected_text_in_a_tool_result_stays_text(desk) -> None:  # type: ignore[no-untyped-def]
+async def test_injected_text_in_a_tool_result_stays_text(desk: Any) -> None:
     answer = await desk.ask("Which symbols are there?")
     poisoned = [
         message
@@ -223,8 +225,6 @@ async def test_injected_text_in_a_tool_result_stays_text(desk) -> None:  # type:
         for message in answer.history[:-1]
     ]
     pieces: list[str] = []
-    from agents.llms.llm import LLMRequest  # noqa: PLC0415
-
     reply = await desk.llm.complete(
         LLMRequest(model="m", system="", messages=tuple(poisoned), tools=desk.toolbox.specs()),
         pieces.append,

