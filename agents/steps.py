@@ -6,6 +6,7 @@ _DOING = {
     "quotes": "reading {what} prices",
     "indicators": "computing indicators of {what}",
     "signals": "checking signals of {what}",
+    "compare": "comparing {what}",
     "instruments": "looking up instruments",
 }
 _MANY = 3

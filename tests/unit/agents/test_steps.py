@@ -14,6 +14,8 @@ from agents.steps import asking, calling
         ("quotes", {"symbols": ["GOOG", "MSFT"]}, "reading GOOG and MSFT prices"),
         ("indicators", {"symbols": ["A", "B", "C"]}, "computing indicators of A, B and C"),
         ("signals", {"symbols": list("ABCDE")}, "checking signals of A, B, C and 2 more"),
+        ("compare", {"symbols": ["GOOG", "MSFT"]}, "comparing GOOG and MSFT"),
+        ("instruments", {"query": "goo"}, "looking up instruments"),
         ("quotes", {}, "reading market prices"),
         ("my_tool", {"symbol": "X"}, "using my tool for X"),
         ("my_tool", {"symbol": 7}, "using my tool"),
