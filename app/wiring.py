@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -165,9 +165,7 @@ async def open_desk(
         process = new_owner(new_id())
         await stack.enter_async_context(stay_alive(process, database.connect))
         journal_store = await stack.enter_async_context(PostgresJournal(database))
-        journal = Journal(journal_store, publisher)
-        writer = asyncio.create_task(journal.run(), name="journal")
-        stack.push_async_callback(_close_journal, journal, writer)
+        journal = await stack.enter_async_context(Journal(journal_store, publisher))
         events, prices, runner = StoredEvents(database), PriceBook(), Runner(toolbox)
         runs = Runs(
             StoredRuns(database),
@@ -202,7 +200,7 @@ async def open_desk(
             _background=set(),
         )
         stack.push_async_callback(_cancel, desk._background)
-        orphans = Orphans(database, owner=process)
+        orphans = Orphans(database, owner=process, is_running=runs.is_running)
 
         async def recover_orphans() -> None:
             await _recover_now_and_then(orphans, events, journal, prices)
@@ -236,12 +234,6 @@ async def _llm_environment(settings: Settings, secrets: StoredSecrets) -> LLMEnv
         vllm_base_url=settings.vllm_base_url,
         model=settings.llm_model,
     )
-
-
-async def _close_journal(journal: Journal, writer: asyncio.Task[None]) -> None:
-    await journal.close()
-    with suppress(TimeoutError):
-        await asyncio.wait_for(writer, 10)
 
 
 async def _cancel(tasks: set[asyncio.Task[None]]) -> None:

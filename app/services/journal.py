@@ -7,7 +7,7 @@ Text of one message that gathers between two commits becomes one event.
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import structlog
@@ -37,6 +37,8 @@ class JournalPolicy(msgspec.Struct, frozen=True):
     """Unwritten bytes at which runs wait."""
     first_retry_s: float = 0.05
     last_retry_s: float = 2.0
+    closing_s: float = 10.0
+    """How long the database may be away while the journal closes."""
 
 
 class _Text:
@@ -62,7 +64,7 @@ class _Plain:
 
 
 class RunLog:
-    """One run's pen. Not for use after `Journal.close`."""
+    """One run's pen. Not for use after the journal is left."""
 
     __slots__ = ("_journal", "_open_text", "conversation_id", "last_seq", "lost", "run_id")
 
@@ -129,7 +131,7 @@ class RunLog:
 
 
 class Journal:
-    """The one writer. Start `run()` as a task; `close()` writes what is left."""
+    """The one writer, as an async context manager; leaving it writes what is left."""
 
     def __init__(
         self, store: JournalStore, publisher: Publisher, policy: JournalPolicy | None = None
@@ -149,6 +151,21 @@ class Journal:
         self._writing = False
         self._closing = False
         self._failing_since: float | None = None
+        self._writer: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._writer = asyncio.create_task(self._run(), name="journal")
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._closing = True
+        self._go.set()
+        if self._writer is not None:
+            _, late = await asyncio.wait({self._writer}, timeout=self._policy.closing_s)
+            if late:
+                log.error("journal.left_unwritten", entries=len(self._entries))
+                self._writer.cancel()
+                await asyncio.wait({self._writer})
 
     def open(self, conversation_id: ConversationId, run_id: RunId, last_seq: int) -> RunLog:
         """Return the pen for a run; `last_seq` is the conversation's newest sequence number."""
@@ -156,6 +173,8 @@ class Journal:
 
     def check(self) -> str | None:
         """Return what is wrong for `/health`, or None."""
+        if self._writer is None or self._writer.done():
+            return "the writer has stopped"
         if self._failing_since is None:
             return None
         seconds = asyncio.get_running_loop().time() - self._failing_since
@@ -204,8 +223,7 @@ class Journal:
 
     # --- writing ------------------------------------------------------------------------------
 
-    async def run(self) -> None:
-        """Write until `close`."""
+    async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         policy = self._policy
         while True:
@@ -231,11 +249,6 @@ class Journal:
             elif self._closing:
                 return
 
-    async def close(self) -> None:
-        """Let `run` write what is left and return."""
-        self._closing = True
-        self._go.set()
-
     async def _commit(self) -> int:
         """Seal and store what has gathered; return how many entries that was."""
         entries, self._entries = self._entries, []
@@ -251,7 +264,11 @@ class Journal:
         except Exception:
             log.exception("journal.batch_refused", events=len(batch.events))
             batch.events = await self._write_run_by_run(batch, entries, rows)
-        self._publisher.publish(batch.events)
+        try:
+            self._publisher.publish(batch.events)
+        except Exception:
+            # They are durable, so whoever missed them reads them from the journal.
+            log.exception("journal.not_published", events=len(batch.events))
         self._room.set()
         for waiter in waiters:
             if not waiter.done():

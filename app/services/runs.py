@@ -79,6 +79,7 @@ class Runs:
         self._clock = clock
         self._running: dict[RunId, _Running] = {}
         self._histories: OrderedDict[ConversationId, tuple[int, list[Message]]] = OrderedDict()
+        self._beginning: set[asyncio.Future[StartedRun]] = set()
         self._closing = False
 
     # --- begin --------------------------------------------------------------------------------
@@ -97,6 +98,13 @@ class Runs:
             len(self._running) >= self._policy.max_running
         ):
             raise Unavailable("Too many answers are being written.", code="busy", retry_after_s=5)
+        # Shielded: a socket that goes away must not leave a stored run that nobody executes.
+        beginning = asyncio.ensure_future(self._begin(command, principal))
+        self._beginning.add(beginning)
+        beginning.add_done_callback(self._beginning.discard)
+        return await asyncio.shield(beginning)
+
+    async def _begin(self, command: StartRun, principal: Principal) -> StartedRun:
         started = await self._store.start(
             command,
             principal,
@@ -104,12 +112,13 @@ class Runs:
             owner=self._owner,
             now=self._clock(),
         )
+        run_id = started.run.id
         if started.created:
             task = asyncio.create_task(
-                self._execute(started, command, principal), name=f"run {started.run.id}"
+                self._execute(started, command, principal), name=f"run {run_id}"
             )
-            self._running[started.run.id] = _Running(started=started, task=task)
-            task.add_done_callback(lambda _: self._running.pop(started.run.id, None))
+            self._running[run_id] = _Running(started=started, task=task)
+            task.add_done_callback(lambda _: self._running.pop(run_id, None))
         return started
 
     # --- stop ---------------------------------------------------------------------------------
@@ -141,6 +150,8 @@ class Runs:
     async def close(self) -> None:
         """Let runs finish for a moment, then end the rest as interrupted; all of it durable."""
         self._closing = True
+        if self._beginning:
+            await asyncio.wait(self._beginning, timeout=self._policy.shutdown_grace_s)
         tasks = {running.task for running in self._running.values()}
         if not tasks:
             return

@@ -1,6 +1,7 @@
-"""Runs that a dead process left running, and what they had spent."""
+"""Runs that nobody executes any more, and what they had spent."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 
 from agents.messages import Usage
 from app.domain.costs import CostEntry
@@ -9,29 +10,48 @@ from app.domain.runs import Run
 from app.storage.engine import Database
 from app.storage.liveness import is_alive
 
+_UPTIME_S = 5.0
+"""After a restart of Postgres, living processes get this long to take their locks again."""
+_BEGINNING_S = 30.0
+"""A run of our own that is stored but not executed after so long never will be."""
+
 
 class Orphans:
     """Implements `app.services.recovery.OrphanStore`."""
 
-    def __init__(self, database: Database, *, owner: str) -> None:
+    def __init__(
+        self, database: Database, *, owner: str, is_running: Callable[[RunId], bool]
+    ) -> None:
         self._database = database
         self._owner = owner
+        self._is_running = is_running
 
     async def orphans(self) -> Sequence[Run]:
-        """Return running runs of processes that no longer hold their lock."""
+        """Return running runs of processes that no longer hold their lock, and lost ones of ours.
+
+        Ours get lost when the answer to their commit never came.
+        """
         rows = await self._database.fetch(
             """
             SELECT id, conversation_id, user_id, agent_id, agent_version, user_message_id,
-                   started_at, owner
-            FROM runs WHERE status = 'running' AND owner <> $1 ORDER BY started_at
+                   started_at, owner, owner = $1 AS is_ours
+            FROM runs
+            WHERE status = 'running'
+              AND (owner <> $1 OR started_at < now() - make_interval(secs => $2))
+            ORDER BY started_at
             """,
             self._owner,
+            _BEGINNING_S,
         )
         if not rows:
             return []
-        owners = {row["owner"] for row in rows}
-        async with self._database.connection() as connection:
-            alive = {owner for owner in owners if await is_alive(owner, connection)}
+        others = {row["owner"] for row in rows if not row["is_ours"]}
+        alive = await self._living(others) if others else set()
+        lost = [
+            row
+            for row in rows
+            if not (self._is_running(RunId(row["id"])) if row["is_ours"] else row["owner"] in alive)
+        ]
         return [
             Run(
                 id=RunId(row["id"]),
@@ -45,9 +65,17 @@ class Orphans:
                 else None,
                 started_at=row["started_at"],
             )
-            for row in rows
-            if row["owner"] not in alive
+            for row in lost
         ]
+
+    async def _living(self, owners: set[str]) -> set[str]:
+        uptime_s = await self._database.fetchval(
+            "SELECT extract(epoch FROM now() - pg_postmaster_start_time())::float8"
+        )
+        if uptime_s < _UPTIME_S:
+            await asyncio.sleep(_UPTIME_S - uptime_s)
+        async with self._database.connection() as connection:
+            return {owner for owner in owners if await is_alive(owner, connection)}
 
     async def cost_entries(self, run_id: RunId) -> Sequence[CostEntry]:
         """Return the run's cost entries, oldest first."""

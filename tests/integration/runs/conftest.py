@@ -98,7 +98,7 @@ class Process:
         return started
 
     async def recover(self) -> int:
-        orphans = Orphans(self.database, owner=self.owner)
+        orphans = Orphans(self.database, owner=self.owner, is_running=self.runs.is_running)
         return await recover(orphans, self.events, self.journal, self.prices)
 
 
@@ -116,9 +116,7 @@ async def process(database: Database) -> AsyncIterator[Process]:
         {"tools": tools},
     )
     process = Process(database, await desk.user("ann@example.test"))
-    writer = asyncio.create_task(process.journal.run())
-    async with process.journal_store, stay_alive(process.owner, database.connect):
+    alive = stay_alive(process.owner, database.connect)
+    async with process.journal_store, process.journal, alive:
         yield process
         await process.runs.close()
-        await process.journal.close()
-        await asyncio.wait_for(writer, 10)

@@ -213,7 +213,7 @@ async def test_closing_ends_runs_as_interrupted_with_what_they_had_said(process:
     assert (last["type"], last["code"]) == ("RUN_ERROR", "interrupted")
 
 
-async def leave_an_orphan(process: Process) -> RunId:
+async def leave_an_orphan(process: Process, *, owner: str = "nowhere:1:dead") -> RunId:
     """Store what a run that died in the middle of a tool call and a sentence leaves behind."""
     command = StartRun(
         command_id="c",
@@ -226,7 +226,7 @@ async def leave_an_orphan(process: Process) -> RunId:
         command,
         process.principal,
         command_hash=command_hash(command),
-        owner="nowhere:1:dead",
+        owner=owner,
         now=utc_now(),
     )
     piece = str(new_id())
@@ -299,3 +299,30 @@ async def test_a_living_process_keeps_its_runs(process: Process) -> None:
     assert await other.recover() == 0
     assert process.runs.is_running(started.run.id)
     await process.runs.stop(started.run.id, process.principal)
+
+
+async def test_a_run_of_ours_that_was_never_begun_is_ended_after_a_while(
+    process: Process,
+) -> None:
+    run_id = await leave_an_orphan(process, owner=process.owner)
+    assert await process.recover() == 0
+    await process.database.execute(
+        "UPDATE runs SET started_at = now() - interval '1 minute' WHERE id = $1", run_id
+    )
+    assert await process.recover() == 1
+
+
+async def test_a_caller_that_goes_away_while_a_run_is_stored_does_not_lose_it(
+    process: Process,
+) -> None:
+    process.script(ScriptedReply(text="hello"))
+    asking = asyncio.ensure_future(process.ask("talk"))
+    await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    [beginning] = process.runs._beginning
+    started = await beginning
+    await process.runs.wait(started.run.id)
+    answer = (await messages(process, started.run.conversation_id))[-1]
+    assert answer.content == "hello"

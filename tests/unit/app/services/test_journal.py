@@ -53,13 +53,8 @@ class Shown:
 @asynccontextmanager
 async def running(store: Store, policy: JournalPolicy) -> AsyncIterator[tuple[Journal, Shown]]:
     shown = Shown(store)
-    journal = Journal(store, shown, policy)
-    task = asyncio.create_task(journal.run())
-    try:
+    async with Journal(store, shown, policy) as journal:
         yield journal, shown
-    finally:
-        await journal.close()
-        await asyncio.wait_for(task, 5)
 
 
 FAST = JournalPolicy(quiet_interval_s=0, busy_interval_s=0, first_retry_s=0, last_retry_s=0)
@@ -186,3 +181,29 @@ async def test_close_writes_what_is_left() -> None:
         await pen.durable()
         pen.text("m", "b")
     assert [event.payload for event in store.events] == ["a", "b"]
+
+
+async def test_a_follower_that_fails_does_not_stop_the_writer() -> None:
+    class Broken(Shown):
+        def publish(self, events: Sequence[StoredEvent]) -> None:
+            raise RuntimeError("a bug in a door")
+
+    store = Store()
+    async with Journal(store, Broken(store), FAST) as journal:
+        pen = journal.open(*ids(), 0)
+        pen.text("m", "a")
+        await pen.durable()
+        pen.text("m", "b")
+        await pen.durable()
+        assert journal.check() is None
+    assert [event.payload for event in store.events] == ["a", "b"]
+    assert journal.check() == "the writer has stopped"
+
+
+async def test_closing_does_not_wait_for_ever_for_a_database_that_is_away() -> None:
+    store = Store()
+    store.away = 1_000_000
+    policy = JournalPolicy(quiet_interval_s=0, first_retry_s=0.001, closing_s=0.05)
+    async with Journal(store, Shown(store), policy) as journal:
+        journal.open(*ids(), 0).text("m", "a")
+    assert store.events == []

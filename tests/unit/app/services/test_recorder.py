@@ -1,6 +1,5 @@
 """Costs of a run: reserved before, settled once, estimated when unknown, exact to the digit."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -40,8 +39,7 @@ async def store() -> Store:
 
 @pytest.fixture
 async def recorder(store: Store) -> AsyncIterator[RunRecorder]:
-    journal = Journal(store, Nobody(), JournalPolicy(quiet_interval_s=0, busy_interval_s=0))
-    task = asyncio.create_task(journal.run())
+    policy = JournalPolicy(quiet_interval_s=0, busy_interval_s=0)
     run = Run(
         id=RunId(new_id()),
         conversation_id=ConversationId(new_id()),
@@ -52,11 +50,9 @@ async def recorder(store: Store) -> AsyncIterator[RunRecorder]:
         user_message_id=None,
         started_at=datetime(2026, 1, 1, tzinfo=UTC),
     )
-    log = journal.open(run.conversation_id, run.id, 0)
-    yield RunRecorder(log, run, PriceBook(), clock=lambda: datetime(2026, 1, 1, tzinfo=UTC))
-    await log.durable()
-    await journal.close()
-    await task
+    async with Journal(store, Nobody(), policy) as journal:
+        log = journal.open(run.conversation_id, run.id, 0)
+        yield RunRecorder(log, run, PriceBook(), clock=lambda: datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def attempt(provider: str = "openai", model: str = "gpt-4o") -> Attempt:
