@@ -17,13 +17,14 @@ from agents.events import RunError, StepFinished, TextEnded, ToolCallEnded, Tool
 from agents.runs import RunOutcome, TextPiece, ToolCallRecord
 from app.domain.costs import CostEntry
 from app.domain.ids import RunId
-from app.domain.runs import Run
+from app.domain.runs import Run, RunMode
 from app.domain.transcript import ToolTrace, Transcript, fold
 from app.services.completion import completion
 from app.services.journal import Journal
 from app.services.ports import EventStore
 from app.services.pricing import PriceBook
 from app.services.recorder import Clock, RunRecorder, utc_now
+from app.services.run_commands import run_started
 from tools.tool import Card
 
 log = structlog.get_logger(__name__)
@@ -36,6 +37,10 @@ class OrphanStore(Protocol):
 
     async def orphans(self) -> Sequence[Run]:
         """Return runs marked running whose owning process no longer lives."""
+        ...
+
+    async def question(self, run: Run) -> tuple[str, RunMode]:
+        """Return what the run was to answer, and how."""
         ...
 
     async def cost_entries(self, run_id: RunId) -> Sequence[CostEntry]: ...
@@ -68,6 +73,10 @@ async def _finish(
     _, head = await events.bounds(run.conversation_id)
     run_log = journal.open(run.conversation_id, run.id, head)
     recorder = RunRecorder(run_log, run, prices, clock=clock)
+    if transcript.last_seq == 0:
+        # It died between storing the question and telling of it.
+        question, mode = await orphans.question(run)
+        recorder.emit(run_started(run, question=question, mode=mode))
     recorder.restore(
         await orphans.cost_entries(run.id),
         streamed_characters=sum(len(piece.text) for piece in transcript.pieces),

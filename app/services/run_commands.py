@@ -10,7 +10,8 @@ from agents.llms.catalog import Selection
 from agents.runs import AgentSpec
 from app.domain.agents import Agent
 from app.domain.errors import Invalid, TooLarge
-from app.domain.runs import StartedRun, StartRun
+from app.domain.ids import MessageId
+from app.domain.runs import Run, RunMode, StartRun
 from app.domain.text import clean_text
 
 MAX_MESSAGE_CHARACTERS = 100_000
@@ -58,22 +59,28 @@ def agent_spec(agent: Agent) -> AgentSpec:
     )
 
 
-def run_started(started: StartedRun, command: StartRun, chosen: Selection | None) -> RunStarted:
+def run_started(
+    run: Run,
+    *,
+    question: str,
+    mode: RunMode,
+    from_message_id: MessageId | None = None,
+    agent: Agent | None = None,
+    chosen: Selection | None = None,
+) -> RunStarted:
     """Return the first event of a run: the question as taken up, by whom and with what LLM."""
-    run, agent = started.run, started.agent
-    told: dict[str, Any] = {
-        "mode": command.mode,
-        "agent": {"id": str(agent.id), "name": agent.name, "version": agent.version},
-    }
+    told: dict[str, Any] = {"mode": mode}
+    if agent is not None:
+        told["agent"] = {"id": str(agent.id), "name": agent.name, "version": agent.version}
     if chosen is not None:
         told["llm"] = {"provider": chosen.provider, "model": chosen.model, "label": chosen.label}
-    if command.from_message_id is not None:
-        told["fromMessageId"] = str(command.from_message_id)
+    if from_message_id is not None:
+        told["fromMessageId"] = str(from_message_id)
     if run.user_message_id is not None:
         told["userMessageId"] = str(run.user_message_id)
-    question = []
-    if command.mode != "regenerate":
-        question = [{"id": str(run.user_message_id), "role": "user", "content": started.question}]
+    asked = []
+    if mode != "regenerate":
+        asked = [{"id": str(run.user_message_id), "role": "user", "content": question}]
     thread_id, run_id = str(run.conversation_id), str(run.id)
     return RunStarted(
         thread_id=thread_id,
@@ -83,7 +90,7 @@ def run_started(started: StartedRun, command: StartRun, chosen: Selection | None
             "threadId": thread_id,
             "runId": run_id,
             "state": {},
-            "messages": question,
+            "messages": asked,
             "tools": [],
             "context": [],
             "forwardedProps": {"outcry": told},

@@ -175,7 +175,16 @@ class Runs:
         chosen: Selection | None = None
         try:
             chosen, refused = self._choose(started.agent)
-            recorder.emit(run_started(started, command, chosen))
+            recorder.emit(
+                run_started(
+                    run,
+                    question=started.question,
+                    mode=command.mode,
+                    from_message_id=command.from_message_id,
+                    agent=started.agent,
+                    chosen=chosen,
+                )
+            )
             if refused is not None or chosen is None:
                 raise refused or RuntimeError("no LLM was chosen")
             history = await self._history(started, rewound=command.mode != "answer")

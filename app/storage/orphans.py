@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from agents.messages import Usage
 from app.domain.costs import CostEntry
 from app.domain.ids import AgentId, AttemptId, ConversationId, MessageId, RunId, UserId
-from app.domain.runs import Run
+from app.domain.runs import Run, RunMode
 from app.storage.engine import Database
 from app.storage.liveness import is_alive
 
@@ -76,6 +76,17 @@ class Orphans:
             await asyncio.sleep(_UPTIME_S - uptime_s)
         async with self._database.connection() as connection:
             return {owner for owner in owners if await is_alive(owner, connection)}
+
+    async def question(self, run: Run) -> tuple[str, RunMode]:
+        """Return what the run was to answer, and how."""
+        row = await self._database.fetchrow(
+            """
+            SELECT m.content, r.mode FROM runs r LEFT JOIN messages m ON m.id = r.user_message_id
+            WHERE r.id = $1
+            """,
+            run.id,
+        )
+        return ("", "answer") if row is None else (row["content"] or "", row["mode"])
 
     async def cost_entries(self, run_id: RunId) -> Sequence[CostEntry]:
         """Return the run's cost entries, oldest first."""

@@ -178,6 +178,7 @@ class Watcher(Reader):
 
     def _is_level(self) -> bool:
         return all(
-            self.since.get(person.conversation, 0) >= person.since.get(person.conversation, 0)
+            person.waiting is None
+            and self.since.get(person.conversation, 0) >= person.since.get(person.conversation, 0)
             for person in self.people
         )

@@ -292,6 +292,18 @@ async def test_a_dead_process_leaves_nothing_open(process: Process) -> None:
     ]
 
 
+async def test_a_run_that_died_before_its_first_event_is_told_from_the_beginning(
+    process: Process,
+) -> None:
+    run_id = await leave_an_orphan(process)
+    await process.database.execute("DELETE FROM run_events")
+    assert await process.recover() == 1
+    assert process.seen.types(run_id)[0] == "RUN_STARTED"
+    assert process.seen.types(run_id)[-1] == "RUN_ERROR"
+    first = msgspec.json.decode(process.seen.events[0].payload)
+    assert first["input"]["messages"][0]["content"] == "talk"
+
+
 async def test_a_living_process_keeps_its_runs(process: Process) -> None:
     process.script(SLOW)
     started = await process.ask("talk")
