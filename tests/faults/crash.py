@@ -151,8 +151,10 @@ class Killer:
         await asyncio.to_thread(self.server.start)
 
     async def _kill_postgres(self) -> None:
-        old = self.server.postmaster()
-        assert old is not None, "there is no Postgres to kill"
+        async with asyncio.timeout(60):
+            # After the last kill it answers before its new pid file is readable.
+            while (old := self.server.postmaster()) is None:  # noqa: ASYNC110 - a file, no event
+                await asyncio.sleep(0.02)
         os.kill(old, signal.SIGKILL)
         self.log.add(Killed("postgres", time.monotonic()))
         async with asyncio.timeout(60):

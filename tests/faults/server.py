@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -151,7 +152,7 @@ class Server:
         return pid if str(cluster) in _command_line(pid) else None
 
     def clean_up(self) -> None:
-        """End the server and the Postgres of its data directory, whatever state they are in."""
+        """End the server and its Postgres, whatever state they are in, and delete their files."""
         if self.process is not None:
             self.terminate()
         postmaster = self.postmaster()
@@ -160,6 +161,9 @@ class Server:
             deadline = time.monotonic() + 10
             while Path(f"/proc/{postmaster}").exists() and time.monotonic() < deadline:
                 time.sleep(0.05)
+        if self.data_dir.exists():
+            # As root the cluster may live outside the data directory.
+            shutil.rmtree(find_place(self.data_dir, lambda _: None).base, ignore_errors=True)
 
     def output(self, *, last: int = 4000) -> str:
         """Return the end of what the server printed."""
