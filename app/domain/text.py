@@ -12,6 +12,7 @@ from typing import Any
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _TITLE_CHARACTERS = 60
 _DEEPEST = 64
+_TOO_DEEP = "(nested too deeply to be kept)"
 
 
 def clean_text(text: str) -> str:
@@ -56,6 +57,34 @@ def _clean_json(value: Any, deeper: int) -> Any:
     if isinstance(value, Decimal) and not value.is_finite():
         raise ValueError(f"{value} is not a number that JSON can hold")
     return value
+
+
+def storable_json(value: Any) -> Any:
+    """Return `value` as it can be stored as JSON, mended where it cannot be as it is.
+
+    A number that is not finite becomes null, as it does on every wire; what is nested too deeply
+    is left out with a note. For values from outside whose loss would lose everything beside them.
+    """
+    try:
+        return clean_json(value)
+    except ValueError:
+        return _mended(value, _DEEPEST)
+
+
+def _mended(value: Any, deeper: int) -> Any:
+    if isinstance(value, dict | list | tuple):
+        if deeper == 0:
+            return _TOO_DEEP
+        if isinstance(value, dict):
+            return {
+                clean_text(key) if isinstance(key, str) else key: _mended(item, deeper - 1)
+                for key, item in value.items()
+            }
+        return [_mended(item, deeper - 1) for item in value]
+    try:
+        return clean_json(value)
+    except ValueError:
+        return None
 
 
 def title_of(question: str) -> str:

@@ -6,7 +6,7 @@ Text of one message that gathers between two commits becomes one event.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 import msgspec
@@ -17,6 +17,7 @@ from app.domain.errors import Unavailable
 from app.domain.ids import ConversationId, RunId
 from app.domain.journal import Batch
 from app.domain.runs import StoredEvent
+from app.domain.text import clean_text, storable_json
 from app.services.ports import JournalStore, Publisher
 
 log = structlog.get_logger(__name__)
@@ -51,6 +52,9 @@ class _Text:
         self.message_id = message_id
         self.parts = [delta]
 
+    def size(self) -> int:
+        return sum(map(len, self.parts))
+
 
 class _Plain:
     """Any other event that nobody has sealed yet."""
@@ -62,11 +66,22 @@ class _Plain:
         self.type = type_
         self.payload = payload
 
+    def size(self) -> int:
+        return len(self.payload)
+
 
 class RunLog:
     """One run's pen. Not for use after the journal is left."""
 
-    __slots__ = ("_journal", "_open_text", "conversation_id", "last_seq", "lost", "run_id")
+    __slots__ = (
+        "_journal",
+        "_open_text",
+        "conversation_id",
+        "last_seq",
+        "lost",
+        "run_id",
+        "when_lost",
+    )
 
     def __init__(
         self, journal: "Journal", conversation_id: ConversationId, run_id: RunId, last_seq: int
@@ -78,10 +93,12 @@ class RunLog:
         self.last_seq = last_seq
         self.lost: Exception | None = None
         """Why this run's entries can never be stored (its conversation was deleted)."""
+        self.when_lost: Callable[[], object] | None = None
+        """Called once when that turns out, so that nobody goes on paying for lost words."""
 
     def emit(self, event: AnyEvent) -> None:
         """Append one event."""
-        payload = _encode_event(event).decode()
+        payload = _payload(event)
         self._open_text = None
         self._journal.append(_Plain(self, str(event.__struct_config__.tag), payload), len(payload))
 
@@ -91,7 +108,7 @@ class RunLog:
         if open_text is not None and open_text.message_id == message_id:
             open_text.parts.append(delta)
             self._journal.grow(len(delta))
-        else:
+        elif self.lost is None:
             self._open_text = entry = _Text(self, message_id, delta)
             self._journal.append(entry, len(delta))
 
@@ -106,10 +123,18 @@ class RunLog:
                 seq,
                 self.run_id,
                 "TEXT_MESSAGE_CONTENT",
-                "".join(entry.parts),
+                # Here and not in the store: what is shown is what is kept, to the character.
+                clean_text("".join(entry.parts)),
                 entry.message_id,
             )
         return StoredEvent(self.conversation_id, seq, self.run_id, entry.type, entry.payload)
+
+    def lose(self, reason: Exception) -> None:
+        """Give up on this run. Only the writer calls this."""
+        self.lost = reason
+        self._open_text = None
+        if self.when_lost is not None:
+            self.when_lost()
 
     async def wait_for_room(self) -> None:
         """Wait while too much is unwritten."""
@@ -119,6 +144,7 @@ class RunLog:
         """Return once everything appended so far is committed and published.
 
         Raises:
+            Unavailable: the journal was left before it could be.
             Exception: what made it impossible to store this run's entries.
         """
         await self._journal.durable()
@@ -126,7 +152,10 @@ class RunLog:
             raise self.lost
 
     def record(self, **rows: Iterable[Any]) -> None:
-        """Add rows (fields of `Batch`) to the same commit as the events appended just now."""
+        """Add rows (fields of `Batch`) to the same commit as the events appended just now.
+
+        Of a lost run only settlements are taken: what it had spent is spent.
+        """
         self._journal.record(self, rows)
 
 
@@ -155,6 +184,7 @@ class Journal:
 
     async def __aenter__(self) -> Self:
         self._writer = asyncio.create_task(self._run(), name="journal")
+        self._writer.add_done_callback(self._stopped)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -163,9 +193,21 @@ class Journal:
         if self._writer is not None:
             _, late = await asyncio.wait({self._writer}, timeout=self._policy.closing_s)
             if late:
-                log.error("journal.left_unwritten", entries=len(self._entries))
+                log.error("journal.left_unwritten", bytes=self._unwritten_bytes)
                 self._writer.cancel()
                 await asyncio.wait({self._writer})
+
+    def _stopped(self, writer: asyncio.Task[None]) -> None:
+        """Let nobody wait for a writer that has ended, whatever ended it."""
+        if not writer.cancelled() and (bug := writer.exception()) is not None:
+            log.error("journal.writer_failed", exc_info=bug)
+        self._entries.clear()
+        self._rows.clear()
+        self._room.set()
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_exception(_left())
 
     def open(self, conversation_id: ConversationId, run_id: RunId, last_seq: int) -> RunLog:
         """Return the pen for a run; `last_seq` is the conversation's newest sequence number."""
@@ -173,17 +215,20 @@ class Journal:
 
     def check(self) -> str | None:
         """Return what is wrong for `/health`, or None."""
-        if self._writer is None or self._writer.done():
+        if self._writer is None or self._has_stopped():
             return "the writer has stopped"
         if self._failing_since is None:
             return None
         seconds = asyncio.get_running_loop().time() - self._failing_since
         return f"nothing could be stored for {seconds:.0f} s"
 
+    def _has_stopped(self) -> bool:
+        return self._writer is not None and self._writer.done()
+
     # --- appending: called on the token path --------------------------------------------------
 
     def append(self, entry: _Text | _Plain, size: int) -> None:
-        if entry.log.lost is not None:
+        if entry.log.lost is not None or self._has_stopped():
             return
         self._entries.append(entry)
         self.grow(size)
@@ -197,6 +242,8 @@ class Journal:
 
     def record(self, log: RunLog, rows: dict[str, Iterable[Any]]) -> None:
         if log.lost is not None:
+            rows = _only_settlements(rows)
+        if not rows or self._has_stopped():
             return
         self._rows.append((log, rows))
         if self._timer is None and not self._writing:
@@ -215,7 +262,13 @@ class Journal:
             await self._room.wait()
 
     async def durable(self) -> None:
-        """Return once everything appended so far is committed; commits without delay."""
+        """Return once everything appended so far is committed; commits without delay.
+
+        Raises:
+            Unavailable: the journal was left before it could be.
+        """
+        if self._has_stopped():
+            raise _left()
         future = asyncio.get_running_loop().create_future()
         self._waiters.append(future)
         self._go.set()
@@ -253,8 +306,9 @@ class Journal:
         """Seal and store what has gathered; return how many entries that was."""
         entries, self._entries = self._entries, []
         rows, self._rows = self._rows, []
-        waiters, self._waiters = self._waiters, []
-        self._unwritten_bytes = 0
+        # They stay where `_stopped` finds them until this commit is through.
+        waiting = len(self._waiters)
+        being_written = self._unwritten_bytes
         batch = Batch()
         batch.events = [entry.log.seal(entry) for entry in entries]
         for _, added in rows:
@@ -269,11 +323,17 @@ class Journal:
         except Exception:
             # They are durable, so whoever missed them reads them from the journal.
             log.exception("journal.not_published", events=len(batch.events))
-        self._room.set()
+        self._shrink(being_written)
+        waiters, self._waiters = self._waiters[:waiting], self._waiters[waiting:]
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
         return len(entries)
+
+    def _shrink(self, size: int) -> None:
+        self._unwritten_bytes -= size
+        if self._unwritten_bytes <= self._policy.room_bytes:
+            self._room.set()
 
     async def _write(self, batch: Batch) -> None:
         """Store `batch`, however long the database is away; only a refusal ends it."""
@@ -315,11 +375,51 @@ class Journal:
             try:
                 await self._write(part)
             except Exception as refused:
-                run_log.lost = refused
                 log.exception("journal.run_refused", run_id=str(run_log.run_id))
+                self._forget(run_log)
+                run_log.lose(refused)
+                await self._settle_alone(run_log, part)
             else:
                 stored.extend(part.events)
         return stored
+
+    def _forget(self, run_log: RunLog) -> None:
+        """Drop what a lost run has said since; its settlements stay."""
+        dropped = [entry for entry in self._entries if entry.log is run_log]
+        self._entries = [entry for entry in self._entries if entry.log is not run_log]
+        self._shrink(sum(entry.size() for entry in dropped))
+        self._rows = [
+            (of, _only_settlements(rows) if of is run_log else rows) for of, rows in self._rows
+        ]
+
+    async def _settle_alone(self, run_log: RunLog, part: Batch) -> None:
+        """Store at least what a lost run's attempts cost."""
+        if not part.settlements:
+            return
+        try:
+            await self._write(Batch(settlements=part.settlements))
+        except Exception:
+            log.exception("journal.costs_refused", run_id=str(run_log.run_id))
+
+
+def _payload(event: AnyEvent) -> str:
+    """Return the event as JSON that every store and every wire takes."""
+    try:
+        payload = _encode_event(event).decode()
+    except UnicodeEncodeError:
+        payload = ""
+    # Half a surrogate pair, or NUL: rare, and never worth losing a run.
+    if not payload or "\\u0000" in payload:
+        payload = _encode_event(storable_json(msgspec.to_builtins(event))).decode()
+    return payload
+
+
+def _only_settlements(rows: dict[str, Iterable[Any]]) -> dict[str, Iterable[Any]]:
+    return {"settlements": rows["settlements"]} if "settlements" in rows else {}
+
+
+def _left() -> Unavailable:
+    return Unavailable("The server is stopping.", code="restarting", retry_after_s=2)
 
 
 def _add_rows(batch: Batch, rows: dict[str, Iterable[Any]]) -> None:

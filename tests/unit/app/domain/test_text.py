@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.text import clean_json, clean_text, title_of
+from app.domain.text import clean_json, clean_text, storable_json, title_of
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,14 @@ def test_bottomless_json_is_refused() -> None:
 )
 def test_a_title_is_the_first_words_cut_between_words(question: str, title: str) -> None:
     assert title_of(question) == title
+
+
+def test_what_json_cannot_hold_is_mended_and_the_rest_kept() -> None:
+    deep: object = 1
+    for _ in range(100):
+        deep = [deep]
+    mended = storable_json({"a\0": [math.nan, 1.5, Decimal("Inf")], "deep": deep, "t": "\ud800"})
+    assert mended["a\ufffd"] == [None, 1.5, None]
+    assert mended["t"] == "\ufffd"
+    assert clean_json(mended) == mended
+    assert storable_json({"a": [1, "b"]}) == {"a": [1, "b"]}

@@ -3,14 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
 from uuid import UUID
 
+import msgspec
 import pytest
 
-from agents.events import TextEnded, TextStarted
+from agents.events import Custom, RunError, TextEnded, TextStarted
+from agents.messages import Usage
 from app.domain.errors import Unavailable
-from app.domain.ids import ConversationId, RunId, new_id
-from app.domain.journal import Batch
+from app.domain.ids import AttemptId, ConversationId, RunId, new_id
+from app.domain.journal import Batch, CostSettlement
 from app.domain.runs import StoredEvent
 from app.services.journal import Journal, JournalPolicy
 
@@ -207,3 +211,95 @@ async def test_closing_does_not_wait_for_ever_for_a_database_that_is_away() -> N
     async with Journal(store, Shown(store), policy) as journal:
         journal.open(*ids(), 0).text("m", "a")
     assert store.events == []
+
+
+def settlement() -> CostSettlement:
+    return CostSettlement(
+        id=AttemptId(new_id()),
+        outcome="cancelled",
+        usage=Usage(10, 10),
+        amount_usd=Decimal("0.01"),
+        estimated=True,
+        latency_ms=1,
+        settled_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+async def test_whoever_waits_when_the_journal_is_left_is_told() -> None:
+    store = Store()
+    store.away = 1_000_000
+    policy = JournalPolicy(quiet_interval_s=0, first_retry_s=0.001, closing_s=0.05)
+    async with Journal(store, Shown(store), policy) as journal:
+        pen = journal.open(*ids(), 0)
+        pen.text("m", "a")
+        in_flight = asyncio.ensure_future(pen.durable())
+        await asyncio.sleep(0.01)
+        pen.text("m", "b")
+        queued = asyncio.ensure_future(pen.durable())
+        await asyncio.sleep(0)
+    for waiting in (in_flight, queued, asyncio.ensure_future(pen.durable())):
+        with pytest.raises(Unavailable):
+            await asyncio.wait_for(waiting, 5)
+    pen.text("m", "c")
+    await asyncio.wait_for(pen.wait_for_room(), 5)
+
+
+async def test_room_counts_what_is_being_written_too() -> None:
+    store = Store()
+    store.gate.clear()
+    policy = JournalPolicy(quiet_interval_s=0, busy_interval_s=0, room_bytes=10)
+    async with running(store, policy) as (journal, _):
+        pen = journal.open(*ids(), 0)
+        pen.text("m", "x" * 8)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        pen.text("m", "y" * 8)
+        waiting = asyncio.ensure_future(pen.wait_for_room())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        store.gate.set()
+        await asyncio.wait_for(waiting, 5)
+
+
+async def test_a_lost_run_is_stopped_forgotten_and_still_settled() -> None:
+    store = Store()
+    async with running(store, FAST) as (journal, shown):
+        pen = journal.open(*ids(), 0)
+        store.poisoned = pen.conversation_id
+        stopped: list[str] = []
+        pen.when_lost = lambda: stopped.append("once")
+        paid, later = settlement(), settlement()
+        pen.text("m", "lost")
+        pen.record(settlements=[paid])
+        with pytest.raises(ValueError, match="foreign key"):
+            await pen.durable()
+        for _ in range(3):
+            pen.text("m", "never")
+            pen.emit(TextEnded(message_id="m"))
+        pen.record(settlements=[later], messages=[])
+        with pytest.raises(ValueError, match="foreign key"):
+            await pen.durable()
+        assert stopped == ["once"]
+        assert shown.events == []
+        assert [s for batch in store.batches for s in batch.settlements] == [paid, later]
+        assert journal._unwritten_bytes == 0
+
+
+async def test_what_is_shown_is_what_is_kept_whatever_the_characters() -> None:
+    store = Store()
+    async with running(store, FAST) as (journal, shown):
+        pen = journal.open(*ids(), 0)
+        pen.text("m", "a\0b\ud83d")
+        pen.text("m", "\ude00\ud800")
+        pen.emit(RunError(message="bad \udcff name \0", code="x"))
+        pen.emit(Custom(name="c", value={"k\ud800": ["\0"], "deep": float("nan")}))
+        await pen.durable()
+        assert shown.events == store.events
+        text, error, custom = shown.events
+        assert text.payload == "a\ufffdb\U0001f600\ufffd"
+        assert msgspec.json.decode(error.payload) == {
+            "type": "RUN_ERROR",
+            "message": "bad \ufffd name \ufffd",
+            "code": "x",
+        }
+        assert msgspec.json.decode(custom.payload)["value"] == {"k\ufffd": ["\ufffd"], "deep": None}
