@@ -77,6 +77,7 @@ class Reader:
         self._breaks = [0, *self._sentence_breaks(), len(text) + 1]
         self._clauses = [found.start() for found in _CLAUSE.finditer(text)]
         self._clause_of = [bisect_left(self._clauses, start) for start in self._starts]
+        self._lines = [found.start() for found in re.finditer("\n", text)]
         self._percents = [found.start() for found in re.finditer(r"%|\bper ?cent\b", text)]
         self._said = [
             (start, start + len(word), symbols[word]) for start, word in words if word in symbols
@@ -101,6 +102,10 @@ class Reader:
             percent_said=_any_between(self._percents, left, right),
             sentence=(left, right),
         )
+
+    def line_of(self, start: int) -> int:
+        """Return which line of the text `start` stands in."""
+        return bisect_right(self._lines, start)
 
     def _sentence_breaks(self) -> list[int]:
         return [

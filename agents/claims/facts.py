@@ -15,6 +15,7 @@ from agents.claims.words import ideas_of, name_parts, word_set
 
 MAX_FACTS = 20_000
 MAX_DEPTH = 24
+MOST_NAMES = 6
 MAX_SENTENCE = 300
 """A longer string is a document, and what it says is not a value of the result."""
 BULK = 12
@@ -26,7 +27,7 @@ _ISO_DATE = re.compile(r"([12][0-9]{3})-([01][0-9])-([0-3][0-9])(?:[T ].{0,40})?
 _SETTINGS = word_set(
     """
     period periods length lengths window windows lookback limit k warmup fast slow smoothing
-    multiplier horizon coverage
+    multiplier horizon coverage closes valid
     """
 )
 _NAMES = ("label", "name", "type", "signalType", "kind", "indicator")
@@ -62,7 +63,11 @@ class Fact(msgspec.Struct, frozen=True):
     as_of: str
     """The moment that the object around it, or the whole result, speaks of."""
     lengths: frozenset[int]
-    """Whole numbers inside its name and its settings: the 50 of sma50."""
+    """Whole numbers inside its name: the 50 of sma50."""
+    measured: frozenset[str]
+    """The ideas of the name that carries those numbers: averages, for sma50."""
+    quoted: bool
+    """Read out of a sentence of the result."""
 
 
 class _Place(msgspec.Struct, frozen=True):
@@ -78,6 +83,7 @@ class _Place(msgspec.Struct, frozen=True):
     named: str = ""
     as_of: str = ""
     lengths: frozenset[int] = frozenset()
+    measured: frozenset[str] = frozenset()
 
 
 def collect_facts(evidence: Iterable[Evidence]) -> list[Fact]:
@@ -180,7 +186,6 @@ def _enter(node: dict[str, Any], here: _Place) -> _Place:
     """Return the place with what the object itself says: its symbol, date, names, settings."""
     symbol, row_day, row_symbol, as_of = here.symbol, here.row_day, here.row_symbol, here.as_of
     ideas = dict(here.ideas)
-    lengths = set(here.lengths)
     for key, value in node.items():
         name = str(key).lower()
         if isinstance(value, str) and value and len(value) <= 48:
@@ -191,9 +196,11 @@ def _enter(node: dict[str, Any], here: _Place) -> _Place:
             elif name == "asof":
                 as_of = value
             elif parse_number(value) is None and parse_day(value) is None:
-                _merge(ideas, _weigh(_words(value), 1.0))
-        elif _is_setting(name) and isinstance(value, int) and not isinstance(value, bool):
-            lengths.add(value)
+                _merge(ideas, _weigh(_words(value), 2.0))
+        elif isinstance(value, list) and len(value) <= MOST_NAMES:
+            # A row about several: {"between": ["GOOG", "MSFT"], "correlation": 0.37}
+            named_here = [one for one in value if isinstance(one, str) and len(one) <= 24]
+            _merge(ideas, _weigh((one.lower() for one in named_here), 2.0))
     # A company's name says no more than its symbol.
     labels = [key for key in _NAMES if not (key == "name" and "symbol" in node)]
     named = next((node[key] for key in labels if isinstance(node.get(key), str)), here.named)
@@ -205,7 +212,6 @@ def _enter(node: dict[str, Any], here: _Place) -> _Place:
         row_symbol=row_symbol,
         named=named[:48],
         as_of=as_of,
-        lengths=frozenset(lengths),
     )
 
 
@@ -222,6 +228,7 @@ def _step(here: _Place, key: str, *, bulk: bool) -> _Place:
         named = _weigh((*parts, key.lower()), 3.0)
         _merge(ideas, named)
         own = frozenset(named)
+    lengths = {int(part) for part in parts if part.isdigit() and len(part) <= 4}
     return msgspec.structs.replace(
         here,
         path=path,
@@ -229,7 +236,8 @@ def _step(here: _Place, key: str, *, bulk: bool) -> _Place:
         ideas=ideas,
         own=own,
         bulk=here.bulk or bulk,
-        lengths=here.lengths | {int(part) for part in parts if part.isdigit() and len(part) <= 4},
+        lengths=here.lengths | lengths,
+        measured=here.own | _weigh(parts, 1.0).keys() if lengths else here.measured,
     )
 
 
@@ -270,6 +278,8 @@ def _fact(
         named=here.named,
         as_of=here.as_of,
         lengths=here.lengths,
+        measured=here.measured,
+        quoted=False,
     )
 
 
@@ -315,6 +325,8 @@ def _quoted(said: str, here: _Place, *, index: int, order: int) -> list[Fact]:
                 named=here.named,
                 as_of=here.as_of,
                 lengths=here.lengths | lengths,
+                measured=frozenset(ideas),
+                quoted=True,
             )
         )
     return facts

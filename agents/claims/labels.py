@@ -11,7 +11,11 @@ def label_of(fact: Fact) -> str:
     """Return for instance "GOOG RSI 14", "entry hit rate", "asked: limit"."""
     if fact.path == ("asOf",):
         return "data as of"
+    if not fact.path:
+        return "a setting"
     keys = [part for part in fact.path if not part.isdigit() and part not in _QUIET]
+    if not fact.path:
+        return "a setting"
     keys = [key for key in keys if key != fact.symbol][-2:]
     words: list[str] = []
     for key in keys:

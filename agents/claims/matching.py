@@ -12,6 +12,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Literal
 
+import msgspec
+
 from agents.claims.context import Reader, Surroundings
 from agents.claims.facts import Fact, collect_facts
 from agents.claims.labels import label_of
@@ -26,6 +28,11 @@ _EVEN = 0.04
 
 _UNNAMED = 1.0
 """What a short number loses where the words name what is around the value, but not the value."""
+_UNITS_OF_TIME = frozenset(("day", "n"))
+"""Said with every length of time, whatever it is the length of."""
+_RESULT = frozenset(("data", "asOf"))
+_COMPANY = 0.4
+_NOTHING_BEFORE: tuple[int, int, tuple[str, ...]] = (-1, -1, ())
 
 Scored = tuple[float, Fact]
 
@@ -82,10 +89,21 @@ class _Matcher:
             and _is_date(mention)
         ]
         self._said_day_starts = [start for start, _ in self._said_days]
+        self._before = _NOTHING_BEFORE
 
     def match(self, mention: Mention) -> tuple[Literal["supported", "parameter"], Fact] | None:
         """Return the value a mention stands on and in which way, or None."""
-        around = self._reader.around(mention.start, mention.end)
+        found = self._find(mention, self._reader.around(mention.start, mention.end))
+        line = self._reader.line_of(mention.start)
+        if found is not None and found[0] == "supported":
+            self._before = (line, found[1].evidence, found[1].path[:-1])
+        elif line != self._before[0]:
+            self._before = _NOTHING_BEFORE
+        return found
+
+    def _find(
+        self, mention: Mention, around: Surroundings
+    ) -> tuple[Literal["supported", "parameter"], Fact] | None:
         if isinstance(mention, DateMention):
             found = self._match_date(mention, around)
             if found is not None or not mention.maybe_number:
@@ -109,10 +127,17 @@ class _Matcher:
         for fact in self._candidates(mention, around):
             fit = self._score(mention, around, fact)
             if fit is not None:
-                scored.append((fit, fact))
+                scored.append((fit + self._company(mention, fact), fact))
         found_out = [one for one in scored if not one[1].asked]
         # What was found out explains a number better than what was asked for.
         return found_out or scored
+
+    def _company(self, mention: Mention, fact: Fact) -> float:
+        """Numbers said in one breath tend to come from one place of one result."""
+        line, evidence, place = self._before
+        if fact.evidence != evidence or line != self._reader.line_of(mention.start):
+            return 0.0
+        return _COMPANY if fact.path[:-1] == place else 0.0
 
     def _candidates(self, mention: NumberMention, around: Surroundings) -> Iterator[Fact]:
         tolerance = _tolerance(mention)
@@ -173,26 +198,30 @@ class _Matcher:
             return None
         wanted = int(mention.shown)
         candidates = [
-            (_said(fact, around) + (1.0 if fact.asked else 0.0), fact)
+            (_by_name(fact, around), fact)
             for fact in self._settings.get(wanted, ())
             if not (around.symbols_certain and _somebody_else(fact, around))
         ]
         low = bisect_left(self._magnitudes, float(wanted))
         high = bisect_right(self._magnitudes, float(wanted))
         candidates += [
-            (_said(fact, around) + 1.0, fact)
+            (_by_name(fact, around) + 0.1, fact)
             for fact in self._numbers[low : min(high, low + MAX_CANDIDATES)]
             if fact.asked and fact.number == wanted
         ]
         if mention.unit == "%":
             candidates += [
-                (_said(fact, around) + 1.0, fact)
+                (_by_name(fact, around) + 0.1, fact)
                 for fact in self._numbers
                 if fact.asked and fact.number is not None and fact.number * 100 == wanted
             ][:MAX_CANDIDATES]
         if not candidates:
             return None
-        return max(candidates, key=lambda one: (one[0], -one[1].order))[1]
+        _, fact = max(candidates, key=lambda one: (one[0], one[1].asked, -one[1].order))
+        if fact.asked and fact.path[0] not in _RESULT:
+            return fact
+        # It is a setting of this tool; which of its places says so would be a guess.
+        return msgspec.structs.replace(fact, path=(), symbol="", named="", unit="")
 
     # Dates ------------------------------------------------------------------------------------
 
@@ -211,7 +240,7 @@ class _Matcher:
         if not exact:
             facts = [fact for fact in facts if not fact.bulk]
         scored = [
-            (_said(fact, around), fact)
+            (_said(fact, around) + self._company(mention, fact), fact)
             for fact in facts[:MAX_CANDIDATES]
             if not (around.symbols_certain and fact.bulk and _somebody_else(fact, around))
         ]
@@ -271,6 +300,19 @@ def _said(fact: Fact, around: Surroundings) -> float:
     elif fact.symbol and around.symbols:
         score -= 1.0
     return score
+
+
+def _by_name(fact: Fact, around: Surroundings) -> float:
+    """A setting belongs where its own name is spoken of, not only what stands around it."""
+    named = fact.own if fact.asked else fact.measured
+    score = sum(
+        around.nearness.get(idea, 0.0)
+        for idea in named
+        if not idea.isdigit() and (idea not in _UNITS_OF_TIME or fact.asked)
+    )
+    if fact.quoted:
+        score *= 0.5  # a sentence has words for everything
+    return score + (0.4 if fact.symbol and fact.symbol in around.symbols else 0.0)
 
 
 def _somebody_else(fact: Fact, around: Surroundings) -> bool:
@@ -373,7 +415,7 @@ def _claim(
     status, fact = match
     source = evidence[fact.evidence]
     cited = source.result.get("source")
-    in_result = bool(fact.path) and fact.path[0] in {"data", "asOf"}
+    in_result = bool(fact.path) and fact.path[0] in _RESULT
     return Claim(
         index=index,
         start=mention.start,

@@ -65,7 +65,8 @@ _IDEAS = {
     "ratio": "ratio relative times multiple",
     "interval": "interval range between",
     "forecast": "forecast forecasts expected expect prediction predicted",
-    "score": "score composite strength",
+    "score": "score strength",
+    "composite": "composite together overall combined",
     "lift": "lift edge",
     "first": "first start starts started starting begin begins beginning from since",
     "end": "end ended ends ending until to through latest newest",
@@ -90,12 +91,12 @@ _EMPTY = word_set(
 
 @lru_cache(maxsize=8192)
 def ideas_of(word: str) -> tuple[str, ...]:
-    """Return the ideas a lower-case word stands for: itself, unless it says nothing."""
+    """Return the ideas a lower-case word stands for: itself where no idea is known."""
     if word in _EMPTY:
         return ()
     known = _BY_WORD.get(word)
     if known is not None:
-        return known if word in known else (*known, word)
+        return known
     if len(word) > 4 and word.endswith("s") and word[:-1] in _BY_WORD:
         return _BY_WORD[word[:-1]]
     return (word,)

@@ -97,6 +97,8 @@ def _resolve(parts: Parts, scores: Scores, before: Ask | None) -> Ask:
         symbols = before.symbols
     if intent == "rank" and parts.plural and before is not None and len(before.symbols) > 1:
         intent, symbols = "compare", before.symbols
+    if intent == "unclear" and parts.guesses and len(said) == 1:
+        intent = "outlook"  # a single strange word: perhaps a name
     if not symbols and (intent in WITH_SYMBOL or (intent == "missing" and parts.pronoun)):
         if parts.guesses and not (parts.pronoun and before is not None and before.symbols):
             unknown = parts.guesses[0]
@@ -104,14 +106,19 @@ def _resolve(parts: Parts, scores: Scores, before: Ask | None) -> Ask:
             symbols = before.symbols if parts.plural else before.symbols[:1]
             if len(before.symbols) > 1 and not parts.plural and intent in ABOUT_ONE:
                 symbols = before.symbols[:1]
+    if intent in {"symbols", "data"} and not symbols and parts.guesses:
+        unknown = parts.guesses[0]
     if intent in ABOUT_ONE and len(symbols) > 1:
         intent = "compare"
+    period = parts.period
+    if period is None and intent == "compare" and before is not None and not parts.symbols:
+        period = before.period if before.intent == "compare" else None
     if intent == "compare" and len(symbols) < 2:
         intent = "rank" if not symbols and not unknown else "outlook" if symbols else intent
     return Ask(
         intent=intent,
         symbols=symbols,
-        period=parts.period,
+        period=period,
         indicators=parts.indicators,
         lengths=parts.lengths,
         unsupported=parts.unsupported,

@@ -1,5 +1,6 @@
 """Which tools a question needs, given what they have already answered. Pure."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -34,6 +35,8 @@ _TOOLS: dict[str, tuple[str, ...]] = {
 }
 _DEFAULT_PERIOD = {"performance": "1y", "changed": "1m", "extremes": "1y"}
 """What is meant when no stretch of time is named."""
+_TODAY = re.compile(r"\b(?:today|yesterday|overnight|this morning)\b", re.IGNORECASE)
+"""The quote itself tells what changed on the day."""
 _NEAREST_PRESET = ((10, "1w"), (45, "1m"), (135, "3m"), (270, "6m"), (540, "1y"), (900, "2y"),
                    (1460, "3y"), (2740, "5y"), (10**9, "10y"))  # fmt: skip
 
@@ -63,6 +66,9 @@ def next_calls(ask: Ask, results: Results, offered: frozenset[str]) -> list[Call
 
 def _wanted(ask: Ask, results: Results, offered: frozenset[str]) -> list[Call]:
     everything: list[Call] = [("instruments", {})]
+    if ask.unknown:
+        looked_up = results.find("instruments", query=ask.unknown)
+        return [("instruments", {"query": ask.unknown})] if looked_up is None else everything
     if ask.intent in {"symbols", "data"}:
         if ask.symbols:
             first = results.find("instruments", query=ask.symbols[0])
@@ -70,9 +76,6 @@ def _wanted(ask: Ask, results: Results, offered: frozenset[str]) -> list[Call]:
                 return [("instruments", {"query": ask.symbols[0]})]
             return [] if first.rows("instruments") else everything
         return everything
-    if ask.unknown:
-        looked_up = results.find("instruments", query=ask.unknown)
-        return [("instruments", {"query": ask.unknown})] if looked_up is None else everything
     if any(_is_about_symbol(result) for result in results.failures):
         return everything
     if ask.intent == "rank":
@@ -147,7 +150,7 @@ def comparable(listed: list[dict[str, Any]], period: Period) -> list[dict[str, A
 
 def _stretch(ask: Ask, period: Period | None) -> dict[str, Any]:
     if period is None:
-        default = _DEFAULT_PERIOD.get(ask.intent)
+        default = None if _TODAY.search(ask.text) else _DEFAULT_PERIOD.get(ask.intent)
         return {"period": default} if default else {}
     return _dates(period)
 

@@ -132,7 +132,7 @@ def calm(rank: float) -> str:
     return "about as usual"
 
 
-def edge(record: object, *, what: str = "signals like today's") -> str:
+def edge(record: object, *, what: str = "days with a composite strength like today's") -> str:
     """Return what the track record says, with n and the base rate, and never more than it says."""
     badge = text(record, "edge")
     inner = record.get("trackRecord") if isinstance(record, dict) else None

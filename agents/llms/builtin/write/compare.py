@@ -1,5 +1,8 @@
 """Several instruments side by side."""
 
+import re
+from collections.abc import Callable
+
 from agents.llms.builtin.dialogue import Ask
 from agents.llms.builtin.results import Result, Results, number, text
 from agents.llms.builtin.write import phrases as say
@@ -17,7 +20,13 @@ def compare(ask: Ask, results: Results) -> str:
     if len(ask.symbols) > len(rows):
         too_many = "I compare up to five at a time; the others are left out."
     return say.paragraphs(
-        _headline(found, rows), _table(rows), _together(found, rows), too_many, _CLOSE
+        _DECLINE if _WANTS_ADVICE.search(ask.text) else "",
+        _notable(ask, found, rows),
+        _headline(found, rows),
+        _table(rows),
+        _together(found, rows),
+        too_many,
+        _CLOSE,
     )
 
 
@@ -40,10 +49,12 @@ def rank(ask: Ask, results: Results) -> str:
         some = say.listed(others[:5]) + (" and more" if len(others) > 5 else "")
         left_out = f"Left out for want of so long a history, or of room: {some}."
     return say.paragraphs(
-        _headline(found, rows), _notable(ask, rows), _table(rows), left_out, _CLOSE
+        _notable(ask, found, rows), _headline(found, rows), _table(rows), left_out, _CLOSE
     )
 
 
+_DECLINE = "I do not say which one to buy or sell; here is what was measured."
+_WANTS_ADVICE = re.compile(r"\b(?:should|buy|sell|invest|recommend)\b", re.IGNORECASE)
 _CLOSE = "Past performance; nothing in it says which will do better from here."
 
 
@@ -114,27 +125,52 @@ def _together(found: Result, rows: list[dict[str, object]]) -> str:
     return say.sentences(*said)
 
 
-def _notable(ask: Ask, rows: list[dict[str, object]]) -> str:
-    """Answer "most volatile", "most overbought" where that was asked."""
+def _notable(ask: Ask, found: Result, rows: list[dict[str, object]]) -> str:
+    """Answer first what was asked about in particular: volatility, RSI, trend, correlation."""
     low = ask.text.lower()
-    for words, key, name, show in (
-        (("volatile", "risk", "wild", "calm"), "volatilityPercent", "volatility", say.percent),
-        (("overbought", "oversold", "rsi"), "rsi", "RSI", say.index),
-    ):
+    for words, key, name, show in _PARTICULARS:
         if not any(word in low for word in words):
             continue
         known = [
             (value, text(row, "symbol")) for row in rows if (value := number(row, key)) is not None
         ]
-        if known:
+        if len(known) > 1:
             (least, least_name), (most, most_name) = min(known), max(known)
+            if key == "drawdownPercent":
+                return (
+                    f"**The deepest fall (drawdown) was {least_name}'s, {show(least)}; the mildest "
+                    f"{most_name}'s, {show(most)}.**"
+                )
             return (
-                f"By {name}, {most_name} is highest ({show(most)}) and {least_name} lowest "
-                f"({show(least)})."
+                f"**By {name}, {most_name} is highest ({show(most)}) and {least_name} lowest "
+                f"({show(least)}).**"
             )
+    pairs = found.rows("correlations")
+    if any(word in low for word in ("correlat", "together", "in step")) and len(pairs) > 1:
+        said = [
+            f"{listed_pair} {say.small(value)}"
+            for pair in pairs
+            if (value := number(pair, "correlation")) is not None
+            and (listed_pair := _between(pair))
+        ]
+        return f"**Correlation of daily returns**: {say.listed(said)}." if said else ""
     if "trend" in low:
         up = [text(row, "symbol") for row in rows if text(row, "trend") == "up"]
-        return (
-            f"In an up-trend: {say.listed(up)}." if up else "None of them is in a clear up-trend."
-        )
+        if up:
+            return f"**In an up-trend: {say.listed(up)}.**"
+        return "**None of them is in a clear up-trend.**"
     return ""
+
+
+def _between(pair: dict[str, object]) -> str:
+    names = pair.get("between")
+    return " and ".join(str(name) for name in names) if isinstance(names, list) else ""
+
+
+_PARTICULARS: tuple[tuple[tuple[str, ...], str, str, Callable[[float], str]], ...] = (
+    (("volatil", "risk", "wild", "calm", "swing", "moves more"), "volatilityPercent", "volatility",
+     say.percent),
+    (("overbought", "oversold", "rsi"), "rsi", "RSI", say.index),
+    (("drawdown", "deepest", "worst fall"), "drawdownPercent", "deepest fall (drawdown)",
+     say.signed),
+)  # fmt: skip

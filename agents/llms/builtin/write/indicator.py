@@ -46,12 +46,11 @@ def _rsi(found: Result, ask: Ask) -> str:
         else "neither overbought nor oversold"
     )
     rank, ranked = found.number("rsi", "percentileRank"), found.number("rsi", "rankedDays")
-    said = f"**{symbol}'s RSI is {say.index(value)}: {verdict}** by the textbook."
+    verb = "was" if common.is_for_day(ask) else "is"
+    said = f"**{symbol}'s RSI {verb} {say.index(value)}: {verdict}** by the textbook."
     if rank is not None and ranked is not None:
-        said += (
-            f" That is higher than on {common.share_of_days(found, rank, 'rsi')}: "
-            f"{common.stretch(value, rank)}."
-        )
+        said += f" That {verb} higher than on {common.share_of_days(found, rank, 'rsi')}"
+        said += f": {common.stretch(value, rank)}." if 30 < value < 70 else "."
     period = found.number("rsi", "period")
     if period is not None and any(length != period for length in ask.lengths):
         said += f" I compute RSI over {say.count(period)} closes only."

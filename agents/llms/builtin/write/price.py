@@ -158,7 +158,7 @@ def _reach(quotes: Result) -> str:
     if high is None or low is None or high_on is None or low_on is None:
         return ""
     return (
-        f"In that time the high was {say.price(high)} on {say.on_day(high_on)} and the low "
+        f"After that day the high was {say.price(high)} on {say.on_day(high_on)} and the low "
         f"{say.price(low)} on {say.on_day(low_on)}."
     )
 
@@ -174,9 +174,9 @@ def _highs(quotes: Result) -> str:
     highs, lows = quotes.number("period", "newHighs"), quotes.number("period", "newLows")
     parts = []
     if highs:
-        parts.append(f"new highs on {say.count(highs)} days")
+        parts.append(f"new highs on {say.count(highs)} day{'s' if highs > 1 else ''}")
     if lows:
-        parts.append(f"new lows on {say.count(lows)} days")
+        parts.append(f"new lows on {say.count(lows)} day{'s' if lows > 1 else ''}")
     return f"It made {say.listed(parts)}." if parts else ""
 
 

@@ -26,7 +26,7 @@ def signals(ask: Ask, results: Results) -> str:
         head,
         "\n".join(f"- {common.signal_line(row)}" for row in valid[:6]),
         _together(found),
-        common.edge(found.at("composite"), what="days with a strength like today's"),
+        common.edge(found.at("composite")),
         _chance(found),
     )
 
@@ -44,7 +44,10 @@ def record(ask: Ask, results: Results) -> str:
         )
     valid = [row for row in found.rows("signals") if number(row, "trackRecord", "n") is not None]
     return say.paragraphs(
-        common.edge(found.at("composite"), what=f"days like today's for {found.text('symbol')}"),
+        common.edge(
+            found.at("composite"),
+            what=f"days with a composite strength like today's for {found.text('symbol')}",
+        ),
         ("By kind of signal:\n\n" + "\n".join(f"- {common.signal_line(row)}" for row in valid[:6]))
         if valid
         else "",
@@ -92,7 +95,7 @@ def why(ask: Ask, results: Results) -> str:
                     ],
                 )
             )
-        parts.append(common.edge(found.at("composite"), what="days like this"))
+        parts.append(common.edge(found.at("composite"), what="days with a composite like this"))
     if indicators is not None:
         parts.append(say.sentences(common.trend(indicators), common.rsi(indicators)))
         parts.append(common.moves(indicators))
