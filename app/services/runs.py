@@ -5,8 +5,8 @@ A run belongs to the server. It outlives the socket that asked for it and ends i
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -22,10 +22,11 @@ from agents.runner import Runner, RunProgress
 from agents.runs import RunOutcome, RunRequest
 from app.domain.agents import Agent
 from app.domain.errors import NotFound, Unavailable
-from app.domain.ids import ConversationId, RunId
+from app.domain.ids import RunId, UserId
 from app.domain.principal import Principal
 from app.domain.runs import StartedRun, StartRun
 from app.services.completion import completion
+from app.services.histories import Histories
 from app.services.journal import Journal, RunLog
 from app.services.ports import RunStore
 from app.services.pricing import PriceBook
@@ -33,9 +34,6 @@ from app.services.recorder import Clock, RunRecorder, utc_now
 from app.services.run_commands import agent_spec, checked, command_hash, run_started
 
 log = structlog.get_logger(__name__)
-
-_HISTORY_TURNS = 40
-_CACHED_CONVERSATIONS = 512
 
 
 class RunPolicy(msgspec.Struct, frozen=True):
@@ -46,10 +44,24 @@ class RunPolicy(msgspec.Struct, frozen=True):
     shutdown_grace_s: float = 5.0
 
 
+class _Beginning(msgspec.Struct, frozen=True):
+    run_id: RunId
+    user_id: UserId
+
+
 class _Running(msgspec.Struct):
     started: StartedRun
     task: asyncio.Task[None]
-    stop_status: Literal["cancelled", "failed"] = "cancelled"
+    begun: bool = False
+    """A task that is cancelled before its first step never runs, and could not end its run."""
+    stopped_as: Literal["cancelled", "failed"] | None = None
+    """Set by whoever stopped it first; later wishes change nothing."""
+
+    def stop(self, status: Literal["cancelled", "failed"]) -> None:
+        if self.stopped_as is None:
+            self.stopped_as = status
+            if self.begun:
+                self.task.cancel()
 
 
 class Runs:
@@ -78,8 +90,8 @@ class Runs:
         self._policy = policy or RunPolicy()
         self._clock = clock
         self._running: dict[RunId, _Running] = {}
-        self._histories: OrderedDict[ConversationId, tuple[int, list[Message]]] = OrderedDict()
-        self._beginning: set[asyncio.Future[StartedRun]] = set()
+        self._histories = Histories()
+        self._beginning: dict[asyncio.Future[StartedRun], _Beginning] = {}
         self._closing = False
 
     # --- begin --------------------------------------------------------------------------------
@@ -93,16 +105,22 @@ class Runs:
         if self._closing:
             raise Unavailable("The server is restarting.", code="restarting", retry_after_s=2)
         command = checked(command)
-        mine = sum(r.started.run.user_id == principal.user_id for r in self._running.values())
-        if mine >= self._policy.max_running_per_user or (
-            len(self._running) >= self._policy.max_running
-        ):
+        if not self._has_room(principal.user_id):
             raise Unavailable("Too many answers are being written.", code="busy", retry_after_s=5)
         # Shielded: a socket that goes away must not leave a stored run that nobody executes.
         beginning = asyncio.ensure_future(self._begin(command, principal))
-        self._beginning.add(beginning)
-        beginning.add_done_callback(self._beginning.discard)
+        self._beginning[beginning] = _Beginning(command.run_id, principal.user_id)
+        beginning.add_done_callback(self._beginning.pop)
         return await asyncio.shield(beginning)
+
+    def _has_room(self, user_id: UserId) -> bool:
+        """Tell whether one more may begin; those being stored count, or a flood would pass."""
+        users = [running.started.run.user_id for running in self._running.values()]
+        users += [beginning.user_id for beginning in self._beginning.values()]
+        return (
+            len(users) < self._policy.max_running
+            and users.count(user_id) < self._policy.max_running_per_user
+        )
 
     async def _begin(self, command: StartRun, principal: Principal) -> StartedRun:
         started = await self._store.start(
@@ -117,9 +135,18 @@ class Runs:
             task = asyncio.create_task(
                 self._execute(started, command, principal), name=f"run {run_id}"
             )
-            self._running[run_id] = _Running(started=started, task=task)
-            task.add_done_callback(lambda _: self._running.pop(run_id, None))
+            self._running[run_id] = running = _Running(started=started, task=task)
+            task.add_done_callback(partial(self._ended, run_id))
+            if self._closing:
+                # It was stored while the others were told to end.
+                running.stop("failed")
         return started
+
+    def _ended(self, run_id: RunId, task: asyncio.Task[None]) -> None:
+        del self._running[run_id]
+        if not task.cancelled() and (bug := task.exception()) is not None:
+            # Nobody awaits a run; as it is still open in the database, recovery will end it.
+            log.error("run.not_ended", run_id=str(run_id), exc_info=bug)
 
     # --- stop ---------------------------------------------------------------------------------
 
@@ -128,19 +155,32 @@ class Runs:
 
         Raises:
             NotFound: no such run, or not the caller's.
+            Unavailable: `run_elsewhere`: another process carries it out.
         """
+        for beginning, what in tuple(self._beginning.items()):
+            if what.run_id == run_id and what.user_id == principal.user_id:
+                await asyncio.wait({beginning})
         running = self._running.get(run_id)
         if running is None or running.started.run.user_id != principal.user_id:
-            if await self._store.find(run_id, principal.user_id) is None:
+            run = await self._store.find(run_id, principal.user_id)
+            if run is None:
                 raise NotFound("There is no such run.")
+            if run.status == "running" and not self.is_running(run_id):
+                raise Unavailable(
+                    "Another server process is writing this answer.",
+                    code="run_elsewhere",
+                    retry_after_s=5,
+                )
             return False
-        running.task.cancel()
+        running.stop("cancelled")
         await asyncio.wait({running.task})
         return True
 
     def is_running(self, run_id: RunId) -> bool:
-        """Tell whether this process is carrying out the run."""
-        return run_id in self._running
+        """Tell whether this process is carrying out the run, or about to."""
+        return run_id in self._running or any(
+            beginning.run_id == run_id for beginning in self._beginning.values()
+        )
 
     async def wait(self, run_id: RunId) -> None:
         """Return once the run has ended (at once if it is not running here)."""
@@ -157,8 +197,7 @@ class Runs:
             return
         _, pending = await asyncio.wait(tasks, timeout=self._policy.shutdown_grace_s)
         for running in self._running.values():
-            running.stop_status = "failed"
-            running.task.cancel()
+            running.stop("failed")
         if pending:
             await asyncio.wait(pending, timeout=10)
 
@@ -166,7 +205,10 @@ class Runs:
 
     async def _execute(self, started: StartedRun, command: StartRun, principal: Principal) -> None:
         run = started.run
+        running = self._running[run.id]
+        running.begun = True
         run_log = self._journal.open(run.conversation_id, run.id, started.last_seq)
+        run_log.when_lost = lambda: running.stop("failed")
         recorder = RunRecorder(run_log, run, self._prices, clock=self._clock)
         begun = asyncio.get_running_loop().time()
         progress = RunProgress()
@@ -187,6 +229,8 @@ class Runs:
             )
             if refused is not None or chosen is None:
                 raise refused or RuntimeError("no LLM was chosen")
+            if running.stopped_as is not None:
+                raise asyncio.CancelledError
             history = await self._history(started, rewound=command.mode != "answer")
             request = RunRequest(
                 run_id=run.id,
@@ -202,8 +246,8 @@ class Runs:
             )
             outcome = await self._runner.run(request, recorder, progress)
         except asyncio.CancelledError:
-            running = self._running.get(run.id)
-            status = running.stop_status if running else "cancelled"
+            # Nobody asked: the event loop itself is being closed.
+            status = running.stopped_as or "failed"
             code = "interrupted" if status == "failed" else None
             outcome = progress.outcome(status, error_code=code)
         except AgentError as failure:
@@ -291,20 +335,19 @@ class Runs:
     async def _history(self, started: StartedRun, *, rewound: bool) -> list[Message]:
         """Return the window of earlier turns: cached while nobody else wrote, else read anew."""
         run = started.run
-        cached = self._histories.pop(run.conversation_id, None)
-        if cached is not None and cached[0] == started.last_seq and not rewound:
-            return cached[1]
+        cached = self._histories.take(run.conversation_id, at_seq=started.last_seq)
+        if cached is not None and not rewound:
+            return cached
         if started.last_seq == 0:
             return []
         return await self._store.history(
-            run.conversation_id, before_run=run.id, max_turns=_HISTORY_TURNS
+            run.conversation_id, before_run=run.id, max_turns=self._histories.most_turns
         )
 
     def _remember(
         self, run_log: RunLog, started: StartedRun, outcome: RunOutcome, history: list[Message]
     ) -> None:
-        """Keep the window for the next turn, bounded in conversations and in turns."""
-        self._histories.pop(run_log.conversation_id, None)
+        """Keep the window for the next turn."""
         if outcome.status != "finished" or not outcome.pieces:
             return
         said = turn(
@@ -315,15 +358,7 @@ class Runs:
             ],
             outcome.pieces[-1].text,
         )
-        turns = _newest_turns([*history, *said], _HISTORY_TURNS)
-        self._histories[run_log.conversation_id] = (run_log.last_seq, turns)
-        while len(self._histories) > _CACHED_CONVERSATIONS:
-            self._histories.popitem(last=False)
-
-
-def _newest_turns(messages: list[Message], most: int) -> list[Message]:
-    starts = [index for index, message in enumerate(messages) if message.role == "user"]
-    return messages[starts[-most] :] if len(starts) > most else messages
+        self._histories.keep(run_log.conversation_id, [*history, *said], seq=run_log.last_seq)
 
 
 async def _finish_despite_cancellation(task: asyncio.Task[None]) -> None:

@@ -15,6 +15,7 @@ from app.domain.ids import ConversationId, MessageId, RunId, UserId, new_id
 from app.domain.principal import ALL_SCOPES, Principal
 from app.domain.runs import StartRun
 from app.domain.transcript import fold
+from app.services.histories import Histories
 from app.services.recorder import utc_now
 from app.services.run_commands import command_hash
 from app.storage.runs import StoredRuns
@@ -92,7 +93,7 @@ async def test_history_is_the_same_from_cache_and_from_the_database(process: Pro
     process.script(ScriptedReply(text="A."))
     await process.answer("again?", conversation_id=conversation_id)
     cached = process.llm.requests[0].messages
-    process.runs._histories.clear()
+    process.runs._histories = Histories()
     await process.database.execute("DELETE FROM messages WHERE content IN ('again?', 'A.')")
     process.script(ScriptedReply(text="A."))
     await process.answer("again?", conversation_id=conversation_id)
