@@ -6,6 +6,7 @@ question always gets the same scores. Built once, in milliseconds.
 """
 
 import re
+from collections import Counter
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -69,7 +70,9 @@ class _Trained(msgspec.Struct, frozen=True):
 def score(masked: str) -> Scores:
     """Score a question in which instruments, indicators and periods have been replaced."""
     trained = _trained()
-    vector = _embed(features(tokens(masked)), trained.places, trained.rarity, trained.strangeness)
+    vector: Vector = np.zeros(len(trained.places), dtype=np.float32)
+    said = features(tokens(masked))
+    _embed(said, trained.places, trained.rarity, trained.strangeness, into=vector)
     likeness = trained.examples @ vector
     values = likeness @ trained.weights
     order = np.argsort(-values, kind="stable")
@@ -81,6 +84,16 @@ def score(masked: str) -> Scores:
         likeness=float(likeness.max()),
         every={name: float(values[index]) for index, name in enumerate(trained.names)},
     )
+
+
+def is_ready() -> bool:
+    """Tell whether the examples have been learned."""
+    return _trained.cache_info().currsize > 0
+
+
+def make_ready() -> None:
+    """Learn the examples now: a fraction of a second, better not spent on an event loop."""
+    _trained()
 
 
 def vocabulary() -> frozenset[str]:
@@ -125,17 +138,13 @@ def _trained() -> _Trained:
         for line in EXAMPLES[name].strip().splitlines()
     ]
     found = [features(said) for said, _ in labelled]
-    places: dict[str, int] = {}
-    counts: list[int] = []
-    for one in found:
-        for feature in one:
-            place = places.setdefault(feature, len(places))
-            if place == len(counts):
-                counts.append(0)
-            counts[place] += 1
+    counts = Counter(feature for one in found for feature in one)
+    places = {feature: place for place, feature in enumerate(counts)}
     strangeness = float(np.log(1 + len(labelled)) + UNHEARD)
-    rarity = np.log((1 + len(labelled)) / (1 + np.array(counts))) + UNHEARD
-    examples = np.stack([_embed(one, places, rarity, strangeness) for one in found])
+    rarity = np.log((1 + len(labelled)) / (1 + np.array(list(counts.values())))) + UNHEARD
+    examples = np.zeros((len(labelled), len(places)), dtype=np.float32)
+    for row, one in zip(examples, found, strict=True):
+        _embed(one, places, rarity, strangeness, into=row)
     labels = np.array([index for _, index in labelled])
     targets = np.zeros((len(labelled), len(names)), dtype=np.float32)
     targets[np.arange(len(labelled)), labels] = 1.0
@@ -156,15 +165,18 @@ def _trained() -> _Trained:
 
 
 def _embed(
-    found: dict[str, float], places: dict[str, int], rarity: Any, strangeness: float
-) -> Vector:
-    """Return the unit vector of the known features; unknown ones only make it shorter."""
-    vector = np.zeros(len(places), dtype=np.float32)
+    found: dict[str, float],
+    places: dict[str, int],
+    rarity: Any,
+    strangeness: float,
+    *,
+    into: Vector,
+) -> None:
+    """Write the unit vector of the known features; unknown ones only make it shorter."""
     known = [(places[feature], weight) for feature, weight in found.items() if feature in places]
     if not known:
-        return vector
+        return
     columns = np.array([column for column, _ in known])
     values = np.array([weight for _, weight in known]) * rarity[columns]
     strange = sum(weight**2 for feature, weight in found.items() if feature not in places)
-    vector[columns] = values / np.sqrt(values @ values + strange * strangeness**2)
-    return vector
+    into[columns] = values / np.sqrt(values @ values + strange * strangeness**2)

@@ -7,6 +7,7 @@ answer from what they gave and from nothing else. Same messages, same bytes.
 import asyncio
 import re
 
+from agents.llms.builtin import intents
 from agents.llms.builtin.dialogue import understand
 from agents.llms.builtin.plan import next_calls, settle
 from agents.llms.builtin.results import read_results
@@ -35,6 +36,8 @@ class BuiltinLLM:
 
     async def complete(self, request: LLMRequest, on_text: TextSink) -> LLMReply:
         """Ask for tools, or stream the answer."""
+        if not intents.is_ready():
+            await asyncio.to_thread(intents.make_ready)
         newest = _newest_question(request.messages)
         questions = [
             message.content for message in request.messages[: newest + 1] if message.role == "user"
