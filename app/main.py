@@ -31,6 +31,8 @@ from app.wiring import Desk, open_desk
 log = structlog.get_logger(__name__)
 
 WEB_FOLDER = Path(__file__).resolve().parent / "web" / "dist"
+_AS_IT_IS = (r"^/$", r"^/sign-in$", r"^/c/", r"^/assets/", r"^/[^/]*\.", r"^/ws$")
+"""Not compressed: the web client, which the build has packed already, and the websocket."""
 _MAX_FRAME_BYTES = 256 * 1024
 _PING_S = 20.0
 _GRACE_S = 5
@@ -61,9 +63,14 @@ def create_app(desk: Desk, gateway: Gateway, origins: AllowedOrigins) -> Litesta
     return Litestar(
         [websocket_door],
         plugins=[RestDoor(rest, version=version("outcry"))],
-        compression_config=CompressionConfig(backend="gzip", minimum_size=4096, exclude=["^/ws"]),
+        compression_config=_compression(),
         logging_config=None,
     )
+
+
+def _compression() -> CompressionConfig:
+    """Return what compresses large answers; the web client's files come packed already."""
+    return CompressionConfig(backend="gzip", minimum_size=4096, exclude=list(_AS_IT_IS))
 
 
 def _llm_name(chosen: Selection) -> LLMName:
