@@ -166,7 +166,8 @@ async def open_desk(
         await stack.enter_async_context(stay_alive(process, database.connect))
         journal_store = await stack.enter_async_context(PostgresJournal(database))
         journal = await stack.enter_async_context(Journal(journal_store, publisher))
-        events, prices, runner = StoredEvents(database), PriceBook(), Runner(toolbox)
+        events, runner = StoredEvents(database), Runner(toolbox)
+        prices = PriceBook(redirected=catalog.redirected)
         runs = Runs(
             StoredRuns(database),
             journal,

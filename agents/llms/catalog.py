@@ -49,7 +49,8 @@ class Selection(msgspec.Struct, frozen=True):
     label: str
     """ "built-in, keyless", "OpenAI gpt-5.4-mini", "my-model at 10.0.0.5:8000"."""
     free: bool
-    """No bill comes from anyone for it."""
+    """It costs nothing at all: the built-in model only. What one hosts oneself has no bill either,
+    but what it costs is not known (`app/services/pricing.py` decides the same)."""
 
     @property
     def provider(self) -> str:
@@ -85,6 +86,22 @@ class Catalog:
             return "anthropic"
         return "builtin"
 
+    @property
+    def redirected(self) -> frozenset[str]:
+        """The providers that are not asked at their vendor's address, so that its published
+        prices do not apply, whatever the model is called."""
+        given = self._environment
+        addresses = {
+            "openai": (given.openai_base_url, OPENAI_URL),
+            "anthropic": (given.anthropic_base_url, ANTHROPIC_URL),
+        }
+        own = {
+            provider
+            for provider, (used, vendors) in addresses.items()
+            if used and not _same_vendor(used, vendors)
+        }
+        return frozenset(own | {"huggingface"})
+
     async def prepare(self) -> None:
         """Ask an own server what it serves, where nobody said which model to use.
 
@@ -116,7 +133,7 @@ class Catalog:
                 f"Which model should {self._own_url()} be asked for? Set OUTCRY_MODEL, or start "
                 "its server first."
             )
-        return Selection(llm, named, self._label(chosen, named), free=chosen == "huggingface")
+        return Selection(llm, named, self._label(chosen, named), free=False)
 
     async def aclose(self) -> None:
         """Close every connection of every LLM."""
@@ -200,6 +217,12 @@ def _host(url: str) -> str:
     """Return who is meant by an address, without anything secret that it may carry."""
     parts = urlsplit(url)
     return parts.netloc.rpartition("@")[2] or url
+
+
+def _same_vendor(url: str, vendors: str) -> bool:
+    """Tell whether an address is the vendor's, regional ones such as eu.api.openai.com included."""
+    host, home = urlsplit(url).hostname or "", urlsplit(vendors).hostname or ""
+    return host == home or host.endswith(f".{home}")
 
 
 def _with_version(url: str) -> str:

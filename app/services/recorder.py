@@ -1,8 +1,10 @@
 """What one run hands its words, tool calls and costs to; the server's side of `RunSink`."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
+from functools import reduce
 from typing import Literal
 
 import msgspec
@@ -23,11 +25,22 @@ Clock = Callable[[], datetime]
 _IMPLAUSIBLE_FACTOR = 2
 _IMPLAUSIBLE_FLOOR = 1_000
 """Output counts over twice what was streamed (and over this floor) are not believed."""
+_IMPLAUSIBLE_INPUT_FACTOR = 4
+_IMPLAUSIBLE_INPUT_FLOOR = 10_000
+"""Input counts over so many times our own count, and over this floor, are not either."""
+_EXACT = Context(prec=100)
+"""Sums of money are never rounded, however many and however unlike their amounts."""
 
 
 def utc_now() -> datetime:
     """Return the wall clock, UTC."""
     return datetime.now(UTC)
+
+
+class _Open(msgspec.Struct, frozen=True):
+    attempt: Attempt
+    reserved_at: datetime
+    """Its price is the one in force at this moment, also if it ends after a change."""
 
 
 class _Settled(msgspec.Struct, frozen=True):
@@ -46,7 +59,7 @@ class RunRecorder:
         self._run = run
         self._prices = prices
         self._clock = clock
-        self._open: dict[AttemptId, Attempt] = {}
+        self._open: dict[AttemptId, _Open] = {}
         self._settled: list[_Settled] = []
         # The token path: one call, no wrapper.
         self.text = log.text
@@ -57,7 +70,11 @@ class RunRecorder:
         self._log.emit(event)
 
     async def attempt_started(self, attempt: Attempt) -> None:
-        """Store the reservation of the attempt's worst-case price before anything is sent."""
+        """Store the reservation of the attempt's worst-case price before anything is sent.
+
+        An attempt that is given up before that is settled here, at nothing: nothing was sent.
+        """
+        await self._prices.prepare(attempt.provider)
         now = self._clock()
         worst = Usage(
             input_tokens=attempt.estimated_input_tokens, output_tokens=attempt.max_output_tokens
@@ -84,15 +101,37 @@ class RunRecorder:
                 )
             ]
         )
-        self._open[attempt_id] = attempt
-        await self._log.durable()
+        self._open[attempt_id] = _Open(attempt, now)
+        try:
+            await self._log.durable()
+        except BaseException as why:
+            cancelled = isinstance(why, asyncio.CancelledError)
+            self._settle(
+                self._open.pop(attempt_id),
+                AttemptEnd(
+                    attempt_id=attempt_id,
+                    status="cancelled" if cancelled else "failed",
+                    usage=Usage(),
+                    streamed_characters=0,
+                    latency_ms=0,
+                    error_code="not_sent",
+                ),
+                Usage(),
+                estimated=False,
+            )
+            raise
 
     def attempt_ended(self, end: AttemptEnd) -> Decimal | None:
         """Settle the attempt; a second call for the same attempt is a programming error."""
-        attempt = self._open.pop(AttemptId(end.attempt_id))
-        now = self._clock()
-        usage, estimated = plausible_usage(attempt, end)
-        amount = self._prices.price(attempt.provider, attempt.model, usage, at=now)
+        opened = self._open.pop(AttemptId(end.attempt_id))
+        usage, estimated = plausible_usage(opened.attempt, end)
+        return self._settle(opened, end, usage, estimated=estimated)
+
+    def _settle(
+        self, opened: _Open, end: AttemptEnd, usage: Usage, *, estimated: bool
+    ) -> Decimal | None:
+        attempt = opened.attempt
+        amount = self._prices.price(attempt.provider, attempt.model, usage, at=opened.reserved_at)
         self._settled.append(_Settled(attempt.provider, attempt.model, usage, amount, estimated))
         self._log.record(
             settlements=[
@@ -103,7 +142,7 @@ class RunRecorder:
                     amount_usd=amount,
                     estimated=estimated,
                     latency_ms=end.latency_ms,
-                    settled_at=now,
+                    settled_at=self._clock(),
                     error_code=end.error_code,
                 )
             ]
@@ -131,7 +170,10 @@ class RunRecorder:
             )
 
     def restore(self, entries: Sequence[CostEntry], *, streamed_characters: int) -> None:
-        """Take over a dead process's attempts: the settled as they are, the open by estimate."""
+        """Take over a dead process's attempts: the settled as they are, the open by estimate.
+
+        `streamed_characters`: what the attempt that was cut off had streamed.
+        """
         for entry in entries:
             if entry.status == "settled":
                 self._settled.append(
@@ -144,13 +186,14 @@ class RunRecorder:
                     )
                 )
                 continue
-            self._open[entry.id] = Attempt(
+            attempt = Attempt(
                 id=entry.id,
                 provider=entry.provider,
                 model=entry.model,
                 estimated_input_tokens=entry.usage.input_tokens,
                 max_output_tokens=entry.usage.output_tokens,
             )
+            self._open[entry.id] = _Open(attempt, entry.created_at)
             self.attempt_ended(
                 AttemptEnd(
                     attempt_id=entry.id,
@@ -175,7 +218,7 @@ class RunRecorder:
         """Return what is known to be spent so far, and whether that is all of it."""
         amounts = [settled.amount for settled in self._settled]
         known = [amount for amount in amounts if amount is not None]
-        return sum(known, Decimal(0)), len(known) == len(amounts)
+        return reduce(_EXACT.add, known, Decimal(0)), len(known) == len(amounts)
 
     def usage(self) -> Usage:
         """Return all tokens of all attempts."""
@@ -214,18 +257,39 @@ class RunRecorder:
 def plausible_usage(attempt: Attempt, end: AttemptEnd) -> tuple[Usage, bool]:
     """Return the usage to charge, and whether it is our estimate.
 
-    A provider that says nothing, something negative, or more than twice what it streamed is not
-    believed. Reasoning is billed but not streamed, so it is taken out of the comparison. A call
-    that was refused before it streamed anything costs nothing.
+    A call that was refused before it streamed anything costs nothing. Otherwise a provider that
+    says nothing, or what cannot be, is not believed.
     """
-    streamed = estimate_tokens(end.streamed_characters)
-    told = end.usage
-    if told is not None and min(told.input_tokens, told.output_tokens) >= 0:
-        visible = told.output_tokens - told.reasoning_tokens
-        ceiling = max(_IMPLAUSIBLE_FACTOR * end.streamed_characters, _IMPLAUSIBLE_FLOOR)
-        if visible <= min(ceiling, attempt.max_output_tokens * _IMPLAUSIBLE_FACTOR):
-            return told, False
+    if end.usage is not None and _believable(end.usage, attempt, end.streamed_characters):
+        return end.usage, False
     refused = end.status == "failed" and end.error_code != "llm_stalled"
     if refused and end.streamed_characters == 0:
         return Usage(), False
+    streamed = estimate_tokens(end.streamed_characters)
     return Usage(input_tokens=attempt.estimated_input_tokens, output_tokens=streamed), True
+
+
+def _believable(told: Usage, attempt: Attempt, streamed_characters: int) -> bool:
+    """Tell whether a provider's counts can be true of this attempt.
+
+    Reasoning is billed but not streamed, so it is taken out of the comparison with the text; with
+    the rest of the output it still has to fit what the request allowed.
+    """
+    if min(msgspec.structs.astuple(told)) < 0:
+        return False
+    if told.input_tokens == 0 or (told.output_tokens == 0 and streamed_characters > 0):
+        return False
+    if (
+        told.cache_read_tokens + told.cache_write_tokens > told.input_tokens
+        or told.reasoning_tokens > told.output_tokens
+    ):
+        return False
+    most_input = max(
+        _IMPLAUSIBLE_INPUT_FACTOR * attempt.estimated_input_tokens, _IMPLAUSIBLE_INPUT_FLOOR
+    )
+    most_text = max(_IMPLAUSIBLE_FACTOR * streamed_characters, _IMPLAUSIBLE_FLOOR)
+    return (
+        told.input_tokens <= most_input
+        and told.output_tokens <= attempt.max_output_tokens * _IMPLAUSIBLE_FACTOR
+        and told.output_tokens - told.reasoning_tokens <= most_text
+    )

@@ -44,7 +44,7 @@ def test_without_anything_the_builtin_model_answers() -> None:
             {"vllm_base_url": "http://gpu:8000", "openai_api_key": "k", "model": "m"},
             "huggingface",
             "m at gpu:8000",
-            True,
+            False,
         ),
     ],
 )
@@ -119,3 +119,20 @@ async def test_nobody_is_asked_when_the_model_is_known() -> None:
     await named.prepare()
     assert named.select().model == "m"
     await catalog(openai_api_key="k").prepare()
+
+
+@pytest.mark.parametrize(
+    ("environment", "redirected"),
+    [
+        ({}, set()),
+        ({"openai_api_key": "k", "openai_base_url": "https://api.openai.com/v1"}, set()),
+        ({"openai_api_key": "k", "openai_base_url": "https://eu.api.openai.com/v1"}, set()),
+        ({"openai_base_url": "http://127.0.0.1:8080/v1"}, {"openai"}),
+        ({"openai_base_url": "https://api.openai.com.evil.example/v1"}, {"openai"}),
+        ({"anthropic_api_key": "k", "anthropic_base_url": "https://proxy.example"}, {"anthropic"}),
+    ],
+)
+def test_published_prices_apply_only_at_the_vendors_own_address(
+    environment: dict[str, str], redirected: set[str]
+) -> None:
+    assert catalog(**environment).redirected == redirected | {"huggingface"}
