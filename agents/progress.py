@@ -4,6 +4,7 @@ Text messages, tool calls and steps are always closed before the run ends, and a
 whole of it can be read as a `RunOutcome`: that is how a cancelled run keeps what was streamed.
 """
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,8 @@ import msgspec
 import structlog
 from uuid_utils.compat import uuid7
 
-from agents.claims import Claim, Evidence, find_claims
+from agents.citing import cite
+from agents.claims import Claim, Evidence
 from agents.events import (
     ActivitySnapshot,
     Custom,
@@ -24,7 +26,7 @@ from agents.events import (
     ToolCallResult,
     ToolCallStarted,
 )
-from agents.messages import ToolRequest, Usage
+from agents.messages import Message, ToolRequest, Usage
 from agents.runs import ModelUsage, RunOutcome, RunStatus, TextPiece, ToolCallRecord
 from agents.sink import RunSink
 
@@ -52,11 +54,16 @@ class RunProgress:
         self._usage: dict[tuple[str, str], Usage] = {}
         self._claims: tuple[Claim, ...] = ()
         self._closed = False
+        self._history: Sequence[Message] = ()
         self.finish_reason = "stop"
 
     def begin(self, sink: RunSink) -> None:
         """Tell everything to `sink` from here on."""
         self._sink = sink
+
+    def follow(self, history: Sequence[Message]) -> None:
+        """Let the answer cite what earlier turns found out, too."""
+        self._history = history
 
     # --- text: the hot path -------------------------------------------------------------------
 
@@ -183,7 +190,7 @@ class RunProgress:
             return
         answer = self._pieces[-1]
         try:
-            self._claims = tuple(find_claims(answer.text, self.evidence()))
+            self._claims = cite(answer.text, self.evidence(), self._history)
         except Exception:
             # The answer stands without its evidence; the operator learns why.
             log.exception("claims.failed", message_id=str(answer.message_id))
@@ -199,7 +206,7 @@ class RunProgress:
             )
 
     def evidence(self) -> list[Evidence]:
-        """Return the results that the answer may cite."""
+        """Return the results of this run that the answer may cite."""
         return [
             Evidence(
                 tool_call_id=record.call_id,

@@ -75,6 +75,7 @@ class Runner:
         """
         progress = progress or RunProgress()
         progress.begin(sink)
+        progress.follow(request.history)
         within = asyncio.timeout(request.limits.max_seconds)
         try:
             async with within:
