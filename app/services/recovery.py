@@ -12,8 +12,10 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from agents.claims import Evidence, find_claims
+from agents.citing import cite
+from agents.claims import Claim, Evidence
 from agents.events import RunError, StepFinished, TextEnded, ToolCallEnded, ToolCallResult
+from agents.messages import Message
 from agents.runs import RunOutcome, TextPiece, ToolCallRecord
 from app.domain.costs import CostEntry
 from app.domain.ids import RunId
@@ -43,6 +45,10 @@ class OrphanStore(Protocol):
         """Return what the run was to answer, and how."""
         ...
 
+    async def history(self, run: Run) -> Sequence[Message]:
+        """Return the turns before the run, which its answer may repeat numbers of."""
+        ...
+
     async def cost_entries(self, run_id: RunId) -> Sequence[CostEntry]: ...
 
 
@@ -55,10 +61,16 @@ async def recover(
     clock: Clock = utc_now,
 ) -> int:
     """End every orphaned run; return how many there were."""
-    runs = await orphans.orphans()
-    for run in runs:
-        await _finish(run, orphans, events, journal, prices, clock)
-    return len(runs)
+    ended = 0
+    for run in await orphans.orphans():
+        try:
+            await _finish(run, orphans, events, journal, prices, clock)
+        except Exception:
+            # Somebody else may have ended it meanwhile; if not, the next round finds it again.
+            log.exception("run.not_recovered", run_id=str(run.id))
+        else:
+            ended += 1
+    return ended
 
 
 async def _finish(
@@ -79,10 +91,11 @@ async def _finish(
         recorder.emit(run_started(run, question=question, mode=mode))
     recorder.restore(
         await orphans.cost_entries(run.id),
-        streamed_characters=sum(len(piece.text) for piece in transcript.pieces),
+        # Text that was ended belongs to an attempt that was settled.
+        streamed_characters=sum(len(p.text) for p in transcript.pieces if not p.ended),
     )
     now = clock()
-    outcome = _outcome(transcript)
+    outcome = await _outcome(transcript, run, orphans)
     if not transcript.ended:
         for event in _closing_events(transcript):
             recorder.emit(event)
@@ -92,17 +105,12 @@ async def _finish(
         model=recorder.last_model,
     )
     done = completion(run, outcome, recorder=recorder, receipt=receipt, now=now)
-    told: dict[str, Any] = {
-        "messageId": str(done.answer_id) if done.answer_id else None,
-        "receipt": msgspec.to_builtins(receipt),
-        "cost": {"amount": receipt.amount, "currency": receipt.currency, "priced": receipt.priced},
-    }
     if not transcript.ended:
         recorder.emit(
             RunError(
                 message=outcome.error_message or _CUT_OFF,
                 code="interrupted",
-                metadata={"outcry": told},
+                metadata=done.told(),
             )
         )
     run_log.record(**done.rows)
@@ -110,7 +118,7 @@ async def _finish(
     log.warning("run.recovered", run_id=str(run.id), pieces=len(transcript.pieces))
 
 
-def _outcome(transcript: Transcript) -> RunOutcome:
+async def _outcome(transcript: Transcript, run: Run, orphans: OrphanStore) -> RunOutcome:
     calls = tuple(_call(trace, transcript.cards) for trace in transcript.tools)
     pieces = tuple(
         TextPiece(message_id=UUID(piece.message_id), text=piece.text)
@@ -122,12 +130,18 @@ def _outcome(transcript: Transcript) -> RunOutcome:
         for call in calls
         if call.status == "success"
     ]
-    claims = find_claims(pieces[-1].text, evidence) if pieces else []
+    claims: tuple[Claim, ...] = ()
+    if pieces:
+        try:
+            claims = cite(pieces[-1].text, evidence, await orphans.history(run))
+        except Exception:
+            # The answer stands without its evidence; the operator learns why.
+            log.exception("claims.failed", run_id=str(run.id))
     return RunOutcome(
         status="failed",
         pieces=pieces,
         tool_calls=calls,
-        claims=tuple(claims),
+        claims=claims,
         error_code="interrupted",
         error_message=_CUT_OFF,
     )
@@ -137,11 +151,11 @@ def _call(trace: ToolTrace, cards: list[dict[str, Any]]) -> ToolCallRecord:
     status: Literal["success", "failure"] = "failure"
     output: dict[str, Any] = {"error": trace.result or _CUT_OFF}
     if trace.result is not None and trace.status == "success":
-        status, output = "success", msgspec.json.decode(trace.result)
+        status, output = "success", _json_object(trace.result)
     return ToolCallRecord(
         call_id=trace.call_id,
         name=trace.name,
-        arguments=_arguments(trace.arguments_json),
+        arguments=_json_object(trace.arguments_json),
         output=output,
         duration_ms=trace.duration_ms,
         status=status,
@@ -153,12 +167,12 @@ def _call(trace: ToolTrace, cards: list[dict[str, Any]]) -> ToolCallRecord:
     )
 
 
-def _arguments(text: str) -> dict[str, Any]:
+def _json_object(text: str) -> dict[str, Any]:
     try:
-        arguments = msgspec.json.decode(text)
+        value = msgspec.json.decode(text)
     except msgspec.DecodeError:
         return {}
-    return arguments if isinstance(arguments, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _closing_events(

@@ -7,7 +7,7 @@ A run belongs to the server. It outlives the socket that asked for it and ends i
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 import structlog
@@ -282,18 +282,12 @@ class Runs:
             model=chosen.model if chosen else "",
         )
         done = completion(run, outcome, recorder=recorder, receipt=receipt, now=self._clock())
-        told: dict[str, Any] = {
-            "messageId": str(done.answer_id) if done.answer_id else None,
-            "receipt": msgspec.to_builtins(receipt),
-        }
-        cost = {"amount": receipt.amount, "currency": receipt.currency, "priced": receipt.priced}
-        metadata = {"outcry": {**told, "cost": cost}}
         if outcome.status == "failed":
             recorder.emit(
                 RunError(
                     message=outcome.error_message or "The answer could not be finished.",
                     code=outcome.error_code or "internal_error",
-                    metadata=metadata,
+                    metadata=done.told(),
                 )
             )
         else:
@@ -304,7 +298,7 @@ class Runs:
                     run_id=str(run.id),
                     outcome={"type": kind},
                     usage=recorder.usage_entries(),
-                    metadata=metadata,
+                    metadata=done.told(),
                 )
             )
         run_log.record(**done.rows)

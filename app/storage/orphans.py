@@ -3,17 +3,19 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from agents.messages import Usage
+from agents.messages import Message, Usage
 from app.domain.costs import CostEntry
 from app.domain.ids import AgentId, AttemptId, ConversationId, MessageId, RunId, UserId
 from app.domain.runs import Run, RunMode
 from app.storage.engine import Database
 from app.storage.liveness import is_alive
+from app.storage.runs import StoredRuns
 
 _UPTIME_S = 5.0
 """After a restart of Postgres, living processes get this long to take their locks again."""
 _BEGINNING_S = 30.0
 """A run of our own that is stored but not executed after so long never will be."""
+_HISTORY_TURNS = 10
 
 
 class Orphans:
@@ -87,6 +89,12 @@ class Orphans:
             run.id,
         )
         return ("", "answer") if row is None else (row["content"] or "", row["mode"])
+
+    async def history(self, run: Run) -> Sequence[Message]:
+        """Return the turns before the run, oldest first."""
+        return await StoredRuns(self._database).history(
+            run.conversation_id, before_run=run.id, max_turns=_HISTORY_TURNS
+        )
 
     async def cost_entries(self, run_id: RunId) -> Sequence[CostEntry]:
         """Return the run's cost entries, oldest first."""

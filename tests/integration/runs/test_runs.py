@@ -17,7 +17,9 @@ from app.domain.runs import StartRun
 from app.domain.transcript import fold
 from app.services.histories import Histories
 from app.services.recorder import utc_now
+from app.services.recovery import recover
 from app.services.run_commands import command_hash
+from app.storage.orphans import Orphans
 from app.storage.runs import StoredRuns
 from tests.integration.runs.conftest import Process
 
@@ -214,10 +216,12 @@ async def test_closing_ends_runs_as_interrupted_with_what_they_had_said(process:
     assert (last["type"], last["code"]) == ("RUN_ERROR", "interrupted")
 
 
-async def leave_an_orphan(process: Process, *, owner: str = "nowhere:1:dead") -> RunId:
+async def leave_an_orphan(
+    process: Process, *, owner: str = "nowhere:1:dead", command_id: str = "c"
+) -> RunId:
     """Store what a run that died in the middle of a tool call and a sentence leaves behind."""
     command = StartRun(
-        command_id="c",
+        command_id=command_id,
         conversation_id=ConversationId(new_id()),
         run_id=RunId(new_id()),
         message_id=MessageId(new_id()),
@@ -339,3 +343,94 @@ async def test_a_caller_that_goes_away_while_a_run_is_stored_does_not_lose_it(
     await process.runs.wait(started.run.id)
     answer = (await messages(process, started.run.conversation_id))[-1]
     assert answer.content == "hello"
+
+
+async def test_recoverers_that_race_write_one_copy(process: Process) -> None:
+    run_id = await leave_an_orphan(process)
+    other = Process(process.database, process.principal)
+    orphans = Orphans(process.database, owner=other.owner, is_running=other.runs.is_running)
+    found = await orphans.orphans()
+    assert [run.id for run in found] == [run_id]
+
+    class Both(Orphans):
+        async def orphans(self) -> Any:
+            return found
+
+    async with other.journal_store, other.journal:
+        both = Both(process.database, owner=other.owner, is_running=other.runs.is_running)
+        await asyncio.gather(
+            recover(both, process.events, process.journal, process.prices),
+            recover(both, process.events, other.journal, process.prices),
+        )
+        await recover(both, process.events, other.journal, process.prices)
+    conversation_id = ConversationId(found[0].conversation_id)
+    answers = [m for m in await messages(process, conversation_id) if m.role == "assistant"]
+    assert [answer.content for answer in answers] == ["I was about to"]
+    assert len(answers[0].tool_calls) == 1
+    [entry] = await entries(process, run_id)
+    assert entry["outcome"] == "interrupted"
+    stored = await process.events.read(conversation_id, after=0, limit=100)
+    assert [event.type for event in stored].count("RUN_ERROR") == 1
+
+
+async def test_recovering_a_run_that_ended_meanwhile_changes_nothing(process: Process) -> None:
+    process.script(QUOTES, ScriptedReply(text="GOOG closed at 806.19.", usage=Usage(900, 40)))
+    started = await process.answer("What is GOOG's price?")
+    before = await messages(process, started.run.conversation_id)
+    events = await process.events.read(started.run.conversation_id, after=0, limit=1_000)
+
+    class Stale(Orphans):
+        async def orphans(self) -> Any:
+            return [started.run]
+
+    stale = Stale(process.database, owner="x", is_running=lambda _: False)
+    await recover(stale, process.events, process.journal, process.prices)
+    assert await messages(process, started.run.conversation_id) == before
+    assert await process.events.read(started.run.conversation_id, after=0, limit=1_000) == events
+    row = await process.database.fetchrow("SELECT * FROM runs WHERE id = $1", started.run.id)
+    assert row is not None
+    assert row["status"] == "finished"
+
+
+async def test_an_orphan_that_cannot_be_read_does_not_keep_others_from_their_end(
+    process: Process,
+) -> None:
+    broken = await leave_an_orphan(process)
+    await process.database.execute(
+        "UPDATE run_events SET payload = 'not json' WHERE run_id = $1 AND seq = 1", broken
+    )
+    fine = await leave_an_orphan(process, command_id="d")
+    assert await process.recover() == 1
+    statuses = dict(
+        [tuple(row) for row in await process.database.fetch("SELECT id, status FROM runs")]
+    )
+    assert statuses == {broken: "running", fine: "failed"}
+
+
+async def test_arguments_that_no_database_holds_do_not_lose_the_answer(process: Process) -> None:
+    hostile = ToolRequest("call-1", "quotes", {"symbol": "GOOG", "limit": float("inf")})
+    process.script(
+        ScriptedReply(tool_requests=(hostile,)), ScriptedReply(text="That was no number.")
+    )
+    started = await process.answer("price of GOOG?")
+    answer = (await messages(process, started.run.conversation_id))[-1]
+    assert answer.content == "That was no number."
+    [call] = answer.tool_calls
+    assert call.input["limit"] is None
+
+
+async def test_a_follow_up_may_repeat_a_number_of_an_earlier_turn(process: Process) -> None:
+    process.script(
+        QUOTES,
+        ScriptedReply(text="GOOG closed at 806.19."),
+        ScriptedReply(text="As said, GOOG closed at 806.19."),
+        ScriptedReply(text="Again: GOOG closed at 806.19."),
+    )
+    started = await process.answer("price of GOOG?")
+    conversation_id = started.run.conversation_id
+    await process.answer("again?", conversation_id=conversation_id)
+    process.runs._histories = Histories()  # as after a restart
+    await process.answer("once more?", conversation_id=conversation_id)
+    answers = [m for m in await messages(process, conversation_id) if m.role == "assistant"]
+    assert [a.claims[0].tool_call_id for a in answers] == ["call-1"] * 3
+    assert [len(a.tool_calls) for a in answers] == [1, 0, 0]
