@@ -63,6 +63,7 @@ async def database(migrated: Database) -> Database:
     """The worker's database, migrated and empty."""
     await migrated.execute("DELETE FROM conversations")
     await migrated.execute("DELETE FROM run_events")
+    await migrated.execute("DELETE FROM cost_entries")
     await migrated.execute("DELETE FROM users")
     await migrated.execute("DELETE FROM agents")
     await migrated.execute("DELETE FROM instruments")

@@ -15,10 +15,11 @@ import structlog
 from agents.citing import cite
 from agents.claims import Claim, Evidence
 from agents.events import RunError, StepFinished, TextEnded, ToolCallEnded, ToolCallResult
-from agents.messages import Message
+from agents.messages import Message, Usage
 from agents.runs import RunOutcome, TextPiece, ToolCallRecord
 from app.domain.costs import CostEntry
 from app.domain.ids import RunId
+from app.domain.journal import CostSettlement
 from app.domain.runs import Run, RunMode
 from app.domain.transcript import ToolTrace, Transcript, fold
 from app.services.completion import completion
@@ -51,6 +52,10 @@ class OrphanStore(Protocol):
 
     async def cost_entries(self, run_id: RunId) -> Sequence[CostEntry]: ...
 
+    async def abandoned_entries(self) -> Sequence[CostEntry]:
+        """Return open cost entries whose run was deleted, and with it whoever would settle them."""
+        ...
+
 
 async def recover(
     orphans: OrphanStore,
@@ -70,7 +75,29 @@ async def recover(
             log.exception("run.not_recovered", run_id=str(run.id))
         else:
             ended += 1
+    await _settle_abandoned(await orphans.abandoned_entries(), journal, prices, clock)
     return ended
+
+
+async def _settle_abandoned(
+    entries: Sequence[CostEntry], journal: Journal, prices: PriceBook, clock: Clock
+) -> None:
+    """Settle by estimate what nobody is left to settle: all that was sent, and no answer."""
+    for entry in entries:
+        usage = Usage(input_tokens=entry.usage.input_tokens)
+        settlement = CostSettlement(
+            id=entry.id,
+            outcome="interrupted",
+            usage=usage,
+            amount_usd=prices.price(entry.provider, entry.model, usage, at=entry.created_at),
+            estimated=True,
+            latency_ms=0,
+            settled_at=clock(),
+        )
+        run_log = journal.open(entry.conversation_id, entry.run_id, 0)
+        run_log.record(settlements=[settlement])
+        await run_log.durable()
+        log.warning("attempt.settled_for_nobody", attempt_id=str(entry.id))
 
 
 async def _finish(

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from uuid import UUID
 
 from agents.messages import Message, Usage
 from app.domain.costs import CostEntry
 from app.domain.ids import AgentId, AttemptId, ConversationId, MessageId, RunId, UserId
 from app.domain.runs import Run, RunMode
-from app.storage.engine import Database
+from app.storage.engine import Database, Record
 from app.storage.liveness import is_alive
 from app.storage.runs import StoredRuns
 
@@ -16,6 +17,8 @@ _UPTIME_S = 5.0
 _BEGINNING_S = 30.0
 """A run of our own that is stored but not executed after so long never will be."""
 _HISTORY_TURNS = 10
+_LONGEST_RUN_S = 600.0
+_NO_RUN = UUID(int=0)
 
 
 class Orphans:
@@ -101,30 +104,43 @@ class Orphans:
         rows = await self._database.fetch(
             "SELECT * FROM cost_entries WHERE run_id = $1 ORDER BY created_at, id", run_id
         )
-        return [
-            CostEntry(
-                id=AttemptId(row["id"]),
-                run_id=run_id,
-                conversation_id=ConversationId(row["conversation_id"]),
-                user_id=UserId(row["user_id"]),
-                agent_id=row["agent_id"],
-                provider=row["provider"],
-                model=row["model"],
-                status=row["status"],
-                outcome=row["outcome"],
-                usage=Usage(
-                    input_tokens=row["input_tokens"],
-                    output_tokens=row["output_tokens"],
-                    cache_read_tokens=row["cache_read_tokens"],
-                    cache_write_tokens=row["cache_write_tokens"],
-                    reasoning_tokens=row["reasoning_tokens"],
-                ),
-                reserved_usd=row["reserved_usd"],
-                amount_usd=row["amount_usd"],
-                estimated=row["estimated"],
-                latency_ms=row["latency_ms"],
-                created_at=row["created_at"],
-                settled_at=row["settled_at"],
-            )
-            for row in rows
-        ]
+        return [_entry(row, run_id) for row in rows]
+
+    async def abandoned_entries(self) -> Sequence[CostEntry]:
+        """Return open cost entries whose run was deleted so long ago that it cannot go on."""
+        rows = await self._database.fetch(
+            """
+            SELECT * FROM cost_entries
+             WHERE status = 'reserved' AND run_id IS NULL
+               AND created_at < now() - make_interval(secs => $1)
+            """,
+            _LONGEST_RUN_S,
+        )
+        return [_entry(row, RunId(_NO_RUN)) for row in rows]
+
+
+def _entry(row: Record, run_id: RunId) -> CostEntry:
+    return CostEntry(
+        id=AttemptId(row["id"]),
+        run_id=run_id,
+        conversation_id=ConversationId(row["conversation_id"]),
+        user_id=UserId(row["user_id"]),
+        agent_id=row["agent_id"],
+        provider=row["provider"],
+        model=row["model"],
+        status=row["status"],
+        outcome=row["outcome"],
+        usage=Usage(
+            input_tokens=row["input_tokens"],
+            output_tokens=row["output_tokens"],
+            cache_read_tokens=row["cache_read_tokens"],
+            cache_write_tokens=row["cache_write_tokens"],
+            reasoning_tokens=row["reasoning_tokens"],
+        ),
+        reserved_usd=row["reserved_usd"],
+        amount_usd=row["amount_usd"],
+        estimated=row["estimated"],
+        latency_ms=row["latency_ms"],
+        created_at=row["created_at"],
+        settled_at=row["settled_at"],
+    )

@@ -297,7 +297,7 @@ cost_entries = sa.Table(
     "cost_entries",
     metadata,
     _uuid("id", primary_key=True),
-    _uuid("run_id", sa.ForeignKey("runs.id", ondelete="CASCADE"), index=True),
+    _uuid("run_id", sa.ForeignKey("runs.id", ondelete="SET NULL"), nullable=True, index=True),
     _uuid("conversation_id", index=True),
     _uuid("user_id", index=True),
     _uuid("agent_id", index=True),
@@ -323,6 +323,8 @@ cost_entries = sa.Table(
     _not_nan("amount_usd"),
     sa.CheckConstraint("amount_usd >= 0", name="amount_usd_not_negative"),
 )
+"""What was spent stays spent: an entry outlives its run, conversation and user, whose ids it keeps
+(but for `run_id`, which becomes null)."""
 
 # --- market data ------------------------------------------------------------------------------
 

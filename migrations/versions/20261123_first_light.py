@@ -424,7 +424,7 @@ def upgrade() -> None:
     op.create_table(
         "cost_entries",
         sa.Column("id", sa.UUID(), nullable=False),
-        sa.Column("run_id", sa.UUID(), nullable=False),
+        sa.Column("run_id", sa.UUID(), nullable=True),
         sa.Column("conversation_id", sa.UUID(), nullable=False),
         sa.Column("user_id", sa.UUID(), nullable=False),
         sa.Column("agent_id", sa.UUID(), nullable=False),
@@ -464,7 +464,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("amount_usd >= 0", name=op.f("ck_cost_entries_amount_usd_not_negative")),
         sa.ForeignKeyConstraint(
-            ["run_id"], ["runs.id"], name=op.f("fk_cost_entries_run_id"), ondelete="CASCADE"
+            ["run_id"], ["runs.id"], name=op.f("fk_cost_entries_run_id"), ondelete="SET NULL"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cost_entries")),
     )

@@ -15,14 +15,17 @@ from app.domain.ids import ConversationId, MessageId, RunId, UserId, new_id
 from app.domain.principal import ALL_SCOPES, Principal
 from app.domain.runs import StartRun
 from app.domain.transcript import fold
+from app.domain.views import CostGrouping
 from app.services.histories import Histories
 from app.services.recorder import utc_now
 from app.services.recovery import recover
 from app.services.run_commands import command_hash
+from app.storage.cost_reads import CostReads
 from app.storage.orphans import Orphans
 from app.storage.runs import StoredRuns
 from tests.integration.runs.conftest import Process
 
+GROUPINGS: tuple[CostGrouping, ...] = ("agent", "model", "day")
 QUOTES = ScriptedReply(tool_requests=(ToolRequest("call-1", "quotes", {"symbol": "GOOG"}),))
 SLOW = ScriptedReply(text="word " * 400, piece_characters=5, pause_s=0.005)
 
@@ -434,3 +437,57 @@ async def test_a_follow_up_may_repeat_a_number_of_an_earlier_turn(process: Proce
     answers = [m for m in await messages(process, conversation_id) if m.role == "assistant"]
     assert [a.claims[0].tool_call_id for a in answers] == ["call-1"] * 3
     assert [len(a.tool_calls) for a in answers] == [1, 0, 0]
+
+
+async def test_deleting_a_conversation_does_not_erase_what_it_cost(process: Process) -> None:
+    process.script(ScriptedReply(text="Hello.", usage=Usage(900, 40)))
+    process.model = "gpt-4o"
+    started = await process.answer("talk")
+    reads = CostReads(process.database)
+
+    async def spent() -> list[Any]:
+        return [
+            await reads.totals(
+                by, user_id=process.principal.user_id, start=None, end=None, offset=0, limit=10
+            )
+            for by in GROUPINGS
+        ]
+
+    before = await spent()
+    assert [group.amount for [group] in before] == ["0.00265"] * 3
+    await process.conversations.delete(process.principal, started.run.conversation_id)
+    assert await spent() == before
+    [entry] = await process.database.fetch("SELECT * FROM cost_entries")
+    assert entry["run_id"] is None
+    assert await process.database.fetch("SELECT * FROM run_events") == []
+
+
+async def test_an_attempt_whose_run_was_deleted_is_still_settled(process: Process) -> None:
+    run_id = await leave_an_orphan(process)
+    await process.database.execute("DELETE FROM runs WHERE id = $1", run_id)
+    await process.recover()
+    [entry] = await process.database.fetch("SELECT * FROM cost_entries")
+    assert entry["status"] == "reserved"  # whoever began it may still be about to settle it
+    await process.database.execute("UPDATE cost_entries SET created_at = now() - interval '1 hour'")
+    await process.recover()
+    [entry] = await process.database.fetch("SELECT * FROM cost_entries")
+    assert (entry["status"], entry["outcome"], entry["estimated"]) == (
+        "settled",
+        "interrupted",
+        True,
+    )
+    assert entry["amount_usd"] == Decimal("0.0025")
+
+
+async def test_a_user_who_is_deleted_while_an_answer_is_written_stops_it(
+    process: Process,
+) -> None:
+    process.script(QUOTES, SLOW)
+    process.model = "gpt-4o"
+    started = await process.ask("talk")
+    await until_streaming(process)
+    await process.database.execute("DELETE FROM users WHERE id = $1", process.principal.user_id)
+    await asyncio.wait_for(process.runs.wait(started.run.id), 20)
+    rows = await process.database.fetch("SELECT * FROM cost_entries")
+    assert {row["status"] for row in rows} == {"settled"}
+    assert await process.database.fetch("SELECT * FROM run_events") == []
