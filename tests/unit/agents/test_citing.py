@@ -73,9 +73,9 @@ def test_failed_and_unreadable_results_of_earlier_turns_are_no_evidence() -> Non
 def test_only_the_newest_results_are_looked_through() -> None:
     history = [message for n in range(40) for message in past(f"call-{n}", quote(100.0 + n))]
     assert [one.tool_call_id for one in earlier_evidence(history)] == [
-        f"call-{n}" for n in range(39, 23, -1)
+        f"call-{n}" for n in range(39, 27, -1)
     ]
-    large = {**quote(1.0), "data": {"rows": ["x" * 1_000] * 150}}
+    large = {**quote(1.0), "data": {"rows": ["x" * 1_000] * 40}}
     history = [message for n in range(4) for message in past(f"call-{n}", large)]
     assert len(earlier_evidence(history)) == 1
 
