@@ -21,6 +21,16 @@ class ProtocolBroken(AssertionError):
     """The server said what `docs/protocol.md` does not allow."""
 
 
+def as_json(frame: Frame) -> str:
+    """Return the frame as browsers write it; lone surrogates can only travel escaped."""
+    text = json.dumps(frame, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(frame)
+    return text
+
+
 class Wire:
     """One websocket, open until its context ends."""
 
@@ -59,7 +69,7 @@ class Wire:
 
     async def send(self, frame: Frame | str | bytes) -> None:
         """Send one frame; text and bytes go out as they are."""
-        await self.connection.send(json.dumps(frame) if isinstance(frame, dict) else frame)
+        await self.connection.send(as_json(frame) if isinstance(frame, dict) else frame)
 
     async def command(self, type_: str, **fields: Any) -> str:
         """Send one command with a fresh id; return the id."""

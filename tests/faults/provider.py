@@ -14,7 +14,7 @@ from typing import Any
 from tests.faults.history import Asked, Log
 
 WORDS = ("the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "and", "rests")
-_NAMED = re.compile(r"(\w+)=([\w.-]+)")
+_NAMED = re.compile(r"\b(\w{1,20})=([\w.-]+)")
 
 Send = Callable[[bytes], Awaitable[None]]
 

@@ -17,6 +17,8 @@ PUBLIC = {
     "/api/v1/agents/{}/versions",
     "/api/v1/agents/{}/metrics",
     "/api/v1/instruments/{}",
+    # The OpenAPI document.
+    "/schema/{}",
 }
 """Routes with a parameter that is nobody's. A new route must be put here or among the owned."""
 

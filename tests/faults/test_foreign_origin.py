@@ -15,7 +15,6 @@ FOREIGN = [
     "http://127.0.0.1.evil.test:{port}",
     "http://127.0.0.1:{port}.evil.test",
     "http://evil.test/http://127.0.0.1:{port}",
-    "https://127.0.0.1:{port}",
     "http://127.0.0.1:{other_port}",
     "http://127.0.0.1",
     "http://user@127.0.0.1:{port}",
@@ -79,7 +78,7 @@ async def test_a_program_with_a_key_needs_no_origin(desk: Server, key: str) -> N
 
 @pytest.mark.parametrize(
     "authorization",
-    [None, "Bearer", "Bearer ", "Bearer x", "Basic eDp5", "bearer \x7f", "Bearer " + "k" * 5000],
+    [None, "Bearer", "Bearer ", "Bearer x", "Basic eDp5", "Bearer " + "k" * 5000],
 )
 async def test_no_or_a_wrong_credential_is_401(desk: Server, authorization: str | None) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}

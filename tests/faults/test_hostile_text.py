@@ -203,7 +203,7 @@ TITLES = {
     name: (text, text)
     for name, text in KEPT.items()
     if len(text) < 200 and name not in ("control characters", "separators")
-} | MENDED
+} | {name: pair for name, pair in MENDED.items() if "surrogate" not in name}
 
 
 @pytest.mark.parametrize(("title", "kept"), TITLES.values(), ids=TITLES.keys())
@@ -216,6 +216,17 @@ async def test_a_title_comes_back_as_it_was_sent(
 
     assert changed.status == 200, changed.body
     assert read.body["title"] == kept
+
+
+@pytest.mark.parametrize("title", ["a\ud800b", "a\udc00\ud800b"])
+async def test_a_body_that_is_no_unicode_is_refused_in_words(
+    desk: Server, key: str, conversation: str, title: str
+) -> None:
+    path = f"/api/v1/conversations/{conversation}"
+    changed = await asyncio.to_thread(desk.request, "PATCH", path, {"title": title}, key=key)
+
+    assert changed.status == 422
+    assert "not JSON" in changed.body["detail"]
 
 
 HOSTILE_QUERIES = [
