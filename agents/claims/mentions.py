@@ -91,7 +91,8 @@ _NUMBER = (
     r"|[0-9]+(?:\.[0-9]+|,[0-9]{1,2}(?![0-9]))?)"
     r"|(?P<foreign>\d+)"
 )
-_FIND = re.compile(rf"{_DATES}|{_NUMBER}")
+_FIND = re.compile(rf"(?=[A-Z]|\d)(?:{_DATES}|{_NUMBER})")
+"""Looks first whether anything can begin here: most characters begin nothing."""
 
 _SKIP = re.compile(
     r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)"  # code fences, also unclosed
