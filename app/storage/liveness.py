@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 
 import asyncpg
@@ -48,7 +48,11 @@ async def stay_alive(owner: str, connect: Connect) -> AsyncIterator[None]:
 
 async def _hold(owner: str, connect: Connect) -> asyncpg.Connection:
     connection = await connect()
-    await connection.execute("SELECT pg_advisory_lock($1, $2)", _LOCK_CLASS, _key(owner))
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1, $2)", _LOCK_CLASS, _key(owner))
+    except BaseException:
+        connection.terminate()
+        raise
     return connection
 
 
@@ -60,11 +64,14 @@ async def _keep(owner: str, connect: Connect, connection: asyncpg.Connection) ->
             gone.set()
 
         connection.add_termination_listener(notice)
+        if connection.is_closed():
+            # It went before anybody listened.
+            gone.set()
         try:
             await gone.wait()
         except asyncio.CancelledError:
             connection.remove_termination_listener(notice)
-            await connection.close(timeout=2)
+            await _close(connection)
             raise
         log.warning("liveness.lost", owner=owner)
         while True:
@@ -75,10 +82,26 @@ async def _keep(owner: str, connect: Connect, connection: asyncpg.Connection) ->
                 await asyncio.sleep(_RETRY_S)
 
 
-async def is_alive(owner: str, connection: asyncpg.pool.PoolConnectionProxy) -> bool:
-    """Tell whether the process called `owner` still holds its lock."""
-    key = _key(owner)
-    taken = await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK_CLASS, key)
-    if taken:
-        await connection.execute("SELECT pg_advisory_unlock($1, $2)", _LOCK_CLASS, key)
-    return not taken
+async def _close(connection: asyncpg.Connection) -> None:
+    try:
+        await connection.close(timeout=2)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        # A server that does not answer any more takes the lock back by itself.
+        connection.terminate()
+
+
+async def living(owners: Collection[str], connection: asyncpg.pool.PoolConnectionProxy) -> set[str]:
+    """Return those of `owners` that still hold their lock.
+
+    Looks at the locks and takes none: one that was left behind would make a dead owner live on.
+    """
+    held = await connection.fetch(
+        """
+        SELECT objid::bigint FROM pg_locks
+         WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND classid = $1::bigint::oid
+           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        """,
+        _LOCK_CLASS,
+    )
+    keys = {row[0] for row in held}
+    return {owner for owner in owners if _key(owner) % 2**32 in keys}

@@ -9,11 +9,12 @@ from app.domain.costs import CostEntry
 from app.domain.ids import AgentId, AttemptId, ConversationId, MessageId, RunId, UserId
 from app.domain.runs import Run, RunMode
 from app.storage.engine import Database, Record
-from app.storage.liveness import is_alive
+from app.storage.liveness import living
 from app.storage.runs import StoredRuns
 
 _UPTIME_S = 5.0
 """After a restart of Postgres, living processes get this long to take their locks again."""
+_RECONNECT_S = 1.0
 _BEGINNING_S = 30.0
 """A run of our own that is stored but not executed after so long never will be."""
 _HISTORY_TURNS = 10
@@ -50,13 +51,11 @@ class Orphans:
         )
         if not rows:
             return []
+        # Ours are judged at once: later they may have ended, and would look lost.
+        lost = [row for row in rows if row["is_ours"] and not self._is_running(RunId(row["id"]))]
         others = {row["owner"] for row in rows if not row["is_ours"]}
         alive = await self._living(others) if others else set()
-        lost = [
-            row
-            for row in rows
-            if not (self._is_running(RunId(row["id"])) if row["is_ours"] else row["owner"] in alive)
-        ]
+        lost += [row for row in rows if not row["is_ours"] and row["owner"] not in alive]
         return [
             Run(
                 id=RunId(row["id"]),
@@ -80,7 +79,13 @@ class Orphans:
         if uptime_s < _UPTIME_S:
             await asyncio.sleep(_UPTIME_S - uptime_s)
         async with self._database.connection() as connection:
-            return {owner for owner in owners if await is_alive(owner, connection)}
+            alive = await living(owners, connection)
+        if dead := owners - alive:
+            # One that lost nothing but its connection takes its lock again at once.
+            await asyncio.sleep(_RECONNECT_S)
+            async with self._database.connection() as connection:
+                alive |= await living(dead, connection)
+        return alive
 
     async def question(self, run: Run) -> tuple[str, RunMode]:
         """Return what the run was to answer, and how."""
