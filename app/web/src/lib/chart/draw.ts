@@ -89,7 +89,7 @@ export function draw(
       close,
     })),
   );
-  candles.priceScale().applyOptions({ scaleMargins: { top: 0.06, bottom: 0.2 } });
+  candles.priceScale().applyOptions({ scaleMargins: { top: 0.08, bottom: 0.18 } });
 
   const volume = chart.addSeries(HistogramSeries, {
     priceScaleId: "volume",
@@ -99,7 +99,7 @@ export function draw(
     priceLineVisible: false,
   });
   volume.setData(card.bars.map((bar) => ({ time: bar[0] as UTCTimestamp, value: bar[5] })));
-  volume.priceScale().applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
+  volume.priceScale().applyOptions({ scaleMargins: { top: 0.87, bottom: 0 } });
 
   const plain = { lastValueVisible: false, priceLineVisible: false, crosshairMarkerVisible: false } as const;
   for (const [place, overlay] of card.overlays.entries()) {
@@ -130,12 +130,12 @@ export function draw(
       axisLabelVisible: true,
       axisLabelColor: paint.grid,
       axisLabelTextColor: paint.ink,
-      title: level.kind === "support" ? "S" : "R",
+      title: "",
     });
   }
   createSeriesMarkers(
     candles,
-    card.markers.map((marker): SeriesMarker<Time> => {
+    card.markers.map((marker, place): SeriesMarker<Time> => {
       const bullish = marker.direction === "bullish";
       const bearish = marker.direction === "bearish";
       return {
@@ -143,7 +143,9 @@ export function draw(
         position: bullish ? "belowBar" : "aboveBar",
         shape: bullish ? "arrowUp" : bearish ? "arrowDown" : "circle",
         color: bullish ? paint.up : bearish ? paint.down : paint.ink,
-        text: marker.text,
+        // Words for the newest alone; the others say theirs under the pointer.
+        text: place === card.markers.length - 1 ? marker.text : "",
+        size: 0.7,
       };
     }),
   );
@@ -157,7 +159,6 @@ export function draw(
           lastValueVisible: true,
           color: paint.lines[place % paint.lines.length] ?? paint.ink,
           lineWidth: 1,
-          title: place === 0 ? one.name : "",
         },
         index + 1,
       );

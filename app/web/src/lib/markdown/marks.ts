@@ -78,6 +78,9 @@ export function withMarks(source: string, claims: readonly Claim[]): string {
 }
 
 const MARK = /\ue000([\ue100-\uf0ff])|\ue001/g;
+/** As a printer would: the mark comes after the comma, not between it and the number. */
+const CLOSING = /^[,.;:!?)\]\u2019\u201d]+/;
+const BLOCKS = "p, li, td, th, h1, h2, h3, h4, h5, h6, blockquote, pre";
 
 /** Put elements in place of the marks in `root`; whatever is left of them is removed. */
 export function placeClaims(root: DocumentFragment | Element, claims: readonly Claim[]): void {
@@ -85,40 +88,71 @@ export function placeClaims(root: DocumentFragment | Element, claims: readonly C
   const walker = document.createTreeWalker(root, 4 /* NodeFilter.SHOW_TEXT */);
   const texts: Text[] = [];
   while (walker.nextNode()) texts.push(walker.currentNode as Text);
+
   let open: number | null = null;
-  let lastPart: Element | null = null;
+  let part: Element | null = null;
+  /** A mark that waits to see whether punctuation follows its number. */
+  let waiting: { part: Element; button: Element; block: Element | null } | null = null;
+
+  const settle = (): void => {
+    waiting?.part.append(waiting.button);
+    waiting = null;
+  };
+  const close = (text: Text): void => {
+    const claim = open === null ? undefined : claims[open];
+    if (part !== null && claim !== undefined && open !== null) {
+      const block = text.parentElement?.closest(BLOCKS) ?? null;
+      waiting = { part, button: buttonFor(document, claim, open), block };
+    }
+    open = null;
+    part = null;
+  };
+
   for (const text of texts) {
-    const value = text.data;
-    if (open === null && value.search(RESERVED) < 0) continue;
+    if (open === null && waiting === null && text.data.search(RESERVED) < 0) continue;
     const parts = document.createDocumentFragment();
+    const here = text.parentElement?.closest(BLOCKS) ?? null;
     const say = (piece: string): void => {
-      const words = piece.replace(RESERVED, "");
+      let words = piece.replace(RESERVED, "");
+      if (words === "") return;
+      const closing = waiting?.block === here && open === null ? CLOSING.exec(words)?.[0] : undefined;
+      if (waiting !== null && closing !== undefined) {
+        const place = document.createElement("span");
+        place.className = "claim-place";
+        place.append(closing, waiting.button);
+        parts.append(place);
+        words = words.slice(closing.length);
+        waiting = null;
+      }
+      settle();
       if (words === "") return;
       const claim = open === null ? undefined : claims[open];
       if (claim === undefined || open === null) {
         parts.append(words);
         return;
       }
-      lastPart = spanFor(document, claim, open, words);
-      parts.append(lastPart);
+      part = spanFor(document, claim, open, words);
+      parts.append(part);
     };
     let done = 0;
-    for (const mark of value.matchAll(MARK)) {
-      say(value.slice(done, mark.index));
+    for (const mark of text.data.matchAll(MARK)) {
+      say(text.data.slice(done, mark.index));
       done = mark.index + mark[0].length;
       if (mark[1] !== undefined) {
+        settle();
         open = mark[1].charCodeAt(0) - DIGIT;
-        lastPart = null;
-      } else if (open !== null) {
-        finish(document, lastPart, claims[open], open);
-        open = null;
-      }
+        part = null;
+      } else close(text);
     }
-    say(value.slice(done));
-    text.replaceWith(parts);
+    say(text.data.slice(done));
+    // What is open here may end in a later text; what waits may be followed by one.
+    text.before(parts);
+    const last = texts.at(-1) === text;
+    // A span whose end got lost (a table cell was cut off, say) still shows its number.
+    if (last && open !== null) close(text);
+    text.remove();
   }
-  // A span whose end got lost (a table cell was cut off, say) still shows its number.
-  if (open !== null) finish(document, lastPart, claims[open], open);
+  settle();
   for (const element of root.querySelectorAll("*")) {
     for (const attribute of element.attributes) {
       if (attribute.value.search(RESERVED) >= 0) {
@@ -136,13 +170,7 @@ function spanFor(document: Document, claim: Claim, place: number, words: string)
   return span;
 }
 
-function finish(
-  document: Document,
-  part: Element | null,
-  claim: Claim | undefined,
-  place: number,
-): void {
-  if (part === null || claim === undefined) return;
+function buttonFor(document: Document, claim: Claim, place: number): Element {
   const button = document.createElement("button");
   button.type = "button";
   button.dataset["claim"] = String(place);
@@ -152,9 +180,8 @@ function finish(
     button.append("?");
   } else {
     button.className = "claim-mark";
-    const what = claim.label ?? claim.text;
-    button.setAttribute("aria-label", `Evidence ${claim.index}: ${what}`);
+    button.setAttribute("aria-label", `Evidence ${claim.index}: ${claim.label ?? claim.text}`);
     button.append(String(claim.index));
   }
-  part.append(button);
+  return button;
 }
