@@ -93,6 +93,17 @@ class DirectWire(WebSocketsSansIOProtocol):
             extensions = cast("dict[str, object]", self.scope["extensions"])
             extensions[WIRE_EXTENSION] = self
 
+    def send_receive_event_to_app(self) -> None:
+        """Hand a message to the application; end the socket if its text is no UTF-8."""
+        if self.curr_msg_data_type == "text":
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                self.close(CloseCode.INVALID_TEXT, "not UTF-8")
+                return
+        super().send_receive_event_to_app()
+
     def handle_ping(self) -> None:
         """Answer a ping, and close a client that floods us with them."""
         now = self.loop.time()

@@ -74,7 +74,7 @@ def _install_size_mb() -> float:
         python = str(Path(folder) / "bin" / "python")
         lock = str(ROOT / "requirements" / "req.lock")
         subprocess.run(
-            [python, "-m", "pip", "install", "-q", "--no-deps", "--no-compile", "-r", lock],
+            [python, "-m", "pip", "install", "-qqq", "--no-deps", "--no-compile", "-r", lock],
             check=True,
         )
         return significant((_folder_bytes(Path(folder)) - empty) / 1e6)

@@ -136,7 +136,7 @@ def _peers(dsn: str) -> Figures:
         print("  installing langgraph-checkpoint-postgres into a throw-away environment")
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         python = str(Path(folder) / "bin" / "python")
-        subprocess.run([python, "-m", "pip", "install", "-q", *PEER_PACKAGES], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-qqq", *PEER_PACKAGES], check=True)
         figures: Figures = {}
         for variant in ("default", "exit"):
             done = subprocess.run(
