@@ -6,7 +6,10 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from rich.console import Console
+from rich.text import Text
 
+from agents.errors import LLMError, LLMNotFound, LLMRejected
+from agents.llms.openai import OpenAILLM
 from app.domain.runs import StoredEvent
 from app.failures import explain
 from app.main import WEB_FOLDER
@@ -38,13 +41,13 @@ async def checkup(settings: Settings, console: Console) -> bool:
 
 def _tell(console: Console, name: str, told: tuple[bool, str]) -> bool:
     well, words = told
-    mark = "[green]✓[/green]" if well else "[red]✗[/red]"
-    console.print(f"{mark} {name:<12} {words}")
+    mark = ("✓", "green") if well else ("✗", "red")
+    console.print(Text.assemble(mark, f" {name:<12} {words}"), soft_wrap=True)
     return well
 
 
 def _python() -> tuple[bool, str]:
-    return sys.version_info >= (3, 11), f"{sys.version.split()[0]} (3.11 or newer is needed)"
+    return sys.version_info >= (3, 11), f"{sys.version.split()[0]} (3.11 or newer will do)"
 
 
 def _web_client() -> tuple[bool, str]:
@@ -71,7 +74,19 @@ async def _prices(desk: Desk) -> tuple[bool, str]:
 
 
 async def _llm(desk: Desk) -> tuple[bool, str]:
-    return True, desk.llm().label
+    """Ask the provider which models it has, which costs nothing and needs the key."""
+    chosen = desk.llm()
+    if not isinstance(chosen.llm, OpenAILLM):
+        return True, chosen.label
+    try:
+        models = await chosen.llm.models()
+    except (LLMNotFound, LLMRejected):
+        return True, f"{chosen.label}: it answers, but does not say which models it has"
+    except LLMError as error:
+        return False, f"{chosen.label}: {error}"
+    if chosen.model not in models:
+        return False, f"{chosen.label}: it answers, but has no model {chosen.model}"
+    return True, f"{chosen.label}: it answers"
 
 
 _CHECKS: dict[str, Callable[[Desk], Awaitable[tuple[bool, str]]]] = {

@@ -13,8 +13,9 @@ from uuid import UUID
 import rich_click as click
 from click.exceptions import Exit
 from rich.console import Console
+from rich.text import Text
 
-from app.settings import Settings, SettingsError, read_settings
+from app.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from app.domain.principal import Scope
@@ -38,11 +39,13 @@ def main() -> None:
         sys.exit(wrong.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+    except asyncio.CancelledError:
+        sys.exit(130)
     except Exception as failure:
         told = explain(failure)
         if told is None:
             raise
-        _err.print(f"[bold red]{told}[/bold red]")
+        _err.print(Text(told, style="bold red"), soft_wrap=True)
         sys.exit(1)
 
 
@@ -50,10 +53,7 @@ def _settings(**overrides: Any) -> Settings:
     import msgspec  # noqa: PLC0415 - keeps `--help` quick
 
     given = {name: value for name, value in overrides.items() if value is not None}
-    try:
-        return msgspec.structs.replace(read_settings(), **given)
-    except SettingsError as wrong:
-        raise click.ClickException(str(wrong)) from None
+    return msgspec.structs.replace(read_settings(), **given)
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:
@@ -95,20 +95,31 @@ def serve(host: str | None, port: int | None, data_dir: Path | None) -> None:
 
 
 @cli.command()
-@click.argument("question")
+@click.argument("question", nargs=-1, required=True)
 @click.option("--agent", help="Name of the agent to ask. [default: analyst]")
+@click.option("--resume", type=click.UUID, help="Id of an earlier conversation to ask on in.")
 @click.option("--json", "as_json", is_flag=True, help="Print the stored answer as JSON.")
 @_data_dir
-def ask(question: str, agent: str | None, as_json: bool, data_dir: Path | None) -> None:
+def ask(
+    question: tuple[str, ...],
+    agent: str | None,
+    resume: UUID | None,
+    as_json: bool,
+    data_dir: Path | None,
+) -> None:
     """Ask one question: outcry ask "How does GOOG look right now, and is that unusual?"
 
-    Works with and without a running server; the answer is kept as a conversation.
+    Works with and without a running server; the answer is kept as a conversation. A question "-" is
+    read from standard input. Into a file or a pipe goes the answer as Markdown with footnotes;
+    tool lines and receipt go to standard error. Ends with 1 when the answer failed, with 130 when
+    Ctrl-C stopped it.
     """
     from app.terminal.session import ask_once  # noqa: PLC0415
 
     settings = _settings(data_dir=data_dir)
-    failed = _run(ask_once(settings, question, agent=agent, as_json=as_json))
-    sys.exit(1 if failed else 0)
+    asked = sys.stdin.read() if question == ("-",) else " ".join(question)
+    outcome = _run(ask_once(settings, asked, agent=agent, resume=resume, as_json=as_json))
+    sys.exit({"success": 0, "failed": 1, "cancelled": 130}[outcome])
 
 
 @cli.command()
@@ -178,10 +189,10 @@ def user_password(email: str, password: str, data_dir: Path | None) -> None:
 
 
 @user.command("link")
-@click.argument("email")
+@click.argument("email", required=False)
 @_data_dir
-def user_link(email: str, data_dir: Path | None) -> None:
-    """Print a sign-in link that works once, for a day."""
+def user_link(email: str | None, data_dir: Path | None) -> None:
+    """Print a sign-in link that works once, for a day: yours, or that of EMAIL."""
     from app.upkeep import print_link  # noqa: PLC0415
 
     _run(print_link(_settings(data_dir=data_dir), email))

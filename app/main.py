@@ -108,6 +108,7 @@ async def serve(settings: Settings) -> None:
         server = _Server(_config(create_app(desk, gateway, origins)))
         desk.spawn(desk.runner.warm_up, "warm-up")
         desk.spawn(lambda: desk.load_demo_prices(say), "demo prices")
+        stack.callback(settings.address_file.unlink, missing_ok=True)
         await _announce(desk, console, listener)
         await server.serve(sockets=[listener])
 
@@ -188,6 +189,7 @@ async def _announce(desk: Desk, console: Console, listener: socket.socket) -> No
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     base = (settings.public_url or f"http://{shown}:{port}").rstrip("/")
+    settings.address_file.write_text(base + "\n")
     token = await desk.people.new_sign_in_link(desk.owner.id)
     console.print(f"  rows    {desk.database_label}", style="dim")
     console.print(f"  LLM     {desk.llm().label}", style="dim")

@@ -55,6 +55,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_json: bool = False
     """`OUTCRY_LOG_JSON`: 1 writes logs as JSON lines."""
 
+    @property
+    def address_file(self) -> Path:
+        """Where a running server says at which address people reach it."""
+        return self.data_dir / "address"
+
+    def address(self) -> str:
+        """Return the address to open: as configured, of the running server, or the default."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        try:
+            return self.address_file.read_text().strip()
+        except OSError:
+            host = f"[{self.host}]" if ":" in self.host else self.host
+            return f"http://{host}:{self.port}"
+
 
 _VARIABLES = {
     "host": ("HOST",),

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from app.domain.accounts import User, plain_email
-from app.domain.errors import NotFound
+from app.domain.errors import Invalid, NotFound
 from app.domain.principal import Scope
 from app.security.passwords import Passwords
 from app.security.people import People
@@ -50,6 +50,14 @@ async def _office(settings: Settings) -> AsyncIterator[_Office]:
             yield _Office(database, label, accounts, People(accounts, Passwords()))
 
 
+def _print_table(*rows: tuple[str, ...]) -> None:
+    """Print rows in columns as wide as they need: ids are there to be copied, never cut."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        _out.print(Text(line.rstrip(), "bold" if number == 0 else ""), soft_wrap=True)
+
+
 async def migrate_schema(settings: Settings) -> None:
     """Bring the schema up to date and say at which revision it is."""
     async with _office(settings) as office:
@@ -76,12 +84,12 @@ async def add_user(settings: Settings, email: str, *, name: str | None, admin: b
 
 async def list_users(settings: Settings) -> None:
     """Print everybody who may sign in."""
-    table = Table("e-mail", "name", "role", "since", box=None)
+    rows = [("e-mail", "name", "role", "since")]
     async with _office(settings) as office:
         for user in await office.accounts.users():
             role = f"{user.role} (disabled)" if user.disabled else user.role
-            table.add_row(user.email, user.name, role, f"{user.created_at:%Y-%m-%d}")
-    _out.print(table)
+            rows.append((user.email, user.name, role, f"{user.created_at:%Y-%m-%d}"))
+    _print_table(*rows)
 
 
 async def set_password(settings: Settings, email: str, password: str) -> None:
@@ -91,23 +99,28 @@ async def set_password(settings: Settings, email: str, password: str) -> None:
         _out.print(f"{user.email} has a new password; all their sessions have ended.")
 
 
-async def print_link(settings: Settings, email: str) -> None:
-    """Print a sign-in link that works once."""
+async def print_link(settings: Settings, email: str | None) -> None:
+    """Print a sign-in link that works once, without `email` for the first admin."""
     async with _office(settings) as office:
         await _print_link(office, settings, await office.person(email))
 
 
 async def _print_link(office: _Office, settings: Settings, user: User) -> None:
     token = await office.people.new_sign_in_link(user.id)
-    base = (settings.public_url or f"http://{settings.host}:{settings.port}").rstrip("/")
     _out.print(f"{user.email} signs in, once and within a day, with:")
-    _out.print(f"{base}/sign-in#{token}", soft_wrap=True)
+    _out.print(f"{settings.address()}/sign-in#{token}", soft_wrap=True)
 
 
 async def create_key(
     settings: Settings, name: str, *, email: str | None, scopes: tuple[Scope, ...]
 ) -> None:
-    """Make an API key and print it, this once."""
+    """Make an API key and print it, this once.
+
+    Raises:
+        Invalid: the key has no name.
+    """
+    if not name.strip():
+        raise Invalid("Give the key a name, so that you know it again.")
     async with _office(settings) as office:
         user = await office.person(email)
         key, secret = await office.people.create_key(user.id, name=name, scopes=frozenset(scopes))
@@ -117,14 +130,14 @@ async def create_key(
 
 async def list_keys(settings: Settings) -> None:
     """Print all keys that are not revoked, without their secret part."""
-    table = Table("id", "name", "begins with", "scopes", "of", "last used", box=None)
+    rows = [("id", "name", "begins with", "scopes", "of", "last used")]
     async with _office(settings) as office:
         for user in await office.accounts.users():
             for key in await office.people.list_keys(user.id):
                 used = f"{key.last_used_at:%Y-%m-%d}" if key.last_used_at else "never"
                 scopes = ", ".join(key.scopes)
-                table.add_row(str(key.id), key.name, key.prefix, scopes, user.email, used)
-    _out.print(table)
+                rows.append((str(key.id), key.name, key.prefix, scopes, user.email, used))
+    _print_table(*rows)
 
 
 async def revoke_key(settings: Settings, key_id: UUID) -> None:
@@ -140,7 +153,7 @@ async def revoke_key(settings: Settings, key_id: UUID) -> None:
 async def seal_secret(settings: Settings, name: str, value: str) -> None:
     """Store a provider key sealed."""
     if not value:
-        raise NotFound(f"No value came for {name}: give it on standard input.")
+        raise Invalid(f"No value came for {name}: give it on standard input.")
     async with _office(settings) as office:
         sealer = Sealer(load_secret_key(settings.secret_key, settings.data_dir))
         await StoredSecrets(office.database, sealer).set(name, value)

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 import structlog
 
+from agents.errors import LLMError
 from agents.llms.builtin.model import BuiltinLLM
 from agents.llms.catalog import Catalog, LLMEnvironment, Selection
 from agents.runner import Runner
@@ -28,7 +30,7 @@ from app.services.pricing import PriceBook
 from app.services.recovery import recover
 from app.services.run_reads import RunReads
 from app.services.runs import Runs
-from app.settings import Settings
+from app.settings import Settings, SettingsError
 from app.storage.accounts import Accounts
 from app.storage.agent_reads import AgentReads
 from app.storage.bars import PostgresBars
@@ -36,6 +38,7 @@ from app.storage.conversation_reads import ConversationReads
 from app.storage.cost_reads import CostReads
 from app.storage.embedded import EmbeddedPostgres
 from app.storage.engine import Database
+from app.storage.errors import DatabaseRefused
 from app.storage.events import StoredEvents, StoredOwners
 from app.storage.instruments import PostgresInstruments
 from app.storage.journal_store import PostgresJournal
@@ -125,15 +128,24 @@ async def open_database(
     async with AsyncExitStack() as stack:
         if settings.database_url:
             database = Database(settings.database_url)
-            label = "Postgres at DATABASE_URL"
+            label = f"Postgres at {_host_of(settings.database_url)} (DATABASE_URL)"
         else:
             embedded = EmbeddedPostgres(settings.data_dir, on_progress)
             await stack.enter_async_context(embedded)
             database = Database(embedded.connect_kwargs, ensure_room=embedded.ensure_room)
             label = f"embedded Postgres 18 in {embedded.place.base}"
-        await stack.enter_async_context(database)
+        try:
+            await stack.enter_async_context(database)
+        except DatabaseRefused as refused:
+            raise DatabaseRefused(f"{label}: {refused}") from refused
         await upgrade(database, on_progress)
         yield database, label
+
+
+def _host_of(url: str) -> str:
+    """Return who is meant by a database's address, without the password in it."""
+    parts = urlsplit(url)
+    return f"{parts.hostname or 'a local socket'}:{parts.port or 5432}{parts.path}"
 
 
 @asynccontextmanager
@@ -160,7 +172,7 @@ async def open_desk(
         await agents.ensure_defaults()
         catalog = Catalog(await _llm_environment(settings, secrets), builtin=BuiltinLLM())
         stack.push_async_callback(catalog.aclose)
-        await catalog.prepare()
+        await _prepare(catalog)
 
         process = new_owner(new_id())
         await stack.enter_async_context(stay_alive(process, database.connect))
@@ -208,6 +220,16 @@ async def open_desk(
 
         desk.spawn(recover_orphans, "recovery")
         yield desk
+
+
+async def _prepare(catalog: Catalog) -> None:
+    try:
+        await catalog.prepare()
+    except LLMError as error:
+        raise SettingsError(
+            f"{error}. It has to be there at the start, to say which model it serves; or name one "
+            "in OUTCRY_MODEL."
+        ) from error
 
 
 def _llm_of(agent: Agent, catalog: Catalog) -> Selection:
