@@ -6,23 +6,20 @@ Text of one message that gathers between two commits becomes one event.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Self
 
 import msgspec
 import structlog
 
-from agents.events import AnyEvent
 from app.domain.errors import Unavailable
 from app.domain.ids import ConversationId, RunId
 from app.domain.journal import Batch
 from app.domain.runs import StoredEvent
-from app.domain.text import clean_text, storable_json
 from app.services.ports import JournalStore, Publisher
+from app.services.run_log import Entry, RunLog
 
 log = structlog.get_logger(__name__)
-
-_encode_event = msgspec.json.Encoder().encode
 
 
 class JournalPolicy(msgspec.Struct, frozen=True):
@@ -30,133 +27,16 @@ class JournalPolicy(msgspec.Struct, frozen=True):
 
     quiet_interval_s: float = 0.004
     """Least time between two commits while little is going on."""
-    busy_interval_s: float = 0.020
+    busy_interval_s: float = 0.030
     """... while much is: text gathers, so that each token costs less."""
-    busy_entries: int = 24
-    """A batch of at least so many entries means much is going on."""
+    per_entry_s: float = 0.0003
+    """How the time grows with the size of the last batch, from the one to the other."""
     room_bytes: int = 8 * 1024 * 1024
     """Unwritten bytes at which runs wait."""
     first_retry_s: float = 0.05
     last_retry_s: float = 2.0
     closing_s: float = 10.0
     """How long the database may be away while the journal closes."""
-
-
-class _Text:
-    """Text of one message that nobody has sealed yet."""
-
-    __slots__ = ("log", "message_id", "parts")
-
-    def __init__(self, log: "RunLog", message_id: str, delta: str) -> None:
-        self.log = log
-        self.message_id = message_id
-        self.parts = [delta]
-
-    def size(self) -> int:
-        return sum(map(len, self.parts))
-
-
-class _Plain:
-    """Any other event that nobody has sealed yet."""
-
-    __slots__ = ("log", "payload", "type")
-
-    def __init__(self, log: "RunLog", type_: str, payload: str) -> None:
-        self.log = log
-        self.type = type_
-        self.payload = payload
-
-    def size(self) -> int:
-        return len(self.payload)
-
-
-class RunLog:
-    """One run's pen. Not for use after the journal is left."""
-
-    __slots__ = (
-        "_journal",
-        "_open_text",
-        "conversation_id",
-        "last_seq",
-        "lost",
-        "run_id",
-        "when_lost",
-    )
-
-    def __init__(
-        self, journal: "Journal", conversation_id: ConversationId, run_id: RunId, last_seq: int
-    ) -> None:
-        self._journal = journal
-        self._open_text: _Text | None = None
-        self.conversation_id = conversation_id
-        self.run_id = run_id
-        self.last_seq = last_seq
-        self.lost: Exception | None = None
-        """Why this run's entries can never be stored (its conversation was deleted)."""
-        self.when_lost: Callable[[], object] | None = None
-        """Called once when that turns out, so that nobody goes on paying for lost words."""
-
-    def emit(self, event: AnyEvent) -> None:
-        """Append one event."""
-        payload = _payload(event)
-        self._open_text = None
-        self._journal.append(_Plain(self, str(event.__struct_config__.tag), payload), len(payload))
-
-    def text(self, message_id: str, delta: str) -> None:
-        """Append streamed text; it joins the text before it if that is not sealed yet."""
-        open_text = self._open_text
-        if open_text is not None and open_text.message_id == message_id:
-            open_text.parts.append(delta)
-            self._journal.grow(len(delta))
-        elif self.lost is None:
-            self._open_text = entry = _Text(self, message_id, delta)
-            self._journal.append(entry, len(delta))
-
-    def seal(self, entry: "_Text | _Plain") -> StoredEvent:
-        """Give `entry` its place. Only the writer calls this, in order."""
-        self.last_seq = seq = self.last_seq + 1
-        if isinstance(entry, _Text):
-            if self._open_text is entry:
-                self._open_text = None
-            return StoredEvent(
-                self.conversation_id,
-                seq,
-                self.run_id,
-                "TEXT_MESSAGE_CONTENT",
-                # Here and not in the store: what is shown is what is kept, to the character.
-                clean_text("".join(entry.parts)),
-                entry.message_id,
-            )
-        return StoredEvent(self.conversation_id, seq, self.run_id, entry.type, entry.payload)
-
-    def lose(self, reason: Exception) -> None:
-        """Give up on this run. Only the writer calls this."""
-        self.lost = reason
-        self._open_text = None
-        if self.when_lost is not None:
-            self.when_lost()
-
-    async def wait_for_room(self) -> None:
-        """Wait while too much is unwritten."""
-        await self._journal.wait_for_room()
-
-    async def durable(self) -> None:
-        """Return once everything appended so far is committed and published.
-
-        Raises:
-            Unavailable: the journal was left before it could be.
-            Exception: what made it impossible to store this run's entries.
-        """
-        await self._journal.durable()
-        if self.lost is not None:
-            raise self.lost
-
-    def record(self, **rows: Iterable[Any]) -> None:
-        """Add rows (fields of `Batch`) to the same commit as the events appended just now.
-
-        Of a lost run only settlements are taken: what it had spent is spent.
-        """
-        self._journal.record(self, rows)
 
 
 class Journal:
@@ -168,7 +48,7 @@ class Journal:
         self._store = store
         self._publisher = publisher
         self._policy = policy or JournalPolicy()
-        self._entries: list[_Text | _Plain] = []
+        self._entries: list[Entry] = []
         self._rows: list[tuple[RunLog, dict[str, Iterable[Any]]]] = []
         self._waiters: list[asyncio.Future[None]] = []
         self._go = asyncio.Event()
@@ -227,7 +107,7 @@ class Journal:
 
     # --- appending: called on the token path --------------------------------------------------
 
-    def append(self, entry: _Text | _Plain, size: int) -> None:
+    def append(self, entry: Entry, size: int) -> None:
         if entry.log.lost is not None or self._has_stopped():
             return
         self._entries.append(entry)
@@ -291,8 +171,10 @@ class Journal:
                     entries = await self._commit()
                 finally:
                     self._writing = False
-                busy = entries >= policy.busy_entries
-                interval = policy.busy_interval_s if busy else policy.quiet_interval_s
+                interval = min(
+                    max(entries * policy.per_entry_s, policy.quiet_interval_s),
+                    policy.busy_interval_s,
+                )
                 self._next_commit_at = loop.time() + interval
             if self._entries or self._rows or self._waiters:
                 if self._waiters:
@@ -358,7 +240,7 @@ class Journal:
     async def _write_run_by_run(
         self,
         batch: Batch,
-        entries: list[_Text | _Plain],
+        entries: list[Entry],
         rows: list[tuple[RunLog, dict[str, Iterable[Any]]]],
     ) -> list[StoredEvent]:
         """Store each run's part alone, so that one run's poison does not stop the others.
@@ -400,18 +282,6 @@ class Journal:
             await self._write(Batch(settlements=part.settlements))
         except Exception:
             log.exception("journal.costs_refused", run_id=str(run_log.run_id))
-
-
-def _payload(event: AnyEvent) -> str:
-    """Return the event as JSON that every store and every wire takes."""
-    try:
-        payload = _encode_event(event).decode()
-    except UnicodeEncodeError:
-        payload = ""
-    # Half a surrogate pair, or NUL: rare, and never worth losing a run.
-    if not payload or "\\u0000" in payload:
-        payload = _encode_event(storable_json(msgspec.to_builtins(event))).decode()
-    return payload
 
 
 def _only_settlements(rows: dict[str, Iterable[Any]]) -> dict[str, Iterable[Any]]:

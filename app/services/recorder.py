@@ -17,8 +17,8 @@ from app.domain.ids import AttemptId
 from app.domain.journal import CostSettlement
 from app.domain.money import plain
 from app.domain.runs import Run
-from app.services.journal import RunLog
 from app.services.pricing import PriceBook, estimate_tokens
+from app.services.run_log import RunLog
 
 Clock = Callable[[], datetime]
 

@@ -27,11 +27,12 @@ from app.domain.principal import Principal
 from app.domain.runs import StartedRun, StartRun
 from app.services.completion import completion
 from app.services.histories import Histories
-from app.services.journal import Journal, RunLog
+from app.services.journal import Journal
 from app.services.ports import RunStore
 from app.services.pricing import PriceBook
 from app.services.recorder import Clock, RunRecorder, utc_now
 from app.services.run_commands import agent_spec, checked, command_hash, run_started
+from app.services.run_log import RunLog
 
 log = structlog.get_logger(__name__)
 
