@@ -72,7 +72,7 @@ def _install_size_mb() -> float:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         empty = _folder_bytes(Path(folder))
         python = str(Path(folder) / "bin" / "python")
-        lock = str(ROOT / "requirements" / "req.lock")
+        lock = str(ROOT / "requirements" / "runtime.lock")
         subprocess.run(
             [python, "-m", "pip", "install", "-qqq", "--no-deps", "--no-compile", "-r", lock],
             check=True,
