@@ -27,13 +27,14 @@ lint: $(VENV)/.dev ## Format, style, types and architecture
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy --explicit-package-bases tests
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 
 check: lint unit ## lint and unit
 
 bench: $(VENV)/.dev web ## Measure the goals of docs/performance.md on this machine
-	$(BIN)/python tests/benchmarks/run.py $(ARGS)
+	$(BIN)/python -m tests.benchmarks.run $(ARGS)
 
 migrate: $(VENV)/.runtime ## Bring the database schema up to date
 	@$(BIN)/outcry migrate

@@ -119,7 +119,9 @@ class People:
         await self._store.set_password(user.id, hashed, end_sessions_at=self._clock())
         return user
 
-    async def new_sign_in_link(self, user_id: UserId, *, lifetime: timedelta = LINK_LIFETIME) -> str:
+    async def new_sign_in_link(
+        self, user_id: UserId, *, lifetime: timedelta = LINK_LIFETIME
+    ) -> str:
         """Return the token of a link that signs this user in once."""
         token = new_token()
         await self._store.add_link(

@@ -125,9 +125,7 @@ async def _make_owners(connection: Any) -> list[_Owner]:
 
 async def _ours(database: Database, owners: Sequence[_Owner], seconds: float) -> float:
     """Return durable rows a second through the journal, every writer waiting for its own."""
-    async with PostgresJournal(database) as store:
-        journal = Journal(store, _Nobody())
-        writer = asyncio.create_task(journal.run())
+    async with PostgresJournal(database) as store, Journal(store, _Nobody()) as journal:
         started = time.monotonic()
         until = started + seconds
 
@@ -142,8 +140,6 @@ async def _ours(database: Database, owners: Sequence[_Owner], seconds: float) ->
 
         turns = sum(await asyncio.gather(*map(converse, owners)))
         took = time.monotonic() - started
-        await journal.close()
-        await writer
     return 2 * turns / took
 
 

@@ -1,6 +1,5 @@
 """Sessions, links and API keys from the first request to the last, with the real authenticator."""
 
-
 import pytest
 
 from app.domain.principal import ALL_SCOPES

@@ -14,7 +14,7 @@ def test_the_shipped_splits_are_found_and_nothing_else(shipped: dict[str, Bars])
     def splits(symbol: str) -> list[tuple[str, float]]:
         factors = split_factors(shipped[symbol])
         at = np.flatnonzero(np.diff(factors)) + 1
-        return [(str(shipped[symbol].day(i)), factors[i - 1] / factors[i]) for i in at]
+        return [(str(shipped[symbol].day(int(i))), factors[i - 1] / factors[i]) for i in at]
 
     assert splits("AAPL") == [("2000-06-21", 2.0), ("2005-02-28", 2.0)]
     # Not the special dividend of 2004-11-15, a step of 1.11.

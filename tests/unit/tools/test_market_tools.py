@@ -338,7 +338,7 @@ async def test_odd_prices_break_no_tool(count: int, shape: str, context: ToolCon
         spread=0.0 if shape == "flat" else 0.01,
     )
     if shape == "gap" and count > 30:
-        whole = vars(bars)
+        whole: dict[str, Any] = vars(bars)
         kept = np.r_[0 : count // 2, count // 2 + 10 : count]
         bars = Bars(**{k: v[kept] if isinstance(v, np.ndarray) else v for k, v in whole.items()})
     market = InProcessMarket([Instrument(symbol="TEST", name="Test", source="x")], [bars])

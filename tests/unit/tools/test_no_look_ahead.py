@@ -35,7 +35,7 @@ def poisoned(bars: Bars, last: int) -> Bars:
     rest = len(bars) - 1 - last
     wild = np.random.default_rng(7).uniform(0.01, 9_999, rest)
 
-    def replaced(column: np.ndarray, garbage: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    def replaced(column: np.ndarray, garbage: np.ndarray) -> np.ndarray:
         return np.concatenate([column[: last + 1], garbage])
 
     assert bars.adjusted_close is not None

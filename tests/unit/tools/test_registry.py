@@ -173,6 +173,13 @@ async def test_an_unknown_symbol_names_the_nearest_ones(box: ToolBox, context: T
 
 
 def test_every_error_has_a_stable_code() -> None:
-    kinds = [UnknownTool, InvalidArguments, UnknownSymbol, NoData, TimedOut, ToolFailed]
+    kinds: list[type[ToolError]] = [
+        UnknownTool,
+        InvalidArguments,
+        UnknownSymbol,
+        NoData,
+        TimedOut,
+        ToolFailed,
+    ]
     assert all(issubclass(kind, ToolError) for kind in kinds)
     assert len({kind.code for kind in kinds}) == len(kinds)
