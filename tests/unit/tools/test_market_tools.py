@@ -340,7 +340,10 @@ async def test_odd_prices_break_no_tool(count: int, shape: str, context: ToolCon
     if shape == "gap" and count > 30:
         whole: dict[str, Any] = vars(bars)
         kept = np.r_[0 : count // 2, count // 2 + 10 : count]
-        bars = Bars(**{k: v[kept] if isinstance(v, np.ndarray) else v for k, v in whole.items()})
+        cut: dict[str, Any] = {
+            k: v[kept] if isinstance(v, np.ndarray) else v for k, v in whole.items()
+        }
+        bars = Bars(**cut)
     market = InProcessMarket([Instrument(symbol="TEST", name="Test", source="x")], [bars])
     box = ToolBox(market_tools(market, market))
     for name in ("quotes", "indicators", "signals"):
