@@ -1,0 +1,43 @@
+"""The environment is read once, and a value that cannot be used is named."""
+
+from pathlib import Path
+
+import pytest
+
+from app.settings import Settings, SettingsError, read_settings
+
+
+def test_an_empty_value_counts_as_absent() -> None:
+    assert read_settings({"PORT": "", "OPENAI_API_KEY": ""}) == Settings()
+
+
+def test_a_value_may_be_kept_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("sk-1\n")
+    read = read_settings({"OPENAI_API_KEY_FILE": str(tmp_path / "key"), "OPENAI_API_KEY": "sk-2"})
+    assert read.openai_api_key == "sk-1"
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({"PORT": "http"}, "PORT=http"),
+        ({"PORT": "65536"}, "between 0 and 65535"),
+        ({"LOG_LEVEL": "loud"}, "DEBUG, INFO, WARNING or ERROR"),
+        ({"OUTCRY_DEMO_FETCH": "yes"}, "give 0 or 1"),
+        ({"DATABASE_URL_FILE": "/nowhere/at-all"}, "DATABASE_URL_FILE=/nowhere/at-all"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named(environment: dict[str, str], told: str) -> None:
+    with pytest.raises(SettingsError, match=told):
+        read_settings(environment)
+
+
+def test_the_address_is_the_configured_one_then_the_running_servers_then_the_default(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(data_dir=tmp_path, host="::1", port=9)
+    assert settings.address() == "http://[::1]:9"
+    settings.address_file.write_text("http://127.0.0.1:4711\n")
+    assert settings.address() == "http://127.0.0.1:4711"
+    public = Settings(data_dir=tmp_path, public_url="https://desk.example/")
+    assert public.address() == "https://desk.example"
