@@ -1,0 +1,54 @@
+"""`docs/tools.md` names every tool and argument, and its examples are true on the shipped prices."""
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools.desk import market_tools
+from tools.market.demo import vendored_market
+from tools.registry import ToolBox
+from tools.tool import ToolContext
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs/tools.md").read_text()
+EXAMPLES = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
+
+
+def box() -> ToolBox:
+    market = vendored_market()
+    return ToolBox(market_tools(market, market))
+
+
+def at(document: Any, pointer: str) -> Any:
+    for part in pointer.split("/")[1:]:
+        document = document[part]
+    return document
+
+
+def test_every_tool_and_argument_is_documented() -> None:
+    for spec in box().specs():
+        heading = f"## `{spec.name}`\n"
+        assert heading in PAGE
+        section = PAGE.split(heading, 1)[1].split("\n## ", 1)[0]
+        missing = [name for name in spec.parameters["properties"] if f"| `{name}` |" not in section]
+        assert missing == [], spec.name
+
+
+def test_every_tool_has_an_example() -> None:
+    assert {example["tool"] for example in EXAMPLES} == set(box().names)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["tool"])
+async def test_the_example_is_true(example: dict[str, Any]) -> None:
+    context = ToolContext(principal_id="docs", now=datetime(2026, 1, 1, tzinfo=UTC))
+    result = await box().call(example["tool"], example["arguments"], context)
+    evidence = result.evidence()
+    for pointer, expected in example["expect"].items():
+        found = at(evidence, pointer)
+        if isinstance(expected, float):
+            assert found == pytest.approx(expected, rel=1e-12), pointer
+        else:
+            assert found == expected, pointer
