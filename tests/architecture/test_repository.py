@@ -44,12 +44,22 @@ def test_no_file_holds_a_path_of_the_machine_it_was_written_on() -> None:
     ] == []
 
 
-def test_no_source_file_grows_past_four_hundred_lines() -> None:
-    grown = {
-        str(path.relative_to(ROOT)): text.count("\n")
-        for path, text in texts()
-        if path.suffix in {".py", ".ts", ".svelte"} and text.count("\n") > 400
-    }
+MOST_LINES = 400
+MOST_LINES_OF_TESTS = 500
+LONG_ON_PURPOSE = {
+    "agents/llms/builtin/examples.py": "a list of phrases",
+}
+
+
+def test_no_source_file_grows_past_what_one_reads_at_once() -> None:
+    grown = {}
+    for path, text in texts():
+        name = str(path.relative_to(ROOT))
+        limit = MOST_LINES_OF_TESTS if name.startswith("tests/") else MOST_LINES
+        # A migration is written once, by a program, and never edited again.
+        exempt = name in LONG_ON_PURPOSE or name.startswith("migrations/versions/")
+        if path.suffix in {".py", ".ts", ".svelte"} and text.count("\n") > limit and not exempt:
+            grown[name] = text.count("\n")
     assert grown == {}
 
 

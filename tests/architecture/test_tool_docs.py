@@ -1,4 +1,4 @@
-"""`docs/tools.md` names every tool and argument, and its examples are true on the shipped prices."""
+"""`docs/tools.md` names every tool and argument; its examples are true on shipped prices."""
 
 import json
 import re
