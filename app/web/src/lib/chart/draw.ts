@@ -46,6 +46,16 @@ function line(points: readonly Point[]): { time: UTCTimestamp; value: number }[]
 
 const SHOWN_BARS = 130;
 
+interface Level {
+  kind: string;
+  price: number;
+}
+
+function isNearest(level: Level, levels: readonly Level[], price: number): boolean {
+  const away = (one: Level): number => Math.abs(one.price - price);
+  return levels.every((one) => one.kind !== level.kind || away(one) >= away(level));
+}
+
 /** Draw into `element`; return what takes the drawing away. */
 export function draw(
   element: HTMLElement,
@@ -121,13 +131,15 @@ export function draw(
     });
     series.setData(line(card.trendLine.points));
   }
+  const last = card.bars.at(-1)?.[4] ?? 0;
   for (const level of card.levels) {
     candles.createPriceLine({
       price: level.price,
       color: paint.quiet,
       lineWidth: 1,
       lineStyle: LineStyle.Dotted,
-      axisLabelVisible: true,
+      // The axis has room for the nearest one each way; all of them are listed below the chart.
+      axisLabelVisible: isNearest(level, card.levels, last),
       axisLabelColor: paint.grid,
       axisLabelTextColor: paint.ink,
       title: "",

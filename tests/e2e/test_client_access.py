@@ -1,0 +1,146 @@
+"""The desk by keyboard, on a phone, in the dark, and for those who do not see it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import expect
+
+from tests.e2e.browser import Tab
+from tests.e2e.conftest import NewTab
+from tests.faults.server import Server
+
+AXE = Path(__file__).resolve().parents[2] / "app/web/node_modules/axe-core/axe.min.js"
+GOOG = "How does GOOG look right now, and is that unusual?"
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+async def test_a_phone_scrolls_in_one_direction_and_opens_the_evidence_as_a_sheet(
+    desk: Server, open_tab: NewTab
+) -> None:
+    tab = await open_tab(desk, **PHONE)
+    await tab.open()
+    assert await tab.overflow() == 0
+    answer = await tab.ask_and_wait(GOOG)
+    assert await tab.overflow() == 0
+    await expect(tab.evidence).to_be_hidden()
+    await answer.get_by_role("button", name="Show evidence").tap()
+    await expect(tab.evidence.locator("canvas").first).to_be_visible()
+    box = await tab.evidence.bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    assert await tab.overflow() == 0
+    await tab.evidence.get_by_role("button", name="Close the evidence").tap()
+    await expect(tab.evidence).to_be_hidden()
+
+    await tab.page.get_by_role("button", name="Conversations").tap()
+    await expect(tab.page.get_by_role("searchbox", name="Search conversations")).to_be_visible()
+    assert await tab.overflow() == 0
+
+
+async def test_everything_needed_is_reached_by_keyboard_alone(
+    desk: Server, open_tab: NewTab
+) -> None:
+    tab = await open_tab(desk)
+    press, focused = tab.page.keyboard.press, tab.page.locator(":focus")
+    await tab.open()
+    await tab.page.locator("body").focus()
+    await press("i")
+    await expect(tab.composer).to_be_focused()
+    await tab.page.keyboard.type("Is $goo")
+    await expect(tab.page.get_by_role("option")).to_have_count(1)
+    await press("Enter")
+    await tab.page.keyboard.type("'s RSI high?")
+    await press("Enter")
+    await tab.wait_for(tab.answers)
+    assert "GOOG" in (await tab.said())[-1]
+
+    await press("Escape")
+    await press("?")
+    await expect(tab.page.get_by_role("dialog")).to_contain_text("To the next number with evidence")
+    await press("Escape")
+    await expect(tab.page.get_by_role("dialog")).to_be_hidden()
+
+    await tab.page.get_by_role("region", name="Conversation", exact=True).focus()
+    for _ in range(30):
+        await press("Tab")
+        if "claim-mark" in (await focused.get_attribute("class") or ""):
+            break
+    await expect(tab.page.get_by_role("tooltip")).to_contain_text("As of")
+    await press("Enter")
+    await expect(tab.evidence.locator("[data-claim-row][aria-expanded=true]")).to_be_focused()
+
+    await press("e")
+    await expect(tab.evidence).to_be_hidden()
+    await press("e")
+    await expect(tab.evidence).to_be_visible()
+    await press("/")
+    await expect(tab.page.get_by_role("searchbox", name="Search conversations")).to_be_focused()
+    await press("Control+k")
+    await tab.page.keyboard.type("new conv")
+    await press("Enter")
+    await expect(tab.page.locator(".home")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_nothing_serious(desk: Server, open_tab: NewTab, scheme: str) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: npm ci in app/web")
+    tab = await open_tab(desk, color_scheme=scheme, reduced_motion="reduce")
+    await tab.page.context.add_init_script(path=AXE)
+    await tab.open()
+    await expect(tab.page.locator(".home li")).to_have_count(4)
+    assert await violations(tab) == []
+    answer = await tab.ask_and_wait(GOOG)
+    await answer.locator("details[data-tool] summary").first.click()
+    await answer.locator(".claim-mark").first.click()
+    await expect(tab.evidence.locator("canvas").first).to_be_visible()
+    assert await violations(tab) == []
+    await tab.page.keyboard.press("Escape")
+    await tab.page.keyboard.press("?")
+    await expect(tab.page.get_by_role("dialog")).to_be_visible()
+    assert await violations(tab) == []
+    await tab.page.keyboard.press("Escape")
+    await tab.page.keyboard.press("Control+k")
+    await expect(tab.page.get_by_role("dialog")).to_be_visible()
+    assert await violations(tab) == []
+    await tab.page.keyboard.press("Escape")
+    await tab.page.set_viewport_size({"width": 390, "height": 844})
+    assert await violations(tab) == []
+    await answer.get_by_role("button", name="Show evidence").click()
+    await expect(tab.evidence).to_be_visible()
+    assert await violations(tab) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_nothing_serious_before_signing_in(
+    desk: Server, open_tab: NewTab, scheme: str
+) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: npm ci in app/web")
+    tab = await open_tab(desk, signed_in=False, color_scheme=scheme)
+    tab.expected.append("401")
+    await tab.page.context.add_init_script(path=AXE)
+    await tab.page.goto(desk.origin)
+    await expect(tab.page.get_by_role("button", name="Sign in")).to_be_visible()
+    assert await violations(tab) == []
+
+
+async def violations(tab: Tab) -> list[str]:
+    """Return what breaks WCAG 2.2 AA seriously, as `rule: element`."""
+    found: list[dict[str, Any]] = await tab.page.evaluate(
+        """async () => {
+            const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+            const { violations } = await axe.run({ runOnly: tags });
+            return violations.map(({ id, impact, nodes }) => ({
+                id, impact, nodes: nodes.map((node) => node.html.slice(0, 160)),
+            }));
+        }"""
+    )
+    return [
+        f"{one['id']}: {node}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
