@@ -42,7 +42,7 @@ SELECT c.user_id AS owner, c.last_seq,
        SELECT * FROM agents
         WHERE CASE WHEN c.id IS NOT NULL THEN agents.id = c.agent_id
                    WHEN $4::text IS NULL THEN agents.status = 'active'
-                   ELSE agents.name = $4 OR agents.id::text = lower($4) END
+                   ELSE lower(agents.name) = lower($4) OR agents.id::text = lower($4) END
         ORDER BY agents.created_at, agents.id LIMIT 1) AS a ON true
   LEFT JOIN agent_versions v
          ON v.agent_id = a.id AND v.version = coalesce(c.agent_version, a.version)
