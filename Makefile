@@ -15,10 +15,10 @@ run: $(VENV)/.runtime web ## Start the desk on http://127.0.0.1:8000 (no key, no
 	@$(BIN)/outcry serve $(ARGS)
 
 test: $(VENV)/.dev web ## All tests that need no GPU and no Docker
-	$(BIN)/pytest -m "not e2e and not benchmark" -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/pytest -m "not e2e and not benchmark" -n 2 $(ARGS)
 
 unit: $(VENV)/.dev ## Fast tests: no services
-	$(BIN)/pytest tests/unit tests/contracts tests/architecture -m "not slow" $(ARGS)
+	$(BIN)/pytest tests/unit tests/contracts tests/architecture -m "not slow" -n 2 $(ARGS)
 
 e2e: $(VENV)/.dev web ## Tests in a real browser (Debian's chromium, or OUTCRY_CHROMIUM)
 	$(BIN)/pytest -m e2e tests/e2e $(ARGS)
