@@ -132,6 +132,8 @@ export function draw(
     series.setData(line(card.trendLine.points));
   }
   const last = card.bars.at(-1)?.[4] ?? 0;
+  const seen = card.bars.slice(-SHOWN_BARS);
+  const height = Math.max(...seen.map((bar) => bar[2])) - Math.min(...seen.map((bar) => bar[3]));
   for (const level of card.levels) {
     candles.createPriceLine({
       price: level.price,
@@ -139,7 +141,7 @@ export function draw(
       lineWidth: 1,
       lineStyle: LineStyle.Dotted,
       // The axis has room for the nearest one each way; all of them are listed below the chart.
-      axisLabelVisible: isNearest(level, card.levels, last),
+      axisLabelVisible: isNearest(level, card.levels, last) && Math.abs(level.price - last) > height / 12,
       axisLabelColor: paint.grid,
       axisLabelTextColor: paint.ink,
       title: "",
@@ -147,7 +149,7 @@ export function draw(
   }
   createSeriesMarkers(
     candles,
-    card.markers.map((marker, place): SeriesMarker<Time> => {
+    card.markers.map((marker): SeriesMarker<Time> => {
       const bullish = marker.direction === "bullish";
       const bearish = marker.direction === "bearish";
       return {
@@ -155,8 +157,8 @@ export function draw(
         position: bullish ? "belowBar" : "aboveBar",
         shape: bullish ? "arrowUp" : bearish ? "arrowDown" : "circle",
         color: bullish ? paint.up : bearish ? paint.down : paint.ink,
-        // Words for the newest alone; the others say theirs under the pointer.
-        text: place === card.markers.length - 1 ? marker.text : "",
+        // Their words stand in the legend under the pointer, where they cover nothing.
+        text: "",
         size: 0.7,
       };
     }),
@@ -169,7 +171,8 @@ export function draw(
         {
           ...plain,
           lastValueVisible: true,
-          color: paint.lines[place % paint.lines.length] ?? paint.ink,
+          // Not the colour of an average in the pane above.
+          color: place === 0 ? paint.ink : (paint.lines[place % paint.lines.length] ?? paint.ink),
           lineWidth: 1,
         },
         index + 1,
@@ -188,7 +191,7 @@ export function draw(
       }
     }
   }
-  chart.panes().forEach((pane, index) => pane.setStretchFactor(index === 0 ? 260 : 84));
+  chart.panes().forEach((pane, index) => pane.setStretchFactor(index === 0 ? 290 : 84));
 
   const count = card.bars.length;
   chart.timeScale().setVisibleLogicalRange({ from: Math.max(0, count - SHOWN_BARS), to: count + 2 });

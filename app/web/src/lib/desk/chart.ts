@@ -43,6 +43,22 @@ export function chartCard(content: Record<string, unknown>): ChartCard | null {
   };
 }
 
+/**
+ * Return one chart of two of the same symbol: tools that run side by side each draw what they know,
+ * and in no certain order. The one that says more about the price is drawn, not both on one another.
+ */
+export function merged(a: ChartCard, b: ChartCard): ChartCard {
+  const says = (card: ChartCard): number => card.markers.length + card.levels.length;
+  const [base, other] = says(a) > says(b) ? [a, b] : [b, a];
+  if (base.timeframe !== other.timeframe) return b;
+  return {
+    ...base,
+    overlays: base.overlays.length > 0 ? base.overlays : other.overlays,
+    panes: base.panes.length > 0 ? base.panes : other.panes,
+    trendLine: base.trendLine ?? other.trendLine,
+  };
+}
+
 export function day(time: number): string {
   return new Date(time * 1000).toISOString().slice(0, 10);
 }

@@ -8,7 +8,7 @@
 import DOMPurify from "dompurify";
 import { Marked } from "marked";
 import type { Claim } from "../protocol/types";
-import { placeClaims, withMarks, withoutReserved } from "./marks";
+import { makeRoom, placeClaims, withMarks, withoutReserved } from "./marks";
 
 const marked = new Marked({ gfm: true, breaks: false, async: false });
 
@@ -29,7 +29,7 @@ function isSafeLink(href: string): boolean {
 }
 
 /** Return clean HTML for one block: no images, no styles, no scripts, links that cannot reach back. */
-export function renderBlock(raw: string, claims: readonly Claim[] = []): string {
+export function renderBlock(raw: string, claims: readonly Claim[] = [], expecting = false): string {
   const dirty = marked.parse(raw) as string;
   const fragment = DOMPurify.sanitize(dirty, {
     ALLOWED_TAGS: TAGS,
@@ -50,6 +50,7 @@ export function renderBlock(raw: string, claims: readonly Claim[] = []): string 
   }
   for (const table of fragment.querySelectorAll("table")) wrapTable(table);
   placeClaims(fragment, claims);
+  if (expecting && claims.length === 0) makeRoom(fragment);
   const holder = document.createElement("div");
   holder.append(fragment);
   return holder.innerHTML;
@@ -127,14 +128,16 @@ export class GrowingMarkdown {
   private cuts: Cut[] = [];
   private blocks: Block[] = [];
   private claims: readonly Claim[] = [];
+  private expecting = false;
   /** How many blocks have been parsed so far; tests hold it to the stable prefix. */
   parsed = 0;
 
-  /** Return the blocks of `text`; `open` while more is to come. */
-  update(text: string, claims: readonly Claim[], open: boolean): Block[] {
+  /** Return the blocks of `text`; `open` while more is to come, `expecting` while claims may. */
+  update(text: string, claims: readonly Claim[], open: boolean, expecting = false): Block[] {
+    const alike = claims === this.claims && expecting === this.expecting;
     const marks = claims.length > 0 ? withMarks(text, claims) : withoutReserved(text);
     const source = marks.replace(/\r\n?/g, "\n");
-    const grows = claims === this.claims && source.startsWith(this.source) && !isEntangled(source);
+    const grows = alike && source.startsWith(this.source) && !isEntangled(source);
     const stable = grows ? Math.max(0, this.cuts.length - 1) : 0;
     const from = grows ? (this.cuts.at(-1)?.start ?? 0) : 0;
     const fresh = cut(source.slice(from)).map(({ start, raw }) => ({ start: start + from, raw }));
@@ -142,14 +145,15 @@ export class GrowingMarkdown {
     const rendered = fresh.map(({ start, raw }, place): Block => {
       const shown = open && place === fresh.length - 1 ? mended(raw) : raw;
       const known = before[stable + place];
-      if (known?.raw === shown && claims === this.claims) return { ...known, start };
+      if (known?.raw === shown && alike) return { ...known, start };
       this.parsed += 1;
-      return { start, raw: shown, html: renderBlock(shown, claims) };
+      return { start, raw: shown, html: renderBlock(shown, claims, expecting) };
     });
     this.cuts = [...this.cuts.slice(0, stable), ...fresh];
     this.blocks = [...before.slice(0, stable), ...rendered];
     this.source = source;
     this.claims = claims;
+    this.expecting = expecting;
     return this.blocks;
   }
 }

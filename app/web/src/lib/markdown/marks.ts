@@ -162,9 +162,47 @@ export function placeClaims(root: DocumentFragment | Element, claims: readonly C
   }
 }
 
+/** What will most likely become a claim, with the punctuation that its mark goes behind. */
+const NUMBER = new RegExp(
+  "(?:\\d{4}-\\d\\d-\\d\\d|\\d{1,2} (?:January|February|March|April|May|June|July|August|September|" +
+    "October|November|December) \\d{4}|\\d+(?:[.,]\\d+)*(?:[ \u00a0\u202f]?%)?)(?![\\w-])[,.;:!?)\\]\u2019\u201d]*",
+  "g",
+);
+
+/**
+ * Make room behind the numbers of `root` for the marks that come when the answer is complete, so
+ * that they then move next to nothing of what has been read.
+ */
+export function makeRoom(root: DocumentFragment | Element): void {
+  const document = root.ownerDocument;
+  const walker = document.createTreeWalker(root, 4 /* NodeFilter.SHOW_TEXT */);
+  const texts: Text[] = [];
+  while (walker.nextNode()) texts.push(walker.currentNode as Text);
+  for (const text of texts) {
+    if (text.data.search(/\d/) < 0 || text.parentElement?.closest("code, pre")) continue;
+    const parts = document.createDocumentFragment();
+    let done = 0;
+    for (const number of text.data.matchAll(NUMBER)) {
+      if (/[\w$]/.test(text.data[number.index - 1] ?? "")) continue;
+      parts.append(text.data.slice(done, number.index));
+      done = number.index + number[0].length;
+      const span = document.createElement("span");
+      span.className = "claim-room";
+      span.append(number[0]);
+      parts.append(span);
+    }
+    parts.append(text.data.slice(done));
+    text.replaceWith(parts);
+  }
+}
+
+/** Up to here a claim and its mark stay together on one line. */
+const SHORT = 24;
+
 function spanFor(document: Document, claim: Claim, place: number, words: string): Element {
   const span = document.createElement("span");
   span.className = claim.status === "unverified" ? "claim unverified" : "claim";
+  if (words.length <= SHORT) span.classList.add("short");
   span.dataset["claim"] = String(place);
   span.append(words);
   return span;
