@@ -107,6 +107,13 @@ class Reader:
         """Return which line of the text `start` stands in."""
         return bisect_right(self._lines, start)
 
+    def words_before(self, start: int) -> frozenset[str]:
+        """Return the words of the same sentence, or table row, that lead up to `start`."""
+        row = self._row_of(start)
+        left = row.start if row is not None else self._breaks[bisect_right(self._breaks, start) - 1]
+        before, _ = self._near_words(start, start, left, start)
+        return frozenset(self._words[index] for index in before)
+
     def _sentence_breaks(self) -> list[int]:
         return [
             found.end()

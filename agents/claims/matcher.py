@@ -16,6 +16,7 @@ from agents.claims.context import Reader, Surroundings
 from agents.claims.facts import Fact
 from agents.claims.mentions import DateMention, Mention, NumberMention
 from agents.claims.units import kind_of_unit, readings
+from agents.claims.words import name_parts
 
 MAX_CANDIDATES = 400
 """Values looked at for one number; a number that fits more of them says nothing anyway."""
@@ -29,6 +30,8 @@ _UNITS_OF_TIME = frozenset(("day", "n"))
 _RESULT = frozenset(("data", "asOf"))
 _COMPANY = 0.4
 """What it counts that the number before came from the same place."""
+_RECORD = 3.0
+"""What it counts for a date that the sentence began with the name of the record it stands in."""
 _NOTHING_BEFORE: tuple[int, int, tuple[str, ...]] = (-1, -1, ())
 
 Scored = tuple[float, Fact]
@@ -218,8 +221,9 @@ class Matcher:
             facts = self._by_year.get((mention.year,), [])
         if not exact:
             facts = [fact for fact in facts if not fact.bulk]
+        led_by = self._reader.words_before(mention.start)
         scored = [
-            (_said(fact, around) + self._company(mention, fact), fact)
+            (_said(fact, around) + self._company(mention, fact) + _record(fact, led_by), fact)
             for fact in facts[:MAX_CANDIDATES]
             if not (around.symbols_certain and fact.bulk and _somebody_else(fact, around))
         ]
@@ -279,6 +283,12 @@ def _said(fact: Fact, around: Surroundings) -> float:
     elif fact.symbol and around.symbols:
         score -= 1.0
     return score
+
+
+def _record(fact: Fact, led_by: frozenset[str]) -> float:
+    """ "Breakout, since 1 February" speaks of the breakout, whatever else happened on that day."""
+    name = name_parts(fact.named)
+    return _RECORD if name and led_by.issuperset(name) else 0.0
 
 
 def _by_name(fact: Fact, around: Surroundings) -> float:

@@ -241,3 +241,16 @@ async def test_injected_text_in_a_tool_result_stays_text(desk: Any) -> None:
 def test_claims_of_an_answer_without_evidence_are_all_unverified() -> None:
     claims = find_claims("GOOG closed at 806.19 on 1 March 2013.", [])
     assert [claim.status for claim in claims] == ["unverified", "unverified"]
+
+
+async def test_the_day_of_a_signal_is_cited_from_that_signal(desk: Any) -> None:
+    answer = await desk.ask("What is the outlook for GOOG?")
+    listed = answer.text.index("Active signals:")
+    days = [claim for claim in answer.claims if claim.start > listed and " 20" in claim.text]
+    # One month before the last bar is the day of the breakout as well.
+    assert [(claim.text, claim.path) for claim in days] == [
+        ("20 February 2013", "/data/signals/0/validFrom"),
+        ("1 February 2013", "/data/signals/1/validFrom"),
+        ("28 December 2012", "/data/signals/2/validFrom"),
+    ]
+    assert {claim.tool for claim in days} == {"signals"}
