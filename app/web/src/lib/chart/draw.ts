@@ -76,7 +76,7 @@ export function draw(
       panes: { separatorColor: paint.grid, enableResize: false },
     },
     grid: { vertLines: { visible: false }, horzLines: { color: paint.grid } },
-    rightPriceScale: { borderVisible: false },
+    rightPriceScale: { borderVisible: false, entireTextOnly: true },
     timeScale: { borderColor: paint.grid, rightOffset: 3 },
     kineticScroll: { touch: !still, mouse: false },
   });

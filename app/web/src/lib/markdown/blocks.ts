@@ -134,7 +134,8 @@ export class GrowingMarkdown {
 
   /** Return the blocks of `text`; `open` while more is to come, `expecting` while claims may. */
   update(text: string, claims: readonly Claim[], open: boolean, expecting = false): Block[] {
-    const alike = claims === this.claims && expecting === this.expecting;
+    const none = claims.length === 0 && this.claims.length === 0;
+    const alike = (none || claims === this.claims) && expecting === this.expecting;
     const marks = claims.length > 0 ? withMarks(text, claims) : withoutReserved(text);
     const source = marks.replace(/\r\n?/g, "\n");
     const grows = alike && source.startsWith(this.source) && !isEntangled(source);
