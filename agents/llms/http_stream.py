@@ -11,7 +11,7 @@ import aiohttp
 from agents.errors import LLMError, LLMRejected, LLMStalled, LLMUnavailable
 from agents.llms.deadlines import StreamTimeouts, Watchdog
 from agents.llms.llm import StreamMeter
-from agents.llms.refusals import read_refusal, refused
+from agents.llms.refusals import read_refusal, refused, unreachable
 from agents.llms.sse import EventTooLong
 
 _MAX_ERROR_BODY = 65_536
@@ -90,13 +90,11 @@ class HttpStream:
         except EventTooLong as error:
             raise self.broken(f"sent {error}", meter) from error
         except aiohttp.ClientConnectorError as error:
-            raise LLMUnavailable(
-                f"{self.label} cannot be reached at {error.host}:{error.port}: {error.strerror}"
-            ) from error
+            raise self.broken(f"cannot be reached: {unreachable(error)}", meter) from error
         except aiohttp.InvalidURL as error:
             raise LLMRejected(f"{self.label}: {self.base_url!r} is no address") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise self.broken(f"broke the connection ({type(error).__name__})", meter) from error
+            raise self.broken("broke the connection", meter) from error
 
     async def get(self, path: str) -> bytes:
         """Fetch a small JSON document.
@@ -120,7 +118,7 @@ class HttpStream:
         except TimeoutError as error:
             raise LLMStalled(f"{self.label} did not answer in time") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise self.broken(f"cannot be reached ({type(error).__name__})", meter) from error
+            raise self.broken(f"cannot be reached: {unreachable(error)}", meter) from error
 
     def refused(self, value: bytes, meter: StreamMeter) -> LLMError:
         """Return the error for one that came inside a stream."""
@@ -175,7 +173,7 @@ class HttpStream:
     def _stalled(self, watchdog: Watchdog, meter: StreamMeter) -> LLMError:
         which = watchdog.expired
         if which is None:
-            return self.broken("broke the connection (timed out)", meter)
+            return self.broken("did not answer in time", meter)
         seconds = getattr(self.timeouts, f"{which}_s")
         return LLMStalled(
             f"{self.label} {_STALLED[which].format(s=seconds)}",

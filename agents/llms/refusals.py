@@ -1,14 +1,18 @@
-"""Read a provider's refusal: which of our errors it is, and what to tell.
+"""Read a provider's refusal, or a connection's failure: which error of ours it is, what to tell.
 
 Pure. Providers word their errors alike enough for one reader: an HTTP status, a body with
 `error.message`, `error.type` and `error.code`, and sometimes a time to wait.
 """
 
+import errno
+import socket
+import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import aiohttp
 import msgspec
 
 from agents.errors import (
@@ -35,6 +39,19 @@ _BY_WORD: tuple[tuple[str, type[LLMError]], ...] = (
     ("context_length", LLMRejected),
 )
 """What an error inside a stream calls itself; anything else may pass and counts as unavailable."""
+
+_CONNECTION = {
+    errno.ECONNREFUSED: "connection refused",
+    errno.ECONNRESET: "it closed the connection",
+    errno.ECONNABORTED: "it closed the connection",
+    errno.EPIPE: "it closed the connection",
+    errno.ENETUNREACH: "there is no way to its network",
+    errno.EHOSTUNREACH: "there is no way to it",
+    errno.ENETDOWN: "this machine has no network",
+    errno.ETIMEDOUT: "it did not answer in time",
+    errno.EMFILE: "this machine has too many files open",
+}
+"""What the system's error numbers mean to a person."""
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -117,6 +134,23 @@ def _kind(status: int | None, refusal: Refusal) -> type[LLMError]:
         if word in refusal.kind:
             return kind
     return LLMUnavailable
+
+
+def unreachable(error: BaseException) -> str:
+    """Return in a few words why no connection came about, without a name of code."""
+    cause: BaseException | None = getattr(error, "certificate_error", None) or error
+    if isinstance(cause, aiohttp.ClientConnectorError):
+        cause = cause.os_error
+    if isinstance(cause, (ssl.SSLCertVerificationError, ssl.CertificateError)):
+        return "its certificate cannot be trusted"
+    if isinstance(cause, ssl.SSLError):
+        return "no encrypted connection could be agreed on"
+    if isinstance(cause, socket.gaierror):
+        return "its address cannot be found"
+    if isinstance(cause, aiohttp.ServerDisconnectedError):
+        return _CONNECTION[errno.ECONNRESET]
+    number = cause.errno if isinstance(cause, OSError) else None
+    return _CONNECTION.get(number or 0, "the connection failed")
 
 
 def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:

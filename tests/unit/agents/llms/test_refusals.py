@@ -1,13 +1,18 @@
 """Bodies and headers of every shape are read without ever failing."""
 
+import errno
+import socket
+import ssl
 from datetime import UTC, datetime
 
+import aiohttp
 import pytest
+from aiohttp.client_reqrep import ConnectionKey
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.errors import LLMError
-from agents.llms.refusals import Refusal, read_refusal, refused, retry_after
+from agents.llms.refusals import Refusal, read_refusal, refused, retry_after, unreachable
 
 
 @pytest.mark.parametrize(
@@ -46,3 +51,42 @@ def test_any_header_is_a_number_or_nothing(value: str) -> None:
 def test_a_date_is_counted_from_now() -> None:
     now = datetime(2015, 10, 21, 7, 27, 30, tzinfo=UTC)
     assert retry_after({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, now=now) == 30
+
+
+KEY = ConnectionKey("host", 443, False, True, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            aiohttp.ClientConnectorError(
+                KEY, ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('::1', 1)")
+            ),
+            "connection refused",
+        ),
+        (
+            aiohttp.ClientConnectorDNSError(KEY, socket.gaierror(-2, "Name or service not known")),
+            "its address cannot be found",
+        ),
+        (
+            aiohttp.ClientConnectorCertificateError(KEY, ssl.SSLCertVerificationError(1, "self")),
+            "its certificate cannot be trusted",
+        ),
+        (
+            aiohttp.ClientConnectorSSLError(KEY, ssl.SSLError(1, "[SSL] wrong version")),
+            "no encrypted connection could be agreed on",
+        ),
+        (
+            aiohttp.ClientConnectorError(KEY, OSError(errno.ENETUNREACH, "x")),
+            "there is no way to its network",
+        ),
+        (aiohttp.ClientConnectorError(KEY, OSError("Multiple")), "the connection failed"),
+        (aiohttp.ServerDisconnectedError(), "it closed the connection"),
+        (aiohttp.ClientOSError(errno.ECONNRESET, "reset by peer"), "it closed the connection"),
+        (aiohttp.ClientPayloadError("not enough"), "the connection failed"),
+        (TimeoutError(errno.ETIMEDOUT, "x"), "it did not answer in time"),
+    ],
+)
+def test_people_read_why_nothing_answers_and_no_name_of_code(error: Exception, words: str) -> None:
+    assert unreachable(error) == words
