@@ -1,31 +1,24 @@
-"""Reads and edits conversations for their owner. Everything here is bound to a `user_id`."""
+"""Lists, searches and edits conversations. Everything here is bound to their owner's `user_id`."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
-from agents.claims import Claim
 from app.domain.ids import UserId
 from app.domain.money import plain
 from app.domain.views import (
     AgentBadge,
-    AttachmentView,
-    CitedClaim,
     ConversationChange,
     ConversationFilter,
     ConversationView,
     Cost,
     FoundText,
-    MessageView,
     Position,
     TextMatch,
-    ToolCallView,
 )
-from app.storage.engine import Database, Record
-from app.storage.rows import from_json, receipt_of
+from app.storage.engine import Record
+from app.storage.message_reads import MessageReads
+from app.storage.rows import from_json
 
 _CONVERSATION = """
 SELECT c.id, c.user_id, c.agent_id, c.agent_version, c.session_id, c.context::text, c.status,
@@ -47,43 +40,12 @@ SELECT c.id, c.user_id, c.agent_id, c.agent_version, c.session_id, c.context::te
        SELECT coalesce(sum(k.amount_usd), 0) AS amount,
               coalesce(bool_and(k.amount_usd IS NOT NULL), true) AS priced
          FROM cost_entries k
-        WHERE k.conversation_id = c.id AND k.status = 'settled') AS spent
-"""
-
-_MESSAGE = """
-SELECT m.id, m.conversation_id, m.run_id, m.parent_id, m.role, m.content, m.tokens, m.cost,
-       m.stopped, m.timestamp, m.superseded_at,
-       r.receipt::text, r.error_code
-  FROM messages m
-  JOIN conversations c ON c.id = m.conversation_id
-  LEFT JOIN runs r ON r.id = m.run_id AND m.role = 'assistant' AND NOT EXISTS (
-       SELECT 1 FROM messages later
-        WHERE later.conversation_id = m.conversation_id AND later.run_id = m.run_id
-          AND later.role = 'assistant' AND later.parent_id = m.id)
-"""
-"""The pieces of an answer share a time and each names the one before it as its parent: receipt and
-error stand on the one that nothing of its run follows."""
-
-_TOOL_CALLS = """
-SELECT message_id, call_id, tool_name, input::text, output::text, duration_ms, status
-  FROM tool_calls WHERE message_id = ANY($1) ORDER BY message_id, position
-"""
-_CLAIMS = """
-SELECT message_id, position, start, "end", text, status, value::text, call_id, tool, path, label,
-       unit, as_of, source
-  FROM claims WHERE message_id = ANY($1) ORDER BY message_id, position
-"""
-_ATTACHMENTS = """
-SELECT id, message_id, type, url, mime_type, size, content::text
-  FROM attachments WHERE message_id = ANY($1) ORDER BY id
+        WHERE k.conversation_id = c.id AND k.user_id = c.user_id AND k.status = 'settled') AS spent
 """
 
 
-class ConversationReads:
+class ConversationReads(MessageReads):
     """Implements `app.services.conversations.ConversationStore`."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     async def page(
         self,
@@ -177,85 +139,6 @@ class ConversationReads:
             await connection.execute("DELETE FROM conversations WHERE id = $1", conversation_id)
             return True
 
-    async def messages(
-        self,
-        conversation_id: UUID,
-        user_id: UserId,
-        *,
-        superseded: bool,
-        before: Position | None,
-        limit: int,
-    ) -> list[MessageView]:
-        """Return messages, newest first."""
-        rows = await self._database.fetch(
-            f"""
-            {_MESSAGE}
-             WHERE m.conversation_id = $1 AND c.user_id = $2
-               AND ($3 OR m.superseded_at IS NULL)
-               AND ($4::timestamptz IS NULL OR (m.timestamp, m.id) < ($4, $5::uuid))
-             ORDER BY m.timestamp DESC, m.id DESC LIMIT $6
-            """,
-            conversation_id,
-            user_id,
-            superseded,
-            *(before or (None, None)),
-            limit,
-        )
-        return await self._whole(rows)
-
-    async def messages_after(
-        self, conversation_id: UUID, user_id: UserId, *, after: Position | None, limit: int
-    ) -> list[MessageView]:
-        """Return messages that nothing replaced, oldest first."""
-        rows = await self._database.fetch(
-            f"""
-            {_MESSAGE}
-             WHERE m.conversation_id = $1 AND c.user_id = $2 AND m.superseded_at IS NULL
-               AND ($3::timestamptz IS NULL OR (m.timestamp, m.id) > ($3, $4::uuid))
-             ORDER BY m.timestamp, m.id LIMIT $5
-            """,
-            conversation_id,
-            user_id,
-            *(after or (None, None)),
-            limit,
-        )
-        return await self._whole(rows)
-
-    async def claims(self, message_id: UUID, user_id: UserId) -> list[CitedClaim] | None:
-        """Return a message's claims; None when there is no such message."""
-        owned = await self._database.fetchval(
-            "SELECT true FROM messages m JOIN conversations c ON c.id = m.conversation_id"
-            " WHERE m.id = $1 AND c.user_id = $2",
-            message_id,
-            user_id,
-        )
-        if not owned:
-            return None
-        claims = await self._database.fetch(_CLAIMS, [message_id])
-        calls = await self._database.fetch(_TOOL_CALLS, [message_id])
-        by_id = {row["call_id"]: _tool_call(row) for row in calls}
-        return [
-            CitedClaim(claim=_claim(row), tool_call=by_id.get(row["call_id"])) for row in claims
-        ]
-
-    async def attachment(
-        self, message_id: UUID, attachment_id: UUID, user_id: UserId
-    ) -> AttachmentView | None:
-        """Return one attachment of a message of this user's."""
-        row = await self._database.fetchrow(
-            """
-            SELECT x.id, x.message_id, x.type, x.url, x.mime_type, x.size, x.content::text
-              FROM attachments x
-              JOIN messages m ON m.id = x.message_id
-              JOIN conversations c ON c.id = m.conversation_id
-             WHERE x.id = $1 AND x.message_id = $2 AND c.user_id = $3
-            """,
-            attachment_id,
-            message_id,
-            user_id,
-        )
-        return _attachment(row) if row else None
-
     async def search(
         self, user_id: UserId, match: TextMatch, *, before: Position | None, limit: int
     ) -> list[FoundText]:
@@ -291,43 +174,6 @@ class ConversationReads:
                 title=row["title"],
                 text=row["text"],
                 timestamp=row["timestamp"],
-            )
-            for row in rows
-        ]
-
-    async def _whole(self, rows: Sequence[Record]) -> list[MessageView]:
-        """Fetch what hangs on these messages, three queries whatever their number."""
-        ids = [row["id"] for row in rows if row["role"] == "assistant"]
-        everything = [row["id"] for row in rows]
-        attachments: dict[UUID, list[AttachmentView]] = {}
-        calls: dict[UUID, list[ToolCallView]] = {}
-        claims: dict[UUID, list[Claim]] = {}
-        if everything:
-            for row in await self._database.fetch(_ATTACHMENTS, everything):
-                attachments.setdefault(row["message_id"], []).append(_attachment(row))
-        if ids:
-            for row in await self._database.fetch(_TOOL_CALLS, ids):
-                calls.setdefault(row["message_id"], []).append(_tool_call(row))
-            for row in await self._database.fetch(_CLAIMS, ids):
-                claims.setdefault(row["message_id"], []).append(_claim(row))
-        return [
-            MessageView(
-                id=row["id"],
-                conversation_id=row["conversation_id"],
-                role=row["role"],
-                content=row["content"],
-                attachments=tuple(attachments.get(row["id"], ())),
-                tool_calls=tuple(calls.get(row["id"], ())),
-                claims=tuple(claims.get(row["id"], ())),
-                timestamp=row["timestamp"],
-                tokens=row["tokens"],
-                cost=None if row["cost"] is None else plain(row["cost"]),
-                run_id=row["run_id"],
-                parent_id=row["parent_id"],
-                stopped=row["stopped"],
-                error_code=row["error_code"],
-                superseded=row["superseded_at"] is not None,
-                receipt=receipt_of(row["receipt"]),
             )
             for row in rows
         ]
@@ -372,46 +218,3 @@ def _conversation(row: Record) -> ConversationView:
 def _shortened(text: str, width: int = 160) -> str:
     line = " ".join(text.split())
     return line if len(line) <= width else line[: width - 1].rstrip() + "…"
-
-
-def _tool_call(row: Record) -> ToolCallView:
-    return ToolCallView(
-        id=row["call_id"],
-        tool_name=row["tool_name"],
-        input=from_json(row["input"]),
-        output=from_json(row["output"]),
-        duration=row["duration_ms"],
-        status=row["status"],
-    )
-
-
-def _attachment(row: Record) -> AttachmentView:
-    return AttachmentView(
-        id=row["id"],
-        type=row["type"],
-        url=row["url"],
-        mime_type=row["mime_type"],
-        size=row["size"],
-        content=from_json(row["content"]),
-    )
-
-
-def _claim(row: Record) -> Claim:
-    return msgspec.convert(
-        {
-            "index": row["position"],
-            "start": row["start"],
-            "end": row["end"],
-            "text": row["text"],
-            "status": row["status"],
-            "value": from_json(row["value"]),
-            "toolCallId": row["call_id"],
-            "tool": row["tool"],
-            "path": row["path"],
-            "label": row["label"],
-            "unit": row["unit"],
-            "asOf": row["as_of"],
-            "source": row["source"],
-        },
-        Claim,
-    )

@@ -34,12 +34,14 @@ _LOST = (
     asyncpg.TooManyConnectionsError,
     OSError,  # includes TimeoutError, ConnectionError and a socket file that is not there
 )
-_BUSY = (
-    asyncpg.QueryCanceledError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-)
+_LOST_STATES = frozenset({"25P03", "57P05"})
+"""The server ended a session that stood idle."""
+_BUSY_STATES = frozenset({"40001", "40P01", "55P03", "57014"})
+_DISK_FULL = "53100"
+_AWAY_STATES = ("08", "25006", "25P03", "28", "3D000", "53", "57", "58")
+"""Beginnings of SQLSTATEs that speak of the server and not of the statement: it is out of memory or
+connections, stops, cannot read its files, has become a read-only replica, or (while it is moved or
+restored) does not know us. What is to be written is right, and is written later."""
 _JSON_VERSION = b"\x01"
 
 _encode = msgspec.json.Encoder().encode
@@ -74,19 +76,24 @@ def is_lost(error: BaseException) -> bool:
     if isinstance(error, asyncpg.InterfaceError):
         # asyncpg's name for misuse as well; only a closed connection is nobody's fault.
         return not isinstance(error, ValueError) and "connection is closed" in str(error)
-    return isinstance(error, _LOST)
+    return isinstance(error, _LOST) or _state(error) in _LOST_STATES
+
+
+def _state(error: BaseException) -> str:
+    return (isinstance(error, asyncpg.PostgresError) and error.sqlstate) or ""
 
 
 def unavailable(error: BaseException) -> Unavailable | None:
     """Return the refusal that `error` means to a caller, or None if it is not about being there."""
-    if isinstance(error, asyncpg.DiskFullError):
+    state = _state(error)
+    if state == _DISK_FULL:
         return Unavailable("The database's disk is full.", code="storage_full", retry_after_s=30)
-    if is_lost(error):
+    if state in _BUSY_STATES:
+        return Unavailable("The database is too busy.", code="database_busy", retry_after_s=2)
+    if is_lost(error) or state.startswith(_AWAY_STATES):
         return Unavailable(
             "The database cannot be reached.", code="database_unavailable", retry_after_s=2
         )
-    if isinstance(error, _BUSY):
-        return Unavailable("The database is too busy.", code="database_busy", retry_after_s=2)
     return None
 
 

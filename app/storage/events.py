@@ -7,7 +7,13 @@ from app.domain.runs import StoredEvent
 from app.storage.engine import Database, Record
 
 _COLUMNS = "conversation_id, seq, run_id, type, payload, message_id"
-_BOUNDS = "SELECT min(seq), max(seq) FROM run_events WHERE conversation_id = $1"
+# A place in the journal is never given twice, even when the events that had it are kept no more.
+_BOUNDS = """
+SELECT e.oldest, coalesce(greatest(e.newest, c.last_seq), 0)
+  FROM (SELECT min(seq) AS oldest, max(seq) AS newest
+          FROM run_events WHERE conversation_id = $1) AS e
+  LEFT JOIN conversations c ON c.id = $1
+"""
 _READ = f"""
 SELECT {_COLUMNS} FROM run_events WHERE conversation_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
 """
@@ -32,9 +38,8 @@ class StoredEvents:
     async def bounds(self, conversation_id: ConversationId) -> tuple[int, int]:
         """Return (oldest kept seq, newest seq); (1, 0) when there is none."""
         row = await self._database.fetchrow(_BOUNDS, conversation_id)
-        if row is None or row[0] is None:
-            return 1, 0
-        return row[0], row[1]
+        oldest, newest = (None, 0) if row is None else tuple(row)
+        return newest + 1 if oldest is None else oldest, newest
 
     async def read(
         self, conversation_id: ConversationId, *, after: int, limit: int

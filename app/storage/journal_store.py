@@ -15,6 +15,7 @@ import msgspec
 
 from app.domain.costs import CostEntry
 from app.domain.errors import NotFound
+from app.domain.ids import ConversationId
 from app.domain.journal import (
     Batch,
     CostSettlement,
@@ -26,7 +27,7 @@ from app.domain.journal import (
 )
 from app.domain.runs import StoredEvent
 from app.domain.text import clean_text
-from app.storage.engine import Connection, Database, encode_json, translated
+from app.storage.engine import Connection, Database, encode_json, translated, unavailable
 
 _EVENT_COLUMNS = ("conversation_id", "seq", "run_id", "type", "message_id", "payload")
 
@@ -37,8 +38,10 @@ ON CONFLICT DO NOTHING
 """
 _EVENTS_STORED = """
 SELECT count(*)
-  FROM unnest($1::uuid[], $2::bigint[], $3::uuid[]) AS given (conversation_id, seq, run_id)
-  JOIN run_events USING (conversation_id, seq, run_id)
+  FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[], $5::text[], $6::text[])
+       AS given (conversation_id, seq, run_id, type, message_id, payload)
+  JOIN run_events e USING (conversation_id, seq, run_id, type, payload)
+ WHERE e.message_id IS NOT DISTINCT FROM given.message_id
 """
 _RESERVATIONS = """
 INSERT INTO cost_entries (id, run_id, conversation_id, user_id, agent_id, provider, model, status,
@@ -92,14 +95,18 @@ SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::text[], $6
 ON CONFLICT (message_id, position) DO NOTHING
 """
 # The conversation is locked before its run changes, the order in which `RunStore.start` takes them.
+# It becomes no older than its newest message, so that the next question can follow by its clock.
 _CONVERSATIONS = """
 UPDATE conversations AS c
-   SET updated_at = greatest(c.updated_at, e.ended_at),
+   SET updated_at = greatest(c.updated_at, e.ended_at,
+                             (SELECT max(m.timestamp) FROM messages m
+                               WHERE m.conversation_id = c.id)),
        last_seq = greatest(c.last_seq, (SELECT coalesce(max(v.seq), 0) FROM run_events v
                                          WHERE v.conversation_id = c.id))
   FROM (SELECT id, max(ended_at) AS ended_at
           FROM unnest($1::uuid[], $2::timestamptz[]) AS given (id, ended_at) GROUP BY id) AS e
  WHERE c.id = e.id
+RETURNING c.id
 """
 _RUN_ENDS = """
 UPDATE runs AS r
@@ -109,7 +116,7 @@ UPDATE runs AS r
        $7::text[]) AS e (id, status, ended_at, input_tokens, output_tokens, receipt, error_code)
  WHERE r.id = e.id AND r.status = 'running'
 """
-_ORPHANED_EVENTS = """
+ORPHANED_EVENTS = """
 DELETE FROM run_events e
  WHERE e.conversation_id = ANY($1::uuid[])
    AND NOT EXISTS (SELECT 1 FROM conversations c WHERE c.id = e.conversation_id)
@@ -117,7 +124,11 @@ DELETE FROM run_events e
 
 
 class SequenceClash(Exception):
-    """Two runs claimed the same place in a conversation's journal: a bug, never a race."""
+    """Two writers claimed the same place in a conversation's journal: a bug, never a race."""
+
+
+class _ConversationGone(Exception):
+    """A run ends whose conversation was deleted, which no foreign key has noticed."""
 
 
 class PostgresJournal:
@@ -160,16 +171,22 @@ class PostgresJournal:
             careful, self._outcome_unknown = self._outcome_unknown, True
             try:
                 await self._write(connection, batch, careful=careful)
-            except asyncpg.ForeignKeyViolationError as error:
+            except (asyncpg.ForeignKeyViolationError, _ConversationGone) as error:
                 # The transaction is rolled back, so its outcome is known.
                 self._outcome_unknown = False
-                conversations = list({event.conversation_id for event in batch.events})
-                await connection.execute(_ORPHANED_EVENTS, conversations)
+                # Earlier batches of nothing but events may have been written after the deletion:
+                # no foreign key speaks for events, so a run's last batch takes them away.
+                await connection.execute(ORPHANED_EVENTS, _conversations(batch))
                 raise NotFound(
                     "The conversation was deleted.", code="conversation_deleted"
                 ) from error
             except asyncio.CancelledError:
                 connection.terminate()
+                raise
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                if unavailable(error) is not None:
+                    # A new connection may find a server that can: a primary instead of a replica.
+                    connection.terminate()
                 raise
             self._outcome_unknown = False
 
@@ -201,6 +218,15 @@ class PostgresJournal:
             if batch.events:
                 await _insert_events(connection, batch.events)
             await _write_rows(connection, batch)
+
+
+def _conversations(batch: Batch) -> list[ConversationId]:
+    said: list[StoredEvent | NewMessage | RunEnd] = [
+        *batch.events,
+        *batch.messages,
+        *batch.run_ends,
+    ]
+    return list({row.conversation_id for row in said})
 
 
 def _only_events(batch: Batch) -> bool:
@@ -238,8 +264,8 @@ async def _insert_events(connection: Connection, events: list[StoredEvent]) -> N
         for e in events
     )
     await connection.execute(_EVENTS, *columns)
-    stored = await connection.fetchval(_EVENTS_STORED, *columns[:3])
-    if stored != len({(e.conversation_id, e.seq) for e in events}):
+    stored = await connection.fetchval(_EVENTS_STORED, *columns)
+    if stored < len(events):
         raise SequenceClash(f"{len(events) - stored} of {len(events)} events found their seq taken")
 
 
@@ -259,9 +285,11 @@ async def _write_rows(connection: Connection, batch: Batch) -> None:
         await connection.execute(_CLAIMS, *_columns(map(_claim, batch.claims)))
     if batch.run_ends:
         ends = batch.run_ends
-        await connection.execute(
+        found = await connection.fetch(
             _CONVERSATIONS, [e.conversation_id for e in ends], [e.ended_at for e in ends]
         )
+        if len(found) < len({e.conversation_id for e in ends}):
+            raise _ConversationGone
         await connection.execute(_RUN_ENDS, *_columns(map(_run_end, ends)))
 
 

@@ -9,6 +9,7 @@ from app.domain.costs import CostEntry
 from app.domain.ids import AgentId, AttemptId, ConversationId, MessageId, RunId, UserId
 from app.domain.runs import Run, RunMode
 from app.storage.engine import Database, Record
+from app.storage.journal_store import ORPHANED_EVENTS
 from app.storage.liveness import living
 from app.storage.runs import StoredRuns
 
@@ -112,7 +113,11 @@ class Orphans:
         return [_entry(row, run_id) for row in rows]
 
     async def abandoned_entries(self) -> Sequence[CostEntry]:
-        """Return open cost entries whose run was deleted so long ago that it cannot go on."""
+        """Return open cost entries whose run was deleted so long ago that it cannot go on.
+
+        What such a run told its journal after the deletion, and its process died before it could
+        take back, is taken away here.
+        """
         rows = await self._database.fetch(
             """
             SELECT * FROM cost_entries
@@ -121,6 +126,10 @@ class Orphans:
             """,
             _LONGEST_RUN_S,
         )
+        if rows:
+            await self._database.execute(
+                ORPHANED_EVENTS, list({row["conversation_id"] for row in rows})
+            )
         return [_entry(row, RunId(_NO_RUN)) for row in rows]
 
 

@@ -47,7 +47,8 @@ SELECT c.user_id AS owner, c.last_seq,
   LEFT JOIN agent_versions v
          ON v.agent_id = a.id AND v.version = coalesce(c.agent_version, a.version)
 """
-# The conversation's row is locked first, so `last_seq` is what the run before left behind.
+# The conversation's row is locked first, so `last_seq` is what the run before left behind. A
+# question comes after all that is there, even where the clock was set back since.
 _WRITE = """
 WITH created AS (
        INSERT INTO conversations (id, user_id, agent_id, agent_version, session_id, title,
@@ -55,17 +56,19 @@ WITH created AS (
        SELECT $1::uuid, $2::uuid, $3::uuid, $4::int, $5::text, $6::text, $7::timestamptz,
               $7::timestamptz
         WHERE $8::bool
-       RETURNING last_seq),
+       RETURNING last_seq, updated_at),
      touched AS (
-       UPDATE conversations SET updated_at = greatest(updated_at, $7)
+       UPDATE conversations
+          SET updated_at = greatest($7, updated_at + interval '1 microsecond')
         WHERE id = $1 AND user_id = $2 AND NOT $8
-       RETURNING last_seq),
-     conversation AS (SELECT last_seq FROM created UNION ALL SELECT last_seq FROM touched),
+       RETURNING last_seq, updated_at),
+     conversation AS (
+       SELECT last_seq, updated_at AS now FROM created UNION ALL SELECT * FROM touched),
      run AS (
        INSERT INTO runs (id, conversation_id, user_id, agent_id, agent_version, command_id,
               command_hash, user_message_id, mode, status, owner, started_at)
        SELECT $9::uuid, $1, $2, $3, $4, $10::text, $11::bytea, $12::uuid, $13::text, 'running',
-              $14::text, $7
+              $14::text, now
          FROM conversation
        RETURNING id),
      superseded AS (
@@ -74,14 +77,14 @@ WITH created AS (
           AND ((timestamp, id) > ($15, $16::uuid) OR (id = $16 AND $17::bool))),
      asked AS (
        INSERT INTO messages (id, conversation_id, run_id, role, content, timestamp)
-       SELECT $12, $1, $9, 'user', $18, $7 FROM conversation WHERE $18::text IS NOT NULL),
+       SELECT $12, $1, $9, 'user', $18, now FROM conversation WHERE $18::text IS NOT NULL),
      attached AS (
        INSERT INTO attachments (id, message_id, type, url, mime_type, size)
        SELECT x.*
          FROM conversation, unnest($19::uuid[], $20::uuid[], $21::text[], $22::text[],
               $23::text[], $24::bigint[]) AS x)
 SELECT greatest(last_seq, (SELECT coalesce(max(seq), 0) FROM run_events
-                            WHERE conversation_id = $1))
+                            WHERE conversation_id = $1)), now
   FROM conversation, run
 """
 _QUESTION = """
@@ -243,6 +246,7 @@ class StoredRuns:
         )
         if not rows:
             raise NotFound("There is no such conversation.")
+        last_seq, started_at = rows[0]
         run = Run(
             id=command.run_id,
             conversation_id=command.conversation_id,
@@ -251,9 +255,9 @@ class StoredRuns:
             agent_version=agent.version,
             status="running",
             user_message_id=message_id,
-            started_at=now,
+            started_at=started_at,
         )
-        return StartedRun(run=run, agent=agent, created=True, last_seq=rows[0][0], question=text)
+        return StartedRun(run=run, agent=agent, created=True, last_seq=last_seq, question=text)
 
     async def _twin(
         self, found: Record, command_hash: bytes, *, began_at: datetime | None

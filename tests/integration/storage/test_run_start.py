@@ -257,6 +257,31 @@ async def test_editing_replaces_the_question_too(desk: Desk, ann: Principal) -> 
         )
 
 
+async def test_a_question_follows_the_last_answer_even_after_the_clock_was_set_back(
+    desk: Desk, ann: Principal
+) -> None:
+    first = await desk.start(ask("one"), ann)
+    conversation_id = first.run.conversation_id
+    answer_id = MessageId(new_id())
+    await add_answer(desk, conversation_id, answer_id, "part one", after_s=60)
+    await add_answer(desk, conversation_id, MessageId(new_id()), "part two", after_s=61)
+    await finish(desk, first)
+
+    second = await desk.start(ask("two", conversation_id), ann, after_s=-3600)
+
+    assert await shown(desk) == ["one", "part one", "part two", "two"]
+    # What follows the run's beginning, as its answer does, follows its question too.
+    assert second.run.started_at > NOW + timedelta(seconds=61)
+    stored = await desk.runs.find(second.run.id, ann.user_id)
+    assert stored == second.run
+    history = await desk.runs.history(conversation_id, before_run=second.run.id, max_turns=5)
+    assert [message.role for message in history] == ["user", "assistant"]
+    await finish(desk, second)
+    again = ask("", conversation_id, message_id=None, mode="regenerate", from_message_id=answer_id)
+    assert (await desk.start(again, ann, after_s=-7200)).question == "one"
+    assert await shown(desk) == ["one"]
+
+
 async def test_attachments_are_kept_with_the_question_and_bad_ones_refused(
     desk: Desk, ann: Principal
 ) -> None:
