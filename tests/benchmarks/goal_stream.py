@@ -14,6 +14,7 @@ from tests.benchmarks.server import LOAD_CORE, SERVER_CORE, Product, product
 STREAMS = 100
 PROSE = "tokens=100 interval_ms=10 text=letters spread"
 NUMBERS = "tokens=100 interval_ms=10 text=stamps spread"
+LONG = "tokens=1000 interval_ms=10 text=letters spread"
 
 
 async def g1(*, rounds: int = 5) -> Figures:
@@ -48,6 +49,10 @@ async def g1(*, rounds: int = 5) -> Figures:
             )
         numbers = [await _one_round(desk, ours, NUMBERS) for _ in range(2)]
         whole = [await _one_round(desk, plain, PROSE) for _ in range(2)]
+        before = cpu.cpu_seconds([floor_pid])
+        measured = await load.run_round(floor, LONG)
+        long_floor = (cpu.cpu_seconds([floor_pid]) - before) / measured.tokens * 1e6
+        long_server, long_postgres, _ = await _one_round(desk, ours, LONG)
         for socket in (*floor, *ours, *plain):
             socket.close()
     total = [a + b for a, b in zip(server_us, postgres_us, strict=True)]
@@ -61,6 +66,9 @@ async def g1(*, rounds: int = 5) -> Figures:
         "ratio_server_alone": median([a / b for a, b in zip(server_us, floor_us, strict=True)]),
         "numbers_only_total_us_per_token": median([a + b for a, b, _ in numbers]),
         "plain_mode_total_us_per_token": median([a + b for a, b, _ in whole]),
+        "long_floor_us_per_token": significant(long_floor),
+        "long_server_us_per_token": significant(long_server),
+        "long_postgres_us_per_token": significant(long_postgres),
         "tokens_per_second": median([r.tokens_per_second for r in our_rounds]),
         "added_latency_p50_ms": median([r.latency_p50_ms for r in our_rounds]),
         "added_latency_p99_ms": median([r.latency_p99_ms for r in our_rounds]),

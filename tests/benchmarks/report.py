@@ -233,6 +233,9 @@ def _g1(f: Figures) -> list[str]:
         f"| Outcry, compact | {f['total_us_per_token']:.1f} | {f['added_latency_p50_ms']:.1f} / "
         f"{f['added_latency_p99_ms']:.1f} | {f['bytes_per_token']:.1f} |",
         f"| Outcry, plain | {f['plain_mode_total_us_per_token']:.1f} | | |",
+        f"| relay floor, answers of 1,000 tokens | {f['long_floor_us_per_token']:.1f} | | |",
+        f"| Outcry, answers of 1,000 tokens | "
+        f"{f['long_server_us_per_token'] + f['long_postgres_us_per_token']:.1f} | | |",
         f"| Outcry, every token a number | {f['numbers_only_total_us_per_token']:.1f} | | |",
         "",
         f"The server alone is at {f['ratio_server_alone']:.2f} × the floor; the rest is Postgres. "
