@@ -10,7 +10,8 @@ AgentError
     ├── LLMRejected          400, 413, 422: the request itself is refused
     ├── LLMRateLimited       429, with `retry_after_s` when the provider said so
     ├── LLMUnavailable       5xx, connection refused or reset, broken stream
-    └── LLMStalled           no byte within the time allowed
+    ├── LLMStalled           no byte within the time allowed
+    └── LLMOverlong          it went on far beyond the length it was allowed
 """
 
 
@@ -82,3 +83,7 @@ class LLMUnavailable(LLMError):
 class LLMStalled(LLMError):
     code = "llm_stalled"
     retryable = True
+
+
+class LLMOverlong(LLMError):
+    code = "llm_overlong"

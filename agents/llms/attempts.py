@@ -21,6 +21,11 @@ _TOKENS_PER_MESSAGE = 8
 """What roles and separators cost beside the text."""
 
 
+_CHARACTERS_PER_TOKEN = 8
+_SPARE_CHARACTERS = 4_000
+"""A provider that sends more than these allow for ignores `max_output_tokens`."""
+
+
 class RetryPolicy(msgspec.Struct, frozen=True):
     """How often, and how long to wait in between."""
 
@@ -84,15 +89,18 @@ class Attempts:
         await self._sink.attempt_started(attempt)
         clock = asyncio.get_running_loop().time
         began = clock()
-        meter = StreamMeter(on_text)
+        most = _CHARACTERS_PER_TOKEN * request.max_output_tokens + _SPARE_CHARACTERS
+        meter = StreamMeter(on_text, most=most)
 
-        def end(status: str, reply: LLMReply | None = None, code: str | None = None) -> None:
+        def end(
+            status: str, reply: LLMReply | None = None, code: str | None = None, more: int = 0
+        ) -> None:
             self._sink.attempt_ended(
                 AttemptEnd(
                     attempt_id=attempt.id,
                     status=status,  # type: ignore[arg-type]
                     usage=reply.usage if reply else None,
-                    streamed_characters=meter.characters,
+                    streamed_characters=meter.characters + more,
                     latency_ms=round((clock() - began) * 1000),
                     error_code=code,
                 )
@@ -103,21 +111,22 @@ class Attempts:
         reading = asyncio.create_task(self._llm.complete(request, meter))
         try:
             reply = await reading
+            if not meter.characters:
+                # A provider that does not stream: what it said still counts, and is still shown.
+                meter.unseen = sum(len(str(call.arguments)) for call in reply.tool_requests)
+                if reply.text:
+                    meter(reply.text)
         except asyncio.CancelledError:
             end("cancelled")
             raise
         except LLMError as error:
-            meter.unseen = max(meter.unseen, error.streamed_characters - meter.shown)
-            end("failed", code=error.code)
+            # What only the LLM's own reader has seen is paid for as well.
+            unmetered = max(0, error.streamed_characters - meter.characters)
+            end("failed", code=error.code, more=unmetered)
             raise
         except BaseException:
             end("failed", code="internal_error")
             raise
-        if not meter.characters:
-            # A provider that does not stream: what it said still counts, and is still shown.
-            meter.unseen = sum(len(str(call.arguments)) for call in reply.tool_requests)
-            if reply.text:
-                meter(reply.text)
         end("succeeded", reply)
         return reply
 

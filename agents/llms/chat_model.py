@@ -18,6 +18,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.tools import BaseTool
 
+from agents.errors import LLMOverlong
 from agents.llms.llm import LLMReply, LLMRequest
 from agents.llms.tool_fragments import new_call_id
 from agents.messages import Message, Usage
@@ -82,7 +83,11 @@ async def _reply(messages: Sequence[Any], tools: Sequence[dict[str, Any]]) -> AI
     """Ask the LLM of the current run; its words go to the run's sink while this waits."""
     state = current_run()
     request = _request(state, messages, tools)
-    reply = await state.attempts.complete(request, state.progress.text)
+    try:
+        reply = await state.attempts.complete(request, state.progress.text)
+    except LLMOverlong:
+        state.progress.finish_reason = "length"
+        raise
     if reply.usage is not None:
         state.progress.add_usage(state.request.llm.provider, request.model, reply.usage)
     state.progress.finish_reason = reply.finish_reason

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from agents.errors import LLMOverlong
 from agents.messages import Message, ToolRequest, Usage
 from tools.tool import ToolSpec
 
@@ -47,16 +48,42 @@ class StreamMeter:
     and reasoning.
     """
 
-    __slots__ = ("_forward", "shown", "unseen")
+    __slots__ = ("_forward", "_most", "_unseen", "shown")
 
-    def __init__(self, forward: TextSink) -> None:
+    def __init__(self, forward: TextSink, *, most: int | None = None) -> None:
+        """`most`: how many characters may come; None sets no limit."""
         self._forward = forward
+        self._most = most
         self.shown = 0
-        self.unseen = 0
+        self._unseen = 0
 
     def __call__(self, delta: str) -> None:
+        """Count and hand on.
+
+        Raises:
+            LLMOverlong: too much has come; `delta` was still handed on.
+        """
         self.shown += len(delta)
         self._forward(delta)
+        self._check()
+
+    @property
+    def unseen(self) -> int:
+        """What was received and not shown; setting it raises as a call does."""
+        return self._unseen
+
+    @unseen.setter
+    def unseen(self, characters: int) -> None:
+        self._unseen = characters
+        self._check()
+
+    def _check(self) -> None:
+        if self._most is not None and self.characters > self._most:
+            raise LLMOverlong(
+                "The model wrote on and on, far beyond the length it was allowed, and was stopped.",
+                started=self.shown > 0,
+                streamed_characters=self.characters,
+            )
 
     @property
     def characters(self) -> int:

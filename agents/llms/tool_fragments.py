@@ -5,6 +5,7 @@ chunk, several calls under one index. A new id, or a new name where there is no 
 """
 
 import json
+import math
 from typing import Any, NoReturn
 
 import msgspec
@@ -103,7 +104,13 @@ def _decode(text: str) -> Any:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError):
         # Lone surrogates, which msgspec refuses and `clean_json` mends.
-        return json.loads(text, parse_constant=_refuse)
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
+
+
+def _finite(number: str) -> float:
+    """Return a number that can be written again: 1e999 would be read as infinity."""
+    value = float(number)
+    return value if math.isfinite(value) else _refuse(number)
 
 
 def _refuse(constant: str) -> NoReturn:

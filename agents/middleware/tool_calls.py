@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import structlog
 from langchain.agents.middleware.types import AgentMiddleware, ToolCallRequest
 from langchain_core.messages import ToolMessage
@@ -96,7 +97,15 @@ def _answered(
 ) -> ToolMessage:
     call = request.tool_call
     evidence = result.evidence()
-    content = tool_text(evidence)
+    try:
+        content = tool_text(evidence)
+        # Cards travel and are stored as well, and only what can be written can be read again.
+        msgspec.json.encode(result.cards)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        log.exception("tool.unwritable_result", tool=call["name"])
+        return refused(
+            request, f"{call['name']} gave a result that cannot be read.", duration_ms=duration_ms
+        )
     if len(content) > most:
         return refused(
             request,

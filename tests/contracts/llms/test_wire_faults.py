@@ -8,6 +8,7 @@ import pytest
 from agents.errors import (
     LLMError,
     LLMNotFound,
+    LLMOverlong,
     LLMRateLimited,
     LLMRejected,
     LLMStalled,
@@ -15,6 +16,7 @@ from agents.errors import (
     LLMUnavailable,
 )
 from agents.llms.deadlines import StreamTimeouts
+from agents.llms.llm import StreamMeter
 from tests.contracts.llms.asking import QUESTION
 from tests.contracts.llms.conftest import KEY, Heard, Wired, wired_llm
 from tests.fakes.llm_servers import Answer, FakeCall, FakeLLMServer
@@ -177,6 +179,28 @@ async def test_cancelling_closes_the_connection(wired: Wired) -> None:
             await asking
         await asyncio.wait_for(server.left.wait(), 5)
     assert heard.text
+
+
+@pytest.mark.parametrize("said", ["words", "arguments"])
+async def test_an_answer_without_end_is_cut_and_its_connection_closed(
+    wired: Wired, said: str
+) -> None:
+    gate = asyncio.Event()  # what follows never comes: only our side can end this
+    if said == "words":
+        endless = Answer(deltas=["word " * 1_000] * 4, gate=gate)
+    else:
+        call = FakeCall("quotes", '{"symbol": "' + "G" * 20_000 + '"}')
+        endless = Answer(deltas=[], calls=[call])
+    heard = Heard()
+    async with wired(endless) as (llm, server):
+        with pytest.raises(LLMOverlong) as caught:
+            await asyncio.wait_for(llm.complete(QUESTION, StreamMeter(heard, most=4_000)), 10)
+        if said == "words":
+            await asyncio.wait_for(server.left.wait(), 5)
+        await _nothing_streams(server)
+    assert caught.value.streamed_characters > 4_000
+    assert caught.value.started is (said == "words")
+    assert heard.text == ("word " * 4_000)[: len(heard.text)]
 
 
 async def test_a_connection_is_used_again_after_a_whole_answer(wired: Wired) -> None:

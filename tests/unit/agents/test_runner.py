@@ -15,6 +15,7 @@ from agents.runner import Runner, RunOutcome
 from tests.fakes.run_sink import RecordingSink
 from tests.fakes.runs import ANALYST, NOW, ask, run_request
 from tests.fakes.tools import FailingTool, FakeQuotes, MeetingTool, WaitingTool, toolbox
+from tools.tool import ToolContext, ToolResult
 
 ANSWER = ScriptedReply("GOOG closed at 806.19.")
 
@@ -66,6 +67,35 @@ async def test_a_tool_that_crashes_tells_nothing_of_its_inside() -> None:
     )
     assert outcome.status == "finished"
     assert "secret" not in llm.requests[1].messages[-1].content
+
+
+class Odd(FakeQuotes):
+    """Gives what JSON has no way to write."""
+
+    def __init__(self, data: Any) -> None:
+        super().__init__()
+        self._data = data
+
+    async def __call__(self, arguments: dict[str, Any], context: ToolContext) -> ToolResult:
+        result = await super().__call__(arguments, context)
+        return msgspec.structs.replace(result, data=self._data)
+
+
+@pytest.mark.parametrize(
+    "data", [{"x": object()}, {"x": 1 << 80, "y": {1j}}, {("a", "b"): 1}, {"x": "\ud800"}]
+)
+async def test_a_result_that_cannot_be_written_is_a_failed_call(data: Any) -> None:
+    outcome, llm = await run(
+        ScriptedReply("", (ask("c1", symbol="GOOG"),)),
+        ANSWER,
+        runner=Runner(toolbox(Odd(data))),
+        tool_names=("quotes",),
+    )
+    assert outcome.status == "finished"
+    assert llm.requests[1].messages[-1].failed
+    (call,) = outcome.tool_calls
+    assert call.status == "failure"
+    assert "cannot be read" in call.output["error"]
 
 
 async def test_the_past_comes_before_the_question() -> None:
@@ -330,6 +360,16 @@ async def test_a_failure_in_the_middle_keeps_what_was_streamed() -> None:
     assert outcome.pieces[-1].text == "GOOG closed at 8"
     assert len(llm.requests) == 1, "what was shown is never asked for again"
     assert sink.ends[0].streamed_characters == 16
+
+
+async def test_an_answer_without_end_fails_and_keeps_what_was_said() -> None:
+    outcome, llm = await run(ScriptedReply("word " * 4_000, piece_characters=500))
+    assert (outcome.status, outcome.error_code) == ("failed", "llm_overlong")
+    assert outcome.finish_reason == "length"
+    assert len(llm.requests) == 1
+    (piece,) = outcome.pieces
+    assert piece.text.startswith("word word")
+    assert 8_000 < len(piece.text) < 9_000
 
 
 async def test_a_failure_before_the_first_word_is_tried_again() -> None:

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from agents.errors import (
     BudgetExceeded,
     LLMError,
     LLMNotFound,
+    LLMOverlong,
     LLMRateLimited,
     LLMRejected,
     LLMStalled,
@@ -16,7 +18,7 @@ from agents.errors import (
     LLMUnavailable,
 )
 from agents.llms.attempts import Attempts, RetryPolicy, estimate_input_tokens
-from agents.llms.llm import LLMReply, LLMRequest, TextSink
+from agents.llms.llm import LLM, LLMReply, LLMRequest, TextSink
 from agents.llms.scripted import ScriptedLLM, ScriptedReply
 from agents.messages import Message, Usage
 from tests.fakes.run_sink import RecordingSink
@@ -176,8 +178,11 @@ class Silent:
 
     provider = "silent"
 
+    def __init__(self, says: str = "all at once") -> None:
+        self._says = says
+
     async def complete(self, request: LLMRequest, on_text: TextSink) -> LLMReply:
-        return LLMReply(text="all at once")
+        return LLMReply(text=self._says)
 
     async def aclose(self) -> None: ...
 
@@ -188,6 +193,28 @@ async def test_the_words_of_an_llm_that_does_not_stream_are_shown() -> None:
     await attempts.complete(REQUEST, heard.append)
     assert heard == ["all at once"]
     assert sink.ends[0].streamed_characters == 11
+
+
+@pytest.mark.parametrize("streams", [True, False])
+async def test_a_provider_that_never_ends_is_cut_and_what_it_said_is_kept(streams: bool) -> None:
+    sink, heard = RecordingSink(), list[str]()
+    endless = ScriptedReply("x" * 20_000, piece_characters=1_000)
+    llm: LLM = ScriptedLLM([endless]) if streams else Silent("x" * 20_000)
+    attempts = Attempts(llm, sink, deadline=asyncio.get_running_loop().time() + 60)
+    request = msgspec.structs.replace(REQUEST, max_output_tokens=100)
+    with pytest.raises(LLMOverlong):
+        await attempts.complete(request, heard.append)
+    assert sum(map(len, heard)) == (5_000 if streams else 20_000)
+    (end,) = sink.ends
+    assert (end.status, end.error_code) == ("failed", "llm_overlong")
+    assert end.streamed_characters == sum(map(len, heard))
+
+
+async def test_the_length_allowed_is_never_cut() -> None:
+    request = msgspec.structs.replace(REQUEST, max_output_tokens=100)
+    llm = ScriptedLLM([ScriptedReply("x" * 4_800)])
+    attempts = Attempts(llm, RecordingSink(), deadline=asyncio.get_running_loop().time() + 60)
+    assert len((await attempts.complete(request, lambda _: None)).text) == 4_800
 
 
 def test_everything_that_is_sent_is_estimated() -> None:

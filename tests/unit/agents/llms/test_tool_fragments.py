@@ -96,7 +96,18 @@ def test_calls_without_or_with_the_same_id_get_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['{"symbol": "GO', "[1]", "7", '"just text"', "{'symbol': 1}", '{"x": NaN}', "[" * 9999]
+    "text",
+    [
+        '{"symbol": "GO',
+        "[1]",
+        "7",
+        '"just text"',
+        "{'symbol': 1}",
+        '{"x": NaN}',
+        '{"x": 1e999}',
+        '{"x": [-1e400]}',
+        "[" * 9999,
+    ],
 )
 def test_arguments_that_are_no_object_are_kept_as_written(text: str) -> None:
     calls = ToolFragments()
