@@ -83,6 +83,33 @@ async def test_everything_needed_is_reached_by_keyboard_alone(
     await expect(tab.page.locator(".home")).to_be_visible()
 
 
+async def test_the_first_view_is_light_to_load_and_charts_come_only_when_needed(
+    desk: Server, open_tab: NewTab
+) -> None:
+    tab = await open_tab(desk)
+    await tab.open()
+    sent = """() => performance.getEntries().filter((one) => one.encodedBodySize > 0)
+        .filter((one) => !new URL(one.name).pathname.startsWith("/api/"))
+        .map((one) => [new URL(one.name).pathname, one.encodedBodySize])"""
+    loaded: list[tuple[str, int]] = await tab.page.evaluate(sent)
+    assert any(name.endswith(".js") for name, _ in loaded)
+    assert sum(size for _, size in loaded) < 100_000, loaded
+    assert not any("draw" in name for name, _ in loaded)
+    await tab.ask_and_wait("Is IBM's RSI high?")
+    await expect(tab.evidence.locator("canvas").first).to_be_visible()
+    assert any("draw" in name for name, _ in await tab.page.evaluate(sent))
+
+
+async def test_nothing_is_fetched_from_elsewhere(desk: Server, open_tab: NewTab) -> None:
+    tab = await open_tab(desk)
+    asked: list[str] = []
+    tab.page.on("request", lambda request: asked.append(request.url))
+    await tab.open()
+    await tab.ask_and_wait("Is IBM's RSI high?")
+    assert asked
+    assert [url for url in asked if not url.startswith((desk.origin, "data:", "blob:"))] == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_axe_finds_nothing_serious(desk: Server, open_tab: NewTab, scheme: str) -> None:
     if not AXE.exists():

@@ -118,6 +118,27 @@ async def test_marks_stay_on_one_line_and_touch_neither_each_other_nor_words(
                 or other_bottom <= top
             )
             assert apart, f"mark {index + 1} lies on another one"
+    covered = await answer.locator(".prose").last.evaluate(
+        """prose => {
+            const words = [];
+            const walker = document.createTreeWalker(prose, NodeFilter.SHOW_TEXT);
+            while (walker.nextNode()) {
+                if (walker.currentNode.parentElement.closest(".claim-mark")) continue;
+                const range = document.createRange();
+                range.selectNodeContents(walker.currentNode);
+                words.push(...range.getClientRects());
+            }
+            return [...prose.querySelectorAll(".claim-mark")].filter((mark) => {
+                const range = document.createRange();
+                range.selectNodeContents(mark);
+                const box = range.getBoundingClientRect();
+                const across = (word) => word.left < box.right - 0.5 && box.left < word.right - 0.5;
+                const along = (word) => word.top < box.bottom && box.top < word.bottom - 4;
+                return words.some((word) => across(word) && along(word));
+            }).map((mark) => mark.textContent);
+        }"""
+    )
+    assert covered == [], "marks lie on words"
 
 
 async def test_copying_brings_the_evidence_along_as_footnotes(

@@ -141,7 +141,7 @@ export function draw(
       lineWidth: 1,
       lineStyle: LineStyle.Dotted,
       // The axis has room for the nearest one each way; all of them are listed below the chart.
-      axisLabelVisible: isNearest(level, card.levels, last) && Math.abs(level.price - last) > height / 12,
+      axisLabelVisible: isNearest(level, card.levels, last) && Math.abs(level.price - last) > height / 6,
       axisLabelColor: paint.grid,
       axisLabelTextColor: paint.ink,
       title: "",
