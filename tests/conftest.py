@@ -16,6 +16,7 @@ from pytest_socket import socket_allow_hosts
 from app.storage.embedded import EmbeddedPostgres
 from app.storage.engine import Database
 from app.storage.migrate import upgrade
+from tests.integration.storage.clusters import remove_data_dir
 
 _DIRECTORY = "OUTCRY_TEST_DIRECTORY"
 """Set by the first pytest process, inherited by its workers."""
@@ -31,7 +32,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
-        shutil.rmtree(os.environ.pop(_DIRECTORY), ignore_errors=True)
+        directory = Path(os.environ.pop(_DIRECTORY))
+        remove_data_dir(directory / "data")
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.hookimpl(trylast=True)

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from app.storage.locks import is_held
@@ -21,9 +22,10 @@ def remove_data_dir(data_dir: Path) -> None:
     control = data_dir / "postgres"
     base = _recorded(control / "location") or control
     if control.exists() and is_held(control / "postmaster.lock"):
-        pid = postmaster_pid(base / "cluster")
-        if os.path.samefile(f"/proc/{pid}/cwd", base / "cluster"):
-            os.kill(pid, signal.SIGQUIT)
+        with suppress(FileNotFoundError, ProcessLookupError):
+            pid = postmaster_pid(base / "cluster")
+            if os.path.samefile(f"/proc/{pid}/cwd", base / "cluster"):
+                os.kill(pid, signal.SIGQUIT)
     for directory in (base, _recorded(control / "socket-directory"), data_dir):
         if directory is not None:
             shutil.rmtree(directory, ignore_errors=True)
