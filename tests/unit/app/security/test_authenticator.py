@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import msgspec
 import pytest
 from argon2 import PasswordHasher
 
@@ -255,15 +254,3 @@ async def test_signing_in_renews_a_hash_of_weaker_settings(world: World) -> None
     assert renewed is not None
     assert renewed != weaker
     assert not world.passwords.is_outdated(renewed)
-
-
-def test_a_principal_never_shows_a_secret() -> None:
-    assert set(msgspec.structs.fields(Principal)[i].name for i in range(7)) == {
-        "user_id",
-        "email",
-        "name",
-        "role",
-        "scopes",
-        "credential",
-        "credential_id",
-    }
