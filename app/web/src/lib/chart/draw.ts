@@ -194,7 +194,9 @@ export function draw(
   chart.panes().forEach((pane, index) => pane.setStretchFactor(index === 0 ? 290 : 84));
 
   const count = card.bars.length;
-  chart.timeScale().setVisibleLogicalRange({ from: Math.max(0, count - SHOWN_BARS), to: count + 2 });
+  // What starts at one price is seen from that start on.
+  const from = card.title === null ? Math.max(0, count - SHOWN_BARS) : 0;
+  chart.timeScale().setVisibleLogicalRange({ from, to: count + 2 });
   chart.subscribeCrosshairMove(({ time }) => hover(typeof time === "number" ? time : null));
   return () => chart.remove();
 }

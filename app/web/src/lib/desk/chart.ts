@@ -11,6 +11,8 @@ export interface ChartLine {
 export interface ChartCard {
   symbol: string;
   name: string;
+  /** Said of a chart whose other lines are not on this price: they start where it starts. */
+  title: string | null;
   currency: string;
   timeframe: string;
   source: string;
@@ -30,6 +32,7 @@ export function chartCard(content: Record<string, unknown>): ChartCard | null {
   return {
     symbol: raw.symbol ?? "",
     name: raw.name ?? "",
+    title: raw.title ?? null,
     currency: raw.currency ?? "",
     timeframe: raw.timeframe ?? "1d",
     source: raw.source ?? "",
