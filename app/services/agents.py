@@ -28,6 +28,8 @@ from tools.tool import ToolSpec
 NO_AGENT = "There is no such agent."
 BUILTIN = "builtin:"
 _MAX_PROMPT = 64_000
+_LOOKED_AT = 200
+"""Agents read at once when a name is compared with all of theirs."""
 
 
 class NewAgent(msgspec.Struct, frozen=True):
@@ -184,6 +186,7 @@ class Agents:
             created_at=now,
             updated_at=now,
         )
+        await self._check_free(agent)
         if not await self._store.insert(agent, created_by=principal.user_id):
             raise _name_taken(agent.name)
         return await self.get(agent.id)
@@ -215,6 +218,8 @@ class Agents:
             version=old.version + (config != old.config),
             updated_at=self._clock(),
         )
+        if name != old.name:
+            await self._check_free(agent)
         stored = await self._store.replace(
             agent, expected_version=old.version, created_by=principal.user_id
         )
@@ -276,6 +281,19 @@ class Agents:
         if agent is None:
             raise NotFound(NO_AGENT)
         return agent
+
+    async def _check_free(self, agent: Agent) -> None:
+        """Agents are asked by name in any case, so that "analyst" would mean two.
+
+        Raises:
+            Conflict: `name_taken`.
+        """
+        before: Position | None = None
+        while agents := await self._store.page(before=before, limit=_LOOKED_AT):
+            for one in agents:
+                if one.id != agent.id and one.name.lower() == agent.name.lower():
+                    raise _name_taken(one.name)
+            before = (agents[-1].created_at, agents[-1].id)
 
     def _checked(self, config: AgentConfig) -> AgentConfig:
         """Return `config` if an agent can work with it.

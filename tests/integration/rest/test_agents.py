@@ -58,6 +58,20 @@ async def test_a_name_is_given_once(people: Clients) -> None:
     assert (renamed.status_code, renamed.json()["code"]) == (409, "name_taken")
 
 
+async def test_a_name_in_another_case_is_the_same_name(people: Clients) -> None:
+    root = people.client("root")
+    analyst = (await root.get("/agents")).json()["items"][0]
+    for name in ("analyst", " ANALYST "):
+        made = await root.post("/agents", json={**NEW, "name": name})
+        assert (made.status_code, made.json()["code"]) == (409, "name_taken")
+        assert "'Analyst'" in made.json()["detail"]
+    teacher = (await root.post("/agents", json=NEW)).json()
+    taken = await root.patch(f"/agents/{teacher['id']}", json={"name": "aNALYST"})
+    assert (taken.status_code, taken.json()["code"]) == (409, "name_taken")
+    own = await root.patch(f"/agents/{analyst['id']}", json={"name": "ANALYST"})
+    assert (own.status_code, own.json()["name"]) == (200, "ANALYST")
+
+
 async def test_changing_what_an_agent_does_makes_a_new_version_and_keeps_the_old(
     desk: Desk, people: Clients
 ) -> None:
