@@ -12,14 +12,15 @@ from typing import Any
 from litestar import Request, Router
 from litestar.config.app import AppConfig
 from litestar.di import Provide
-from litestar.plugins import InitPlugin
+from litestar.plugins import InitPlugin, ReceiveRoutePlugin
+from litestar.routes import BaseRoute, HTTPRoute
 
 from app.domain.principal import Principal
 from app.rest.agents import AgentsController
 from app.rest.auth import Auth, CookiePolicy
 from app.rest.conversations import ConversationsController
 from app.rest.costs import CostsController
-from app.rest.headers import add_security_headers
+from app.rest.headers import add_security_headers, leave_out_body
 from app.rest.health import Check, HealthChecks, HealthController
 from app.rest.market import (
     BarsController,
@@ -72,7 +73,7 @@ class RestServices:
     """The built web client; None serves none."""
 
 
-class RestDoor(InitPlugin):
+class RestDoor(InitPlugin, ReceiveRoutePlugin):
     """Everything HTTP except the other doors."""
 
     def __init__(self, services: RestServices, *, version: str = "0") -> None:
@@ -84,9 +85,14 @@ class RestDoor(InitPlugin):
         app_config.route_handlers.extend(build_routes(self._services))
         for kind, handler in EXCEPTION_HANDLERS.items():
             app_config.exception_handlers.setdefault(kind, handler)
-        app_config.before_send.append(add_security_headers)
+        app_config.before_send += [add_security_headers, leave_out_body]
         app_config.openapi_config = openapi(self._version)
         return app_config
+
+    def receive_route(self, route: BaseRoute) -> None:
+        """Let monitors and proxies ask with HEAD for whatever can be had with GET."""
+        if isinstance(route, HTTPRoute) and "GET" in route.route_handler_map:
+            route.route_handler_map.setdefault("HEAD", route.route_handler_map["GET"])
 
 
 def build_routes(services: RestServices) -> list[Router]:

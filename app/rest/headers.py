@@ -1,4 +1,4 @@
-"""The headers that every HTTP answer carries, whoever made it."""
+"""The headers that every HTTP answer carries, whoever made it; to HEAD they are all of it."""
 
 from litestar.types import Message, Scope
 
@@ -38,3 +38,9 @@ async def add_security_headers(message: Message, scope: Scope) -> None:
     if b"cache-control" not in present:
         headers.append((b"cache-control", b"no-store"))
     message["headers"] = headers
+
+
+async def leave_out_body(message: Message, scope: Scope) -> None:
+    """Answer HEAD as GET, Content-Length included, but for the body."""
+    if message["type"] == "http.response.body" and scope.get("method") == "HEAD":
+        message["body"] = b""

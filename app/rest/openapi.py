@@ -4,9 +4,12 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Router
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
+from litestar.types import Method
+from litestar.types.internal_types import PathParameterDefinition
 
 from app.rest.problems import MEDIA_TYPE, Problem
 from app.rest.sign_in import COOKIE, anyone
@@ -42,6 +45,7 @@ def openapi(version: str) -> OpenAPIConfig:
         version=version,
         description="A self-hosted desk of market agents whose every answer can be checked.",
         path="/schema",
+        operation_id_creator=_operation_id,
         openapi_router=Router("/schema", route_handlers=[], guards=[anyone]),
         render_plugins=[_Json(path=["/", "/openapi.json"]), _Yaml()],
         components=Components(
@@ -51,6 +55,14 @@ def openapi(version: str) -> OpenAPIConfig:
             }
         ),
     )
+
+
+def _operation_id(
+    handler: HTTPRouteHandler, method: Method, path: list[str | PathParameterDefinition]
+) -> str:
+    """Name HEAD apart from the GET it goes with: Litestar refuses a name that is given twice."""
+    name = OpenAPIConfig.operation_id_creator(handler, method, path)
+    return f"Head{name}" if method == "HEAD" else name
 
 
 def with_refusals(document: dict[str, Any]) -> dict[str, Any]:
@@ -68,6 +80,7 @@ def with_refusals(document: dict[str, Any]) -> dict[str, Any]:
             path: {
                 method: _with(operation, refusals if path.startswith("/api/") else {})
                 for method, operation in operations.items()
+                if method != "head"  # the same as GET, everywhere
             }
             for path, operations in document["paths"].items()
         },

@@ -108,8 +108,22 @@ def _validation_detail(request: Request[Any, Any, Any], error: HTTPException) ->
         key, message = str(one.get("key", "")), str(one.get("message", ""))
         if key == "data":
             return "This needs a JSON body."
-        said.append(f"`{named.get(key, key)}`: {message}")
+        name = named.get(key, key)
+        wanted = _whole_number(request, key)
+        said.append(f"`{name}` must be {wanted}" if wanted else f"`{name}`: {message}")
     return "; ".join(said) + "."
+
+
+def _whole_number(request: Request[Any, Any, Any], key: str) -> str:
+    """Return which whole numbers a parameter takes; empty when it takes something else."""
+    parameter = request.route_handler.parsed_fn_signature.parameters.get(key)
+    if parameter is None or parameter.annotation is not int:
+        return ""
+    limits = parameter.kwarg_definition
+    least, most = getattr(limits, "ge", None), getattr(limits, "le", None)
+    if least is None:
+        return "a whole number"
+    return f"a whole number from {least:g}" + (f" to {most:,g}" if most is not None else "")
 
 
 def _size_detail(request: Request[Any, Any, Any]) -> str:

@@ -30,7 +30,7 @@ def api_routes(app: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandler]]:
         if isinstance(route, HTTPRoute) and route.path.startswith(API):
             path = re.sub(r":\w+}", "}", route.path.removeprefix(API))
             for method, (handler, _) in route.route_handler_map.items():
-                if method != "OPTIONS":
+                if method not in {"OPTIONS", "HEAD"}:
                     yield method, path, handler
 
 
@@ -137,6 +137,18 @@ async def test_lists_hold_only_what_is_the_callers(people: Clients, owned: dict[
         assert answer.json() == {"items": [], "nextCursor": None}, path
     keys = (await bob.get("/me/api-keys")).json()["items"]
     assert str(owned["key_id"]) not in [key["id"] for key in keys]
+
+
+async def test_head_asks_for_the_same_rights_as_get(
+    people: Clients, owned: dict[str, UUID]
+) -> None:
+    stranger, asked = people.client(None), 0
+    for method, path, handler in api_routes(people.app):
+        if method == "GET" and guards(handler) != [anyone]:
+            answer = await stranger.head(path.format(**owned, agent_id=new_id(), symbol="GOOG"))
+            assert (answer.status_code, answer.content) == (401, b""), path
+            asked += 1
+    assert asked > 15
 
 
 async def test_unknown_query_parameters_are_refused_everywhere(

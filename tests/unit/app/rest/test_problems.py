@@ -1,5 +1,6 @@
 """Every way to be refused has the same shape and tells nothing of how the server is built."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,13 +90,15 @@ async def test_a_body_of_unknown_length_is_refused_when_it_gets_too_long(
     ("path", "says"),
     [
         ("/instruments?limit=0", "limit"),
-        ("/instruments?limit=201", "limit"),
-        ("/instruments?limit=many", "limit"),
+        ("/instruments?limit=many", "`limit` must be a whole number from 1 to 200."),
+        ("/instruments?limit=1.5", "`limit` must be a whole number from 1 to 200."),
+        ("/instruments?limit=201", "`limit` must be a whole number from 1 to 200."),
+        ("/runs/00000000-0000-0000-0000-000000000001/events?after=x", "`after` must be a whole"),
         ("/instruments?page=2", "there are query, cursor, limit"),
         ("/me?x=1", "there are none here"),
         ("/instruments?limit=1&limit=2", "given twice"),
         ("/bars", "symbol"),
-        ("/bars?symbol=GOOG&limit=10001", "limit"),
+        ("/bars?symbol=GOOG&limit=10001", "`limit` must be a whole number from 1 to 10,000."),
         ("/bars?symbol=GOOG&from=soon", "`from`"),
         ("/bars?symbol=GOOG&adjusted=perhaps", "adjusted"),
         ("/conversations?status=closed", "status"),
@@ -191,6 +194,22 @@ async def test_the_openapi_document_loads_nothing_and_speaks_of_problems(
                     content = operation["responses"][code]["content"]
                     assert list(content) == ["application/problem+json"], (method, path, code)
                 assert refusals, (method, path)
+
+
+async def test_a_monitor_may_ask_with_head(open_client: Open, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("<!doctype html><title>Outcry</title>", encoding="utf-8")
+    client = open_client(key="all", web_folder=tmp_path)
+    for path in ("/health", "/health/ready", "/", "/schema", "/api/v1/me", "/api/v1/instruments"):
+        got, asked = await client.get(path), await client.head(path)
+        assert asked.status_code == got.status_code == 200, path
+        assert (got.content != b"", asked.content) == (True, b""), path
+        for name in ("content-type", "cache-control", "content-security-policy"):
+            assert asked.headers[name] == got.headers[name], (path, name)
+    assert (await client.head("/nothing")).status_code == 404
+    assert (await open_client().head("/api/v1/me")).status_code == 401
+    assert "HEAD" in (await client.put("/api/v1/me")).headers["allow"]
+    document = (await client.get("/schema")).json()
+    assert not [path for path, methods in document["paths"].items() if "head" in methods]
 
 
 @pytest.mark.parametrize("depth", [100, 900, 100_000])

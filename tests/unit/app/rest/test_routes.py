@@ -41,7 +41,7 @@ def routes(app: Litestar) -> Iterator[tuple[str, HTTPRouteHandler]]:
             continue
         path = re.sub(r"\{[^}]*\}", "{}", route.path)
         for method, (handler, _) in route.route_handler_map.items():
-            if method != "OPTIONS":
+            if method not in {"OPTIONS", "HEAD"}:  # HEAD is GET without its body
                 yield f"{method} {path}", handler
 
 
