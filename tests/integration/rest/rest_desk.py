@@ -165,6 +165,7 @@ class Desk:
         conversation_id: ConversationId | None = None,
         claims: Sequence[Claim] = (),
         amount: Decimal | None = Decimal("0.0021"),
+        call_id: str = "call-1",
         **start: Any,
     ) -> Answered:
         """Ask, and have it answered with a tool call, a chart, claims and a price."""
@@ -224,7 +225,7 @@ class Desk:
                         message_id=late,
                         run_id=run_id,
                         position=0,
-                        call_id="call-1",
+                        call_id=call_id,
                         tool_name="quotes",
                         input={"symbol": "GOOG"},
                         output=evidence,

@@ -123,6 +123,19 @@ async def test_claims_stand_beside_the_tool_call_they_point_to(desk: Desk, peopl
     assert second["toolCall"] is None
 
 
+async def test_a_claim_may_point_to_a_tool_call_of_an_earlier_turn(
+    desk: Desk, people: Clients
+) -> None:
+    who, client = desk.people["ann"], people.client("ann")
+    first = await desk.converse(who, "q")
+    later = await desk.converse(
+        who, "and then?", conversation_id=first.conversation_id, claims=CLAIMS, call_id="call-2"
+    )
+    cited = (await client.get(f"/messages/{later.answer_id}/claims")).json()["items"][0]
+    assert cited["claim"]["toolCallId"] == cited["toolCall"]["id"] == "call-1"
+    assert cited["toolCall"]["output"]["data"] == {"close": 806.19}
+
+
 async def test_what_was_replaced_is_hidden_until_asked_for(desk: Desk, people: Clients) -> None:
     ann = desk.people["ann"]
     first = await desk.converse(ann, "q", "first answer")
