@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import structlog
@@ -52,6 +53,7 @@ _SETTINGS = {
 }
 _LARGEST_LOG = 16 * 1024 * 1024
 _STOP_S = 60.0
+_LOOKS = 50
 
 
 class Server:
@@ -114,7 +116,7 @@ class Server:
         log_from = self._open_log()
         lock = open_lock(self._lock)
         try:
-            if not try_lock(lock):
+            if not _take(lock):
                 return log_from
             # No process of the old server lives, so what it wrote its pid into is only in the way:
             # that pid may by now be another program, or a zombie that nobody reaps.
@@ -245,6 +247,15 @@ class Server:
 def _environment() -> dict[str, str]:
     """Return an environment in which no PG* variable of the user can change what is started."""
     return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C", "TZ": "UTC"}
+
+
+def _take(lock: int) -> bool:
+    """Take the lock, past anyone who only looks whether it is held."""
+    for _ in range(_LOOKS):
+        if try_lock(lock):
+            return True
+        time.sleep(0.01)
+    return False
 
 
 def _private(path: str, flags: int) -> int:

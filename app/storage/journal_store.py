@@ -6,28 +6,16 @@ where every row is written so that writing it again changes nothing.
 """
 
 import asyncio
-from collections.abc import Iterable
 from types import TracebackType
-from typing import Any
 
 import asyncpg
-import msgspec
 
-from app.domain.costs import CostEntry
 from app.domain.errors import NotFound
 from app.domain.ids import ConversationId
-from app.domain.journal import (
-    Batch,
-    CostSettlement,
-    NewAttachment,
-    NewClaim,
-    NewMessage,
-    NewToolCall,
-    RunEnd,
-)
+from app.domain.journal import Batch, NewMessage, RunEnd
 from app.domain.runs import StoredEvent
-from app.domain.text import clean_text
-from app.storage.engine import Connection, Database, encode_json, translated, unavailable
+from app.storage import journal_rows as rows
+from app.storage.engine import Connection, Database, translated, unavailable
 
 _EVENT_COLUMNS = ("conversation_id", "seq", "run_id", "type", "message_id", "payload")
 
@@ -252,17 +240,7 @@ async def _copy_events(connection: Connection, events: list[StoredEvent]) -> Non
 
 
 async def _insert_events(connection: Connection, events: list[StoredEvent]) -> None:
-    columns = _columns(
-        (
-            e.conversation_id,
-            e.seq,
-            e.run_id,
-            e.type,
-            _clean(e.message_id),
-            clean_text(e.payload),
-        )
-        for e in events
-    )
+    columns = rows.columns(map(rows.event, events))
     await connection.execute(_EVENTS, *columns)
     stored = await connection.fetchval(_EVENTS_STORED, *columns)
     if stored < len(events):
@@ -272,17 +250,23 @@ async def _insert_events(connection: Connection, events: list[StoredEvent]) -> N
 async def _write_rows(connection: Connection, batch: Batch) -> None:
     """Write everything but events; each statement passes over what is there already."""
     if batch.reservations:
-        await connection.execute(_RESERVATIONS, *_columns(map(_reservation, batch.reservations)))
+        await connection.execute(
+            _RESERVATIONS, *rows.columns(map(rows.reservation, batch.reservations))
+        )
     if batch.settlements:
-        await connection.execute(_SETTLEMENTS, *_columns(map(_settlement, batch.settlements)))
+        await connection.execute(
+            _SETTLEMENTS, *rows.columns(map(rows.settlement, batch.settlements))
+        )
     if batch.messages:
-        await connection.execute(_MESSAGES, *_columns(map(_message, batch.messages)))
+        await connection.execute(_MESSAGES, *rows.columns(map(rows.message, batch.messages)))
     if batch.tool_calls:
-        await connection.execute(_TOOL_CALLS, *_columns(map(_tool_call, batch.tool_calls)))
+        await connection.execute(_TOOL_CALLS, *rows.columns(map(rows.tool_call, batch.tool_calls)))
     if batch.attachments:
-        await connection.execute(_ATTACHMENTS, *_columns(map(_attachment, batch.attachments)))
+        await connection.execute(
+            _ATTACHMENTS, *rows.columns(map(rows.attachment, batch.attachments))
+        )
     if batch.claims:
-        await connection.execute(_CLAIMS, *_columns(map(_claim, batch.claims)))
+        await connection.execute(_CLAIMS, *rows.columns(map(rows.claim, batch.claims)))
     if batch.run_ends:
         ends = batch.run_ends
         found = await connection.fetch(
@@ -290,132 +274,4 @@ async def _write_rows(connection: Connection, batch: Batch) -> None:
         )
         if len(found) < len({e.conversation_id for e in ends}):
             raise _ConversationGone
-        await connection.execute(_RUN_ENDS, *_columns(map(_run_end, ends)))
-
-
-def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
-    """Turn rows into the columns that `unnest` takes."""
-    return [list(column) for column in zip(*rows, strict=True)]
-
-
-def _clean(text: str | None) -> str | None:
-    return None if text is None else clean_text(text)
-
-
-def _reservation(e: CostEntry) -> tuple[Any, ...]:
-    u = e.usage
-    return (
-        e.id,
-        e.run_id,
-        e.conversation_id,
-        e.user_id,
-        e.agent_id,
-        clean_text(e.provider),
-        clean_text(e.model),
-        e.status,
-        e.outcome,
-        u.input_tokens,
-        u.output_tokens,
-        u.cache_read_tokens,
-        u.cache_write_tokens,
-        u.reasoning_tokens,
-        e.reserved_usd,
-        e.amount_usd,
-        e.estimated,
-        e.latency_ms,
-        e.created_at,
-        e.settled_at,
-    )
-
-
-def _settlement(s: CostSettlement) -> tuple[Any, ...]:
-    u = s.usage
-    return (
-        s.id,
-        s.outcome,
-        u.input_tokens,
-        u.output_tokens,
-        u.cache_read_tokens,
-        u.cache_write_tokens,
-        u.reasoning_tokens,
-        s.amount_usd,
-        s.estimated,
-        s.latency_ms,
-        s.settled_at,
-        _clean(s.error_code),
-    )
-
-
-def _message(m: NewMessage) -> tuple[Any, ...]:
-    return (
-        m.id,
-        m.conversation_id,
-        m.run_id,
-        m.parent_id,
-        m.role,
-        clean_text(m.content),
-        m.tokens,
-        m.cost,
-        m.stopped,
-        m.timestamp,
-    )
-
-
-def _tool_call(c: NewToolCall) -> tuple[Any, ...]:
-    return (
-        c.id,
-        c.message_id,
-        c.run_id,
-        c.position,
-        clean_text(c.call_id),
-        clean_text(c.tool_name),
-        encode_json(c.input),
-        encode_json(c.output),
-        c.duration_ms,
-        c.status,
-    )
-
-
-def _attachment(a: NewAttachment) -> tuple[Any, ...]:
-    return (
-        a.id,
-        a.message_id,
-        a.type,
-        clean_text(a.url),
-        clean_text(a.mime_type),
-        a.size,
-        None if a.content is None else encode_json(a.content),
-    )
-
-
-def _claim(row: NewClaim) -> tuple[Any, ...]:
-    c = row.claim
-    return (
-        row.message_id,
-        c.index,
-        c.start,
-        c.end,
-        clean_text(c.text),
-        c.status,
-        None if c.value is None else encode_json(c.value),
-        _clean(c.tool_call_id),
-        _clean(c.tool),
-        _clean(c.path),
-        _clean(c.label),
-        _clean(c.unit),
-        c.as_of,
-        _clean(c.source),
-    )
-
-
-def _run_end(e: RunEnd) -> tuple[Any, ...]:
-    receipt = None if e.receipt is None else encode_json(msgspec.to_builtins(e.receipt))
-    return (
-        e.run_id,
-        e.status,
-        e.ended_at,
-        e.usage.input_tokens,
-        e.usage.output_tokens,
-        receipt,
-        _clean(e.error_code),
-    )
+        await connection.execute(_RUN_ENDS, *rows.columns(map(rows.run_end, ends)))
