@@ -27,6 +27,7 @@ from app.domain.errors import Unavailable
 from app.storage import embedded_place as places
 from app.storage.embedded_place import Place
 from app.storage.embedded_server import PORT, SUPERUSER, Server
+from app.storage.engine import DATABASE_ERRORS
 from app.storage.errors import DiskFull, EmbeddedPostgresError, StartFailed
 from app.storage.locks import exclusive, open_lock, try_lock
 
@@ -201,13 +202,13 @@ class EmbeddedPostgres:
             return "starting"
         except asyncpg.CannotConnectNowError:
             return "starting"
-        except (OSError, TimeoutError, asyncpg.PostgresConnectionError):
+        except (OSError, asyncpg.PostgresConnectionError, asyncpg.InternalClientError):
             return "down"
         except asyncpg.TooManyConnectionsError:
             return "ready"
         try:
             await connection.execute("SELECT 1", timeout=5)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except DATABASE_ERRORS:
             return "down"
         finally:
             connection.terminate()
@@ -245,12 +246,7 @@ class EmbeddedPostgres:
             try:
                 async with self._deciding():
                     await self._ensure_running()
-            except (
-                EmbeddedPostgresError,
-                OSError,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-            ) as error:
+            except (EmbeddedPostgresError, *DATABASE_ERRORS) as error:
                 log.error("postgres.not_started", error=str(error))
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, 5.0)

@@ -32,8 +32,17 @@ _LOST = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
+    # Where the server dies while asyncpg prepares a statement, its two ends disagree on the state.
+    asyncpg.InternalClientError,
     OSError,  # includes TimeoutError, ConnectionError and a socket file that is not there
 )
+DATABASE_ERRORS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+)
+"""All that a statement or a connection can fail with."""
 _LOST_STATES = frozenset({"25P03", "57P05"})
 """The server ended a session that stood idle."""
 _BUSY_STATES = frozenset({"40001", "40P01", "55P03", "57014"})
@@ -102,7 +111,7 @@ async def translated() -> AsyncIterator[None]:
     """Raise `Unavailable` in place of what asyncpg says when the database is away or full."""
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except DATABASE_ERRORS as error:
         refusal = unavailable(error)
         if refusal is None:
             raise
@@ -258,6 +267,10 @@ class Database:
         connection = await self._patiently(lambda: pool.acquire(timeout=self._patience_s))
         try:
             yield connection
+        except asyncpg.InternalClientError:
+            # Nobody else should be lent it.
+            connection.terminate()
+            raise
         finally:
             await pool.release(connection)
 
@@ -276,7 +289,7 @@ class Database:
         while True:
             try:
                 return await attempt()
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except DATABASE_ERRORS as error:
                 if not is_lost(error) or loop.time() + pause_s > give_up_at:
                     raise
             await asyncio.sleep(pause_s)

@@ -15,7 +15,7 @@ from app.domain.ids import ConversationId
 from app.domain.journal import Batch, NewMessage, RunEnd
 from app.domain.runs import StoredEvent
 from app.storage import journal_rows as rows
-from app.storage.engine import Connection, Database, translated, unavailable
+from app.storage.engine import DATABASE_ERRORS, Connection, Database, translated, unavailable
 
 _EVENT_COLUMNS = ("conversation_id", "seq", "run_id", "type", "message_id", "payload")
 
@@ -171,7 +171,7 @@ class PostgresJournal:
             except asyncio.CancelledError:
                 connection.terminate()
                 raise
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except DATABASE_ERRORS as error:
                 if unavailable(error) is not None:
                     # A new connection may find a server that can: a primary instead of a replica.
                     connection.terminate()

@@ -237,14 +237,14 @@ async def test_the_last_use_of_a_key_is_noted_once_a_minute(world: World) -> Non
     ann = await world.ann()
     _, secret = await world.people.create_key(ann.id, name="k", scopes=frozenset({"read"}))
     noted = []
-    for seconds in (0, 30, 29, 2, 60):
+    for seconds in (0, 30, 29, 2, 61):
         world.pass_s(seconds)
         assert await world.authenticator.by_api_key(secret) is not None
         [key] = await world.people.list_keys(ann.id)
         assert key.last_used_at is not None
         noted.append((key.last_used_at - START).total_seconds())
 
-    assert noted == [0, 0, 0, 61, 121]
+    assert noted == [0, 0, 0, 61, 122]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import json
 from datetime import timedelta
 
-import asyncpg
 import pytest
 
 from agents.messages import Message
@@ -171,7 +170,6 @@ async def conversation_of(desk: Desk, ann: Principal, turns: int) -> StartedRun:
     first = await desk.start(ask("question 0"), ann)
     await answer(desk, first, "answer 0", after_s=1)
     async with desk.database.connection() as connection:
-        assert isinstance(connection, asyncpg.pool.PoolConnectionProxy)
         await connection.copy_records_to_table(
             "messages",
             records=[
