@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 from uuid import UUID
 
 from app.domain.accounts import User, plain_email
-from app.domain.errors import Invalid, NotFound
+from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.ids import UserId, new_id
 from app.domain.principal import Scope
 from app.domain.text import clean_text
@@ -76,9 +76,15 @@ class People:
             admins = [user for user in await self._store.users() if user.role == "admin"]
             if admins:
                 return admins[0]
-            return await self.add_user(_OWNER_EMAIL, role="admin", password=password)
+            email = _OWNER_EMAIL
         found = await self._store.find_user(plain_email(email))
-        return found or await self.add_user(email, role="admin", password=password)
+        if found is not None:
+            return found
+        try:
+            return await self.add_user(email, role="admin", password=password)
+        except Conflict:
+            # Another process that starts for the first time was quicker.
+            return await self._existing(email)
 
     async def add_user(
         self,
