@@ -99,7 +99,11 @@ class Matcher:
             setting = self._setting(mention, around)
             if setting is not None:
                 return "parameter", setting
-        fact = _choose(self._fitting(mention, around), _least_score(mention))
+
+        def unsaid(fact: Fact) -> int:
+            return sum(idea not in around.nearness for idea in fact.own)
+
+        fact = _choose(self._fitting(mention, around), _least_score(mention), unsaid)
         if fact is not None:
             return ("parameter" if fact.asked else "supported"), fact
         return None
@@ -237,20 +241,27 @@ class Matcher:
         return ("parameter" if fact.asked else "supported"), fact
 
 
-def _choose(scored: list[Scored], least: float) -> Fact | None:
-    """Return the value that is clearly meant; None when two different ones fit as well."""
+def _choose(
+    scored: list[Scored], least: float, unsaid: Callable[[Fact], int] = lambda _: 0
+) -> Fact | None:
+    """Return the value that is clearly meant; None when two different ones fit as well.
+
+    Of two that fit evenly the plainer is meant: "rose 209 %" is the change, not the total return,
+    because nobody said "total".
+    """
     if not scored:
         return None
     scored.sort(key=lambda one: (-one[0], one[1].order))
     best, fact = scored[0]
     if best < least:
         return None
-    for score, other in scored[1:]:
-        if score < best - max(_EVEN * abs(best), 1e-9):
-            break
-        if _differ(fact, other):
-            return None
-    return fact
+    floor = best - max(_EVEN * abs(best), 1e-9)
+    even = [other for score, other in scored if score >= floor]
+    if not any(_differ(fact, other) for other in even):
+        return fact
+    plainest = min(map(unsaid, even))
+    plain = [other for other in even if unsaid(other) == plainest]
+    return None if any(_differ(plain[0], other) for other in plain) else plain[0]
 
 
 def _differ(one: Fact, other: Fact) -> bool:

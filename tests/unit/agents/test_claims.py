@@ -387,3 +387,22 @@ def test_enormous_and_malformed_evidence_is_survived() -> None:
     )
     claims = find_claims("It is 806.19 and 59999.", [evidence(deep), evidence(wide), odd])
     assert len(claims) == 2
+
+
+def test_of_two_values_that_round_alike_the_plainer_name_is_meant() -> None:
+    result = {
+        "data": {
+            "instruments": [
+                {"symbol": "NVDA", "changePercent": 209.3055, "totalReturnPercent": 209.4947}
+            ]
+        },
+        "asOf": "2023-09-21T00:00:00Z",
+        "source": "x",
+        "units": {"changePercent": "%", "totalReturnPercent": "%"},
+    }
+    text = (
+        "NVDA rose 209 %.\n\n| | NVDA |\n|---|---|\n| Change | +209 % |\n| Total return | +209 % |"
+    )
+    paths = [claim.path for claim in find_claims(text, [Evidence("c", "compare", {}, result)])]
+    change, total = "/data/instruments/0/changePercent", "/data/instruments/0/totalReturnPercent"
+    assert paths == [change, change, total]
