@@ -84,7 +84,9 @@ export function mended(raw: string): string {
     .replace(/(^|\n)\s*(?:[-*+]|#{1,6}|\d{1,9}[.)]?|>)\s*$/, "$1")
     // A link whose address is still coming: its words for now.
     .replace(/!?\[([^\]\n]*)(?:\](?:\([^)\n]*)?)?$/, "$1");
-  if (count(text.replace(/`[^`\n]*`/g, ""), /`/g) % 2 === 1) return `${text}\``;
+  if (count(text.replace(/`[^`\n]*`/g, ""), /`/g) % 2 === 1) {
+    return text.endsWith("`") ? text.slice(0, -1) : `${text}\``;
+  }
   const single = /(?<!\*)\*$/.test(text);
   if (single) text = text.slice(0, -1);
   if (count(text.replace(/`[^`\n]*`/g, ""), /\*\*/g) % 2 === 0) return text;

@@ -62,6 +62,12 @@ function isListNumber(source: string, { from, to }: Span): boolean {
   return /^[\s>]*$/.test(source.slice(lineStart, from)) && /^[.)](\s|$)/.test(source.slice(to, to + 2));
 }
 
+/** Inside a link's address a mark would become part of where the link leads. */
+function isAddress(source: string, { from }: Span): boolean {
+  const line = source.slice(source.lastIndexOf("\n", from - 1) + 1, from);
+  return /(?:\]\([^)\s]*|\bhttps?:\/\/\S*|\bwww\.\S*)$/i.test(line);
+}
+
 /** Return `source` with each claim between marks. */
 export function withMarks(source: string, claims: readonly Claim[]): string {
   const clean = withoutReserved(source);
@@ -69,7 +75,7 @@ export function withMarks(source: string, claims: readonly Claim[]): string {
   let done = 0;
   for (const span of spansOf(clean, claims)) {
     const number = claims.indexOf(span.claim);
-    if (number >= DIGITS || isListNumber(clean, span)) continue;
+    if (number >= DIGITS || isListNumber(clean, span) || isAddress(clean, span)) continue;
     const open = String.fromCharCode(OPEN, DIGIT + number);
     marked += clean.slice(done, span.from) + open + clean.slice(span.from, span.to) + CLOSE;
     done = span.to;
