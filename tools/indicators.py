@@ -114,7 +114,8 @@ def describe(history: History, picture: Technicals) -> dict[str, Any]:
         "resistance": [_level(history, level, close) for level in picture.resistance],
         "notes": [
             *notes(history),
-            f"Percentile ranks compare with the last {RANK_YEARS} years before this day.",
+            f"Percentile ranks compare with the last {RANK_YEARS} years before this day, those of "
+            "volatility with all days before it.",
             "Support and resistance are drawing aids: measured, prices turn there no more "
             "often than at lines drawn at random.",
         ],

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from app.domain.ids import new_id
+from app.domain.text import clean_text
 from app.storage.engine import Database, Record
 from app.storage.rows import from_json
 from tools.market.instruments import Instrument
@@ -33,7 +34,8 @@ class PostgresInstruments:
 
     async def find(self, symbol: str) -> Instrument | None:
         """Return the instrument of exactly this symbol."""
-        row = await self._database.fetchrow(_SELECT + " WHERE i.symbol = $1", symbol)
+        # What cannot be stored is no symbol; cleaned, it is still none.
+        row = await self._database.fetchrow(_SELECT + " WHERE i.symbol = $1", clean_text(symbol))
         return None if row is None else _instrument(row)
 
     async def put(self, instrument: Instrument) -> None:

@@ -25,6 +25,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }
 """What people call the demo symbols besides their symbol and registered name."""
 
+LONGEST = 80
+"""More characters than any name has; comparing a longer text letter by letter only costs time."""
 LISTED = 12
 """Up to so many symbols are named to someone who asked for one that is not there."""
 
@@ -68,7 +70,7 @@ def resolve(text: str, instruments: Sequence[Instrument]) -> Instrument:
 
 def nearest(text: str, instruments: Sequence[Instrument], *, at_most: int = 3) -> tuple[str, ...]:
     """Return the symbols whose symbol or name is most like `text`; nothing when none is close."""
-    spoken = _plain(text)
+    spoken = _plain(text[:LONGEST])
     if not spoken:
         return ()
     distances: dict[str, float] = {}

@@ -10,11 +10,14 @@ from app.storage.bars import PostgresBars
 from app.storage.engine import Database
 from app.storage.instruments import PostgresInstruments
 from tests.unit.tools.samples import made_up
+from tools.desk import market_tools
 from tools.errors import UnknownSymbol
 from tools.market.bars import Bars
 from tools.market.demo import read_vendored
 from tools.market.instruments import Instrument
 from tools.market.store import BarStore, InProcessMarket, InstrumentStore
+from tools.registry import ToolBox
+from tools.tool import ToolContext
 
 TEST = Instrument(symbol="TEST", name="Test Company", source="a test", provenance={"a": [1, None]})
 
@@ -60,6 +63,17 @@ async def test_a_symbol_nobody_knows_is_refused(stores: Stores) -> None:
     with pytest.raises(UnknownSymbol):
         await stores.bars.add(made_up([1.0]))
     assert await stores.instruments.find("TEST") is None
+
+
+@pytest.mark.parametrize("said", ["GO\0OG", "\ud800", "'; DROP TABLE bars; --", "G" * 80, "日本"])
+async def test_hostile_names_are_unknown_symbols(stores: Stores, said: str) -> None:
+    await stores.instruments.put(TEST)
+    box = ToolBox(market_tools(*stores))
+    context = ToolContext(principal_id="somebody", now=datetime(2026, 1, 1, tzinfo=UTC))
+    with pytest.raises(UnknownSymbol) as refused:
+        await box.call("quotes", {"symbol": said}, context)
+    refused.value.message.encode()
+    assert "\0" not in refused.value.message
 
 
 async def test_an_instrument_without_bars_has_an_empty_history(stores: Stores) -> None:
