@@ -22,7 +22,8 @@ export function llmLabel(llm: LlmName): string {
 
 /** Return a value in full: what the popover and footnotes show. */
 export function exact(value: number | string): string {
-  return typeof value === "number" ? String(value) : value;
+  if (typeof value === "number") return String(value);
+  return /^\d{4}-\d\d-\d\dT00:00:00Z$/.test(value) ? value.slice(0, 10) : value;
 }
 
 /** Return a number for a table cell: grouped, and no more digits than carry meaning on screen. */

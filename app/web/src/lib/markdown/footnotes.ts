@@ -2,7 +2,9 @@
 
 import type { Claim } from "../protocol/types";
 import { exact } from "../words";
-import { spansOf } from "./marks";
+import { spansOf, superscripts } from "./marks";
+
+const UNPROVEN = "No evidence was found for this number.";
 
 /** Return what a footnote says about a claim. */
 export function footnote(claim: Claim, args: string | null): string {
@@ -25,14 +27,17 @@ export function withFootnotes(
   const notes: string[] = [];
   let noted = "";
   let done = 0;
-  for (const { claim, to } of spansOf(text, claims)) {
-    noted += `${text.slice(done, to)}[^${claim.index}]`;
+  const numbers = superscripts(claims);
+  const spans = spansOf(text, claims);
+  for (const { claim, to } of spans) {
+    const number = numbers.get(claim);
+    noted += `${text.slice(done, to)}[^${number ?? "?"}]`;
     done = to;
+    if (number === undefined) continue;
     const args = claim.toolCallId ? argsOf(claim.toolCallId) : null;
-    const said =
-      claim.status === "unverified" ? `${claim.text}: no evidence for this number` : footnote(claim, args);
-    notes.push(`[^${claim.index}]: ${said}`);
+    notes.push(`[^${number}]: ${footnote(claim, args)}`);
   }
   noted += text.slice(done);
+  if (spans.some(({ claim }) => !numbers.has(claim))) notes.push(`[^?]: ${UNPROVEN}`);
   return notes.length === 0 ? noted : `${noted.trimEnd()}\n\n${notes.join("\n")}\n`;
 }

@@ -52,7 +52,7 @@ describe("claims", () => {
     const root = html(source, [spanning]);
     expect([...root.querySelectorAll(".claim")].map((part) => part.firstChild?.textContent)).toEqual(["8", "06", ".19"]);
     expect(root.querySelectorAll(".claim-mark")).toHaveLength(1);
-    expect(root.textContent?.trim()).toBe("at 806.194 now");
+    expect(root.textContent?.trim()).toBe("at 806.191 now");
   });
 
   it("put the mark after the punctuation that follows", () => {
@@ -65,6 +65,16 @@ describe("claims", () => {
     const source = "- 12\n- , and 13";
     const root = html(source, [claim(source, "12", { index: 1 }), claim(source, "13", { index: 2 })]);
     expect([...root.querySelectorAll("li")].map((item) => item.textContent)).toEqual(["121", ", and 132"]);
+  });
+
+  it("are numbered without the gaps of what was only asked for", () => {
+    const source = "RSI 14 is 68 and 70";
+    const claims = [
+      claim(source, "14", { index: 1, status: "parameter" }),
+      claim(source, "68", { index: 2 }),
+      claim(source, "70", { index: 3 }),
+    ];
+    expect(marked(source, claims)).toEqual([["68", "1"], ["70", "2"]]);
   });
 
   it("leave a list's own numbers alone", () => {
@@ -81,6 +91,7 @@ describe("claims", () => {
       claim(source, "850", { index: 2, status: "unverified" }),
     ]);
     expect(root.querySelectorAll(".claim")).toHaveLength(1);
+    expect(root.querySelector(".claim-mark")?.textContent).toBe("?");
     expect(root.querySelector(".claim.unverified .claim-mark")?.getAttribute("aria-label")).toContain("no evidence");
   });
 
@@ -92,7 +103,7 @@ describe("claims", () => {
       claim(source, "12", { index: 3 }),
       { index: 4, start: 5, end: 8, text: "2 t", status: "supported" as const },
     ];
-    expect(marked(source, bad)).toEqual([["12", "3"]]);
+    expect(marked(source, bad)).toEqual([["12", "2"]]);
   });
 
   it.each(["see [page](https://example.org/12)", "see https://example.org/12 now", "www.example.org/12"])(

@@ -21,6 +21,17 @@ export function withoutReserved(text: string): string {
   return text.replace(RESERVED, "\ufffd");
 }
 
+/**
+ * Return the superscript of each claim that has evidence: 1, 2, 3 … in reading order, without the
+ * gaps that what was only asked for would leave.
+ */
+export function superscripts(claims: readonly Claim[]): Map<Claim, number> {
+  const shown = claims
+    .filter(({ status }) => status === "supported")
+    .toSorted((a, b) => a.start - b.start);
+  return new Map(shown.map((claim, place) => [claim, place + 1]));
+}
+
 /** Return where each code point of `text` starts, in UTF-16 units, and where the text ends. */
 function offsets(text: string): (codePoint: number) => number {
   // eslint-disable-next-line no-control-regex
@@ -104,11 +115,12 @@ export function placeClaims(root: DocumentFragment | Element, claims: readonly C
     waiting?.part.append(waiting.button);
     waiting = null;
   };
+  const numbers = superscripts(claims);
   const close = (text: Text): void => {
     const claim = open === null ? undefined : claims[open];
     if (part !== null && claim !== undefined && open !== null) {
       const block = text.parentElement?.closest(BLOCKS) ?? null;
-      waiting = { part, button: buttonFor(document, claim, open), block };
+      waiting = { part, button: buttonFor(document, claim, open, numbers.get(claim)), block };
     }
     open = null;
     part = null;
@@ -214,18 +226,23 @@ function spanFor(document: Document, claim: Claim, place: number, words: string)
   return span;
 }
 
-function buttonFor(document: Document, claim: Claim, place: number): Element {
+function buttonFor(
+  document: Document,
+  claim: Claim,
+  place: number,
+  number: number | undefined,
+): Element {
   const button = document.createElement("button");
   button.type = "button";
   button.dataset["claim"] = String(place);
-  if (claim.status === "unverified") {
+  if (number === undefined) {
     button.className = "claim-mark unverified";
     button.setAttribute("aria-label", `${claim.text}: no evidence for this number`);
     button.append("?");
   } else {
     button.className = "claim-mark";
-    button.setAttribute("aria-label", `Evidence ${claim.index}: ${claim.label ?? claim.text}`);
-    button.append(String(claim.index));
+    button.setAttribute("aria-label", `Evidence ${number}: ${claim.label ?? claim.text}`);
+    button.append(String(number));
   }
   return button;
 }

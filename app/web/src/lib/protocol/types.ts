@@ -1,7 +1,7 @@
 /** The envelope and the AG-UI 1.0 events as they cross the socket (docs/protocol.md). */
 
 export interface Claim {
-  /** The superscript: 1, 2, 3 … in reading order. */
+  /** Which claim of the message this is: 1, 2, 3 … in reading order. */
   index: number;
   /** Offsets in Unicode code points of the message's Markdown source. */
   start: number;
