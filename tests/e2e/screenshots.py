@@ -24,7 +24,7 @@ ASKED = (
     "Where are support and resistance for MSFT?",
     "How does GOOG look right now, and is that unusual?",
 )
-DESK = {"viewport": {"width": 1440, "height": 900}}
+DESK: dict[str, Any] = {"viewport": {"width": 1440, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 LARGEST = 300_000
 _COMPLETE = re.compile(r"\d m?s")
