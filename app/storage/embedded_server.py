@@ -54,6 +54,7 @@ _SETTINGS = {
 _LARGEST_LOG = 16 * 1024 * 1024
 _STOP_S = 60.0
 _LOOKS = 50
+_ROOM_TO_START = 32 * 1024 * 1024
 
 
 class Server:
@@ -160,7 +161,12 @@ class Server:
         """Return why the server that was launched last is gone, in the words of its log."""
         with self._place.log.open("rb") as file:
             file.seek(log_from)
-            return self._worded(file.read().decode(errors="replace"))
+            error = self._worded(file.read().decode(errors="replace"))
+        free = shutil.disk_usage(self._place.base).free
+        if isinstance(error, StartFailed) and free < _ROOM_TO_START:
+            # Its last words found no room either.
+            return self._worded(os.strerror(errno.ENOSPC))
+        return error
 
     def _worded(self, said: str) -> EmbeddedPostgresError:
         """Turn what Postgres said into the one line a person needs."""

@@ -190,7 +190,8 @@ class Database:
             try:
                 async with asyncio.timeout(5):
                     await pool.close()
-            except TimeoutError:
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                # Somebody is slow to give a connection back, or the server is going too.
                 pool.terminate()
 
     async def check(self) -> None:

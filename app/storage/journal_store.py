@@ -143,8 +143,11 @@ class PostgresJournal:
         """Give the connection back; a later `write` would open another."""
         if self._connection is not None:
             connection, self._connection = self._connection, None
-            if not connection.is_closed():
+            try:
                 await connection.close(timeout=5)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                # It was lost already, or is just being: there is nobody to say goodbye to.
+                connection.terminate()
 
     async def write(self, batch: Batch) -> None:
         """Write `batch` in one transaction; writing it again changes nothing.

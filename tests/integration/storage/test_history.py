@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from typing import Any, Literal
 
 import pytest
 
@@ -35,26 +36,35 @@ async def answer(
     ]
     calls = []
     if tool is not None:
-        for position, (name, output, status) in enumerate(
-            [(tool, {"data": {"close": 806.19}}, "success"), ("news", {"error": "gone"}, "failure")]
-        ):
-            calls.append(
-                NewToolCall(
-                    id=new_id(),
-                    message_id=ids[-1],
-                    run_id=run.id,
-                    position=position,
-                    call_id=f"call-{position}",
-                    tool_name=name,
-                    input={"symbol": "GOOG"},
-                    output=output,
-                    duration_ms=1,
-                    status="success" if status == "success" else "failure",
-                )
-            )
+        calls = [
+            call(run.id, ids[-1], 0, tool, {"data": {"close": 806.19}}, "success"),
+            call(run.id, ids[-1], 1, "news", {"error": "gone"}, "failure"),
+        ]
     async with PostgresJournal(desk.database) as journal:
         await journal.write(Batch(messages=messages, tool_calls=calls))
     await desk.database.execute("UPDATE runs SET status = 'finished' WHERE id = $1", run.id)
+
+
+def call(
+    run_id: RunId,
+    message_id: MessageId,
+    position: int,
+    name: str,
+    output: dict[str, Any],
+    status: Literal["success", "failure"],
+) -> NewToolCall:
+    return NewToolCall(
+        id=new_id(),
+        message_id=message_id,
+        run_id=run_id,
+        position=position,
+        call_id=f"call-{position}",
+        tool_name=name,
+        input={"symbol": "GOOG"},
+        output=output,
+        duration_ms=1,
+        status=status,
+    )
 
 
 async def history(desk: Desk, started: StartedRun, *, max_turns: int = 10) -> list[Message]:
