@@ -87,7 +87,10 @@ def read_run(envelope: RunEnvelope) -> Run:
     from_message_id = None
     if mode != "answer":
         if not wishes.from_message_id:
-            raise UnreadableInput(f"Mode {mode!r} needs forwardedProps.outcry.fromMessageId.")
+            raise UnreadableInput(
+                f"Mode {mode!r} needs forwardedProps.outcry.fromMessageId.",
+                code="from_message_id_missing",
+            )
         _check_id("fromMessageId", wishes.from_message_id)
         from_message_id = stable_id(given.thread_id, wishes.from_message_id)
     agent = clean(wishes.agent_id) if wishes.agent_id else None

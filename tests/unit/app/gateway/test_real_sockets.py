@@ -137,8 +137,9 @@ def event(thread: Any, message_id: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("ws", SERVERS)
 async def test_a_client_that_stops_reading_is_closed_and_others_are_not_held_up(
-    desk: Any, text_events: Any, ws: Any
+    desk: Any, text_events: Any, ws: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("app.gateway.asgi_wire._CLOSING_S", 0.1)
     thread = desk.conversation()
     async with desk.gateway() as gateway, serving(gateway, ws) as server:
         async with server.connect(max_queue=1) as slow, server.connect(max_queue=None) as quick:
@@ -164,6 +165,25 @@ async def test_a_client_that_stops_reading_is_closed_and_others_are_not_held_up(
             # What it was sent was whole and in order; the rest it gets by resuming.
             desk.say(thread, text_events.delta("m", "still here"))
             assert json.loads(await quick.recv())["seq"] == total + 1
+
+
+async def test_a_client_that_never_reads_again_is_cut_off(
+    desk: Any, text_events: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.gateway.direct_wire._CLOSING_S", 0.05)
+    thread = desk.conversation()
+    async with (
+        desk.gateway() as gateway,
+        serving(gateway, DirectWire) as server,
+        server.connect(max_queue=1) as slow,
+    ):
+        await hello(slow, thread)
+        async with asyncio.timeout(30):
+            while len(gateway):
+                desk.say(thread, text_events.delta("m", BIG))
+                await asyncio.sleep(0)
+            while server.uvicorn.server_state.connections:  # noqa: ASYNC110 - a set, no event
+                await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize("ws", SERVERS)
