@@ -4,6 +4,7 @@ import os
 
 from agents.errors import AgentError
 from app.domain.errors import Refusal
+from app.security.errors import SecurityError
 from app.settings import SettingsError
 from app.storage.errors import StorageError
 
@@ -13,7 +14,7 @@ def explain(failure: BaseException) -> str | None:
     if isinstance(failure, BaseExceptionGroup):
         told = [explain(part) for part in failure.exceptions]
         return "\n".join(dict.fromkeys(part for part in told if part)) if all(told) else None
-    if isinstance(failure, Refusal | SettingsError | StorageError | AgentError):
+    if isinstance(failure, Refusal | SettingsError | SecurityError | StorageError | AgentError):
         return str(failure)
     if isinstance(failure, PermissionError | FileNotFoundError | NotADirectoryError):
         return f"{failure.strerror}: {failure.filename}"

@@ -162,6 +162,8 @@ async def open_desk(
         owner = await people.ensure_owner(settings.admin_email, settings.admin_password)
         sealer = Sealer(load_secret_key(settings.secret_key, settings.data_dir))
         secrets = StoredSecrets(database, sealer)
+        # Finishes a change of OUTCRY_SECRET_KEY, and refuses a wrong one before anything is served.
+        await secrets.rotate()
 
         instruments, bars = PostgresInstruments(database), PostgresBars(database)
         await load_demo(
