@@ -94,6 +94,35 @@ async def test_an_answer_shows_its_steps_its_chart_its_receipt_and_where_numbers
     await expect(row).to_be_focused()
 
 
+async def test_the_evidence_follows_the_talk_but_stays_where_somebody_asked_for_it(
+    desk: Server, open_tab: NewTab
+) -> None:
+    tab = await open_tab(desk)
+    await tab.open()
+    first = await tab.ask_and_wait(GOOG)
+    second = await tab.ask_and_wait("What about NOPE?")
+    pane = tab.evidence.get_by_role("region", name="Evidence of the answer in view")
+    await expect(pane).to_contain_text("What about NOPE?")
+
+    failed = second.locator("details[data-tool]").first.locator(".words")
+    said = await failed.inner_text()
+    assert said.count("NOPE") == 1, "a failure is told once"
+
+    await first.locator(".claim-mark").last.click()
+    await expect(pane).to_contain_text(GOOG)
+    await expect(tab.evidence.locator("[data-claim-row][aria-expanded=true]")).to_be_focused()
+    scrolled = await tab.page.evaluate(
+        "[document.documentElement, document.body, "
+        "document.querySelector('#app')].map(element => element.scrollTop)"
+    )
+    assert scrolled == [0, 0, 0], "only the panes scroll, never the page"
+
+    conversation = tab.page.get_by_role("region", name="Conversation", exact=True)
+    await conversation.hover()
+    await tab.page.mouse.wheel(0, 20_000)
+    await expect(pane).to_contain_text("What about NOPE?")
+
+
 async def test_marks_stay_on_one_line_and_touch_neither_each_other_nor_words(
     desk: Server, open_tab: NewTab
 ) -> None:

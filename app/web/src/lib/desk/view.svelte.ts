@@ -11,6 +11,8 @@ export interface ClaimAt {
 export class View {
   /** The answer in view: what the evidence pane shows. */
   runId = $state<string | null>(null);
+  /** Somebody asked for that answer's evidence: it stays until they move on by themselves. */
+  private held = false;
   evidence = $state(localStorage.getItem("outcry.evidence") !== "closed");
   /** On a narrow screen evidence is a sheet and the list a drawer; both start closed. */
   sheet = $state(false);
@@ -44,11 +46,25 @@ export class View {
     localStorage.setItem("outcry.evidence", open ? "open" : "closed");
   }
 
-  choose(answer: Answer, claim: Claim): void {
+  /** The answer in view changed, by scrolling or by growing. */
+  follow(runId: string | null): void {
+    if (!this.held) this.runId = runId;
+  }
+
+  release(): void {
+    this.held = false;
+  }
+
+  show(answer: Answer): void {
     this.runId = answer.runId;
+    this.held = true;
+    this.toggleEvidence(true);
+  }
+
+  choose(answer: Answer, claim: Claim): void {
     this.chosen = { runId: answer.runId, index: claim.index };
     this.hover = null;
-    this.toggleEvidence(true);
+    this.show(answer);
   }
 
   write(text: string): void {
