@@ -101,6 +101,7 @@ async def test_a_run_in_a_followed_conversation_is_not_followed_twice(
         socket.say("ping", command_id="p")
         await socket.frame(type="pong", id="p")
         assert reader().take_all(socket).seqs(thread) == [3]
+        assert [f["type"] for f in socket.frames()].count("caughtUp") == 1
         assert len(desk.hub) == 1
         await socket.leave()
 
