@@ -35,6 +35,8 @@ _AS_IT_IS = (r"^/$", r"^/sign-in$", r"^/c/", r"^/assets/", r"^/[^/]*\.", r"^/ws$
 """Not compressed: the web client, which the build has packed already, and the websocket."""
 _MAX_FRAME_BYTES = 256 * 1024
 _PING_S = 20.0
+_PONG_S = 8.0
+"""A line that is dead without saying so is given up after both."""
 _GRACE_S = 5
 
 
@@ -152,7 +154,7 @@ def _config(app: Litestar) -> uvicorn.Config:
         ws=DirectWire,
         ws_max_size=_MAX_FRAME_BYTES,
         ws_ping_interval=_PING_S,
-        ws_ping_timeout=_PING_S,
+        ws_ping_timeout=_PONG_S,
         ws_per_message_deflate=False,
         lifespan="off",
         log_config=None,
