@@ -151,16 +151,23 @@ class Killer:
         await asyncio.to_thread(self.server.start)
 
     async def _kill_postgres(self) -> None:
-        async with asyncio.timeout(60):
-            # After the last kill it answers before its new pid file is readable.
-            while (old := self.server.postmaster()) is None:  # noqa: ASYNC110 - a file, no event
-                await asyncio.sleep(0.02)
+        # After the last kill it answers before its new pid file is readable.
+        old = await self._postmaster_other_than(None)
         os.kill(old, signal.SIGKILL)
         self.log.add(Killed("postgres", time.monotonic()))
-        async with asyncio.timeout(60):
-            while self.server.postmaster() in (old, None):  # noqa: ASYNC110 - a file, no event
-                await asyncio.sleep(0.02)
+        await self._postmaster_other_than(old)
         await asyncio.to_thread(self.server.wait_ready)
+
+    async def _postmaster_other_than(self, old: int | None) -> int:
+        try:
+            async with asyncio.timeout(60):
+                while (new := self.server.postmaster()) in (old, None):  # noqa: ASYNC110 - a file
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            said = f"{self.server.output()}\n--- Postgres:\n{self.server.postgres_log()}"
+            raise AssertionError(f"Postgres {old} did not come back in 60 s\n{said}") from None
+        assert new is not None
+        return new
 
 
 def _who_waits(

@@ -169,6 +169,17 @@ class Server:
         """Return the end of what the server printed."""
         return self.log_path.read_text(errors="replace")[-last:]
 
+    def postgres_log(self, *, last: int = 3000) -> str:
+        """Return the end of what the embedded Postgres printed, and who is left of it."""
+        place = find_place(self.data_dir, lambda _: None)
+        left = [
+            f"{entry.name} {_command_line(int(entry.name))}"
+            for entry in Path("/proc").iterdir()
+            if entry.name.isdigit() and _works_in(int(entry.name), place.cluster)
+        ]
+        printed = place.log.read_text(errors="replace")[-last:] if place.log.exists() else ""
+        return printed + "\nstill alive: " + ("; ".join(left) or "nobody")
+
     # --- asking -------------------------------------------------------------------------------
 
     def request(
@@ -283,6 +294,13 @@ def _command_line(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
     except (FileNotFoundError, ProcessLookupError):
         return ""
+
+
+def _works_in(pid: int, cluster: Path) -> bool:
+    try:
+        return os.path.samefile(f"/proc/{pid}/cwd", cluster)
+    except OSError:
+        return False
 
 
 @contextmanager
