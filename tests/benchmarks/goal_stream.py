@@ -152,11 +152,21 @@ async def _direct_ttft_ms(llm_port: int) -> float:
 # --- bytes ------------------------------------------------------------------------------------
 
 
+def _allow_long_answers(desk: Product) -> None:
+    """Let agents say 40,000 characters, which by default is far beyond what they may."""
+    for agent in desk.server.pages("/api/v1/agents", key=desk.key):
+        path = f"/api/v1/agents/{agent['id']}"
+        changed = desk.server.request("PATCH", path, {"maxTokens": 32_768}, key=desk.key)
+        if changed.status != 200:
+            raise RuntimeError(f"PATCH {path}: {changed.status} {changed.body}")
+
+
 async def g4() -> Figures:
     """Bytes on the wire per 20-character token, for answers of 20, 200 and 2,000 tokens."""
     figures: Figures = {}
     with helper("fake_llm") as (llm_pid, llm_port), product(llm_port) as desk:
         cpu.pin([llm_pid], LOAD_CORE)
+        await asyncio.to_thread(_allow_long_answers, desk)
         for mode, compact in (("compact", True), ("plain", False)):
             socket = await load.connect(desk.port, key=desk.key, compact=compact)
             for tokens in (20, 200, 2000):
