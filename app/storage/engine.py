@@ -83,8 +83,17 @@ def _decode_jsonb(data: bytes) -> Any:
 def is_lost(error: BaseException) -> bool:
     """Tell whether `error` means that the connection, not the statement, failed."""
     if isinstance(error, asyncpg.InterfaceError):
-        # asyncpg's name for misuse as well; only a closed connection is nobody's fault.
-        return not isinstance(error, ValueError) and "connection is closed" in str(error)
+        # Where a ROLLBACK fails because the server died, asyncpg takes the statement before it for
+        # still running: this names a state of the connection, and a DataError (a ValueError) is
+        # the only one about what was given.
+        return not isinstance(error, ValueError) and any(
+            said in str(error)
+            for said in (
+                "connection is closed",
+                "another operation is in progress",
+                "in a manually started transaction",
+            )
+        )
     return isinstance(error, _LOST) or _state(error) in _LOST_STATES
 
 

@@ -61,6 +61,10 @@ def test_what_is_the_servers_trouble_is_worth_another_try_and_what_is_ours_is_no
         FileNotFoundError("no socket"),
         TimeoutError(),
         asyncpg.InterfaceError("cannot perform operation: connection is closed"),
+        asyncpg.InterfaceError("cannot perform operation: another operation is in progress"),
+        asyncpg.InterfaceError(
+            "cannot use Connection.transaction() in a manually started transaction"
+        ),
         asyncpg.InternalClientError(
             "cannot switch to state 11; another operation (2) is in progress"
         ),
