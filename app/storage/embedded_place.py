@@ -85,7 +85,8 @@ def find_place(
     control = data_dir.absolute() / "postgres"
     try:
         if not data_dir.exists():
-            data_dir.mkdir(mode=mode, parents=True)
+            # Another process may be making it at this moment.
+            data_dir.mkdir(mode=mode, parents=True, exist_ok=True)
         control.mkdir(mode=mode, exist_ok=True)
         if not os.access(control, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, "not writable", str(control))
