@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import context
 
 from app.storage.migrate import LOCK_TIMEOUT, STATEMENT_TIMEOUT, command_line_connection
-from app.storage.tables import metadata
+from app.storage.schema import metadata
 
 
 def migrate(connection: sa.Connection) -> None:

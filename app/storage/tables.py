@@ -1,4 +1,4 @@
-"""The schema, as Alembic compares it with the database (`alembic check` is a test).
+"""People, agents, conversations, runs and costs, as Alembic compares them with the database.
 
 Queries are SQL text in the sibling modules, run by asyncpg; see
 `docs/decisions/0005-asyncpg-for-queries.md`. Every money column refuses NaN, which Postgres would
@@ -6,96 +6,59 @@ otherwise sort above every number.
 """
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB, TSVECTOR, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, TSVECTOR
 
-metadata = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _uuid(name: str, *args: sa.schema.SchemaItem, **kwargs: object) -> sa.Column:  # type: ignore[type-arg]
-    kwargs.setdefault("nullable", False)
-    return sa.Column(name, UUID(as_uuid=True), *args, **kwargs)  # type: ignore[arg-type]
-
-
-def _time(name: str, *, nullable: bool = False, default_now: bool = False) -> sa.Column:  # type: ignore[type-arg]
-    default = sa.text("now()") if default_now else None
-    return sa.Column(name, sa.TIMESTAMP(timezone=True), nullable=nullable, server_default=default)
-
-
-def _json(name: str, *, nullable: bool = False, default: str | None = "{}") -> sa.Column:  # type: ignore[type-arg]
-    server_default = sa.text(f"'{default}'::jsonb") if default and not nullable else None
-    return sa.Column(name, JSONB, nullable=nullable, server_default=server_default)
-
-
-def _money(name: str, *, nullable: bool = True) -> sa.Column:  # type: ignore[type-arg]
-    return sa.Column(name, sa.Numeric(24, 12), nullable=nullable)
-
-
-def _one_of(column: str, *values: str) -> sa.CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return sa.CheckConstraint(f"{column} IN ({listed})", name=column)
-
-
-def _not_nan(column: str) -> sa.CheckConstraint:
-    return sa.CheckConstraint(f"{column} <> 'NaN'", name=f"{column}_is_a_number")
-
+from app.storage.columns import json, metadata, money, not_nan, one_of, time, uuid
 
 # --- who asks ---------------------------------------------------------------------------------
 
 users = sa.Table(
     "users",
     metadata,
-    _uuid("id", primary_key=True),
+    uuid("id", primary_key=True),
     sa.Column("email", sa.Text, nullable=False, unique=True),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("role", sa.Text, nullable=False),
     sa.Column("password_hash", sa.Text),
     sa.Column("disabled", sa.Boolean, nullable=False, server_default=sa.false()),
-    _time("created_at", default_now=True),
-    _one_of("role", "user", "admin"),
+    time("created_at", default_now=True),
+    one_of("role", "user", "admin"),
 )
 
 sessions = sa.Table(
     "sessions",
     metadata,
-    _uuid("id", primary_key=True),
-    _uuid("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), index=True),
+    uuid("id", primary_key=True),
+    uuid("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), index=True),
     sa.Column("token_hash", BYTEA, nullable=False, unique=True),
     sa.Column("user_agent", sa.Text),
-    _time("created_at", default_now=True),
-    _time("expires_at"),
-    _time("revoked_at", nullable=True),
+    time("created_at", default_now=True),
+    time("expires_at"),
+    time("revoked_at", nullable=True),
 )
 
 sign_in_links = sa.Table(
     "sign_in_links",
     metadata,
     sa.Column("token_hash", BYTEA, primary_key=True),
-    _uuid("user_id", sa.ForeignKey("users.id", ondelete="CASCADE")),
-    _time("expires_at"),
-    _time("used_at", nullable=True),
+    uuid("user_id", sa.ForeignKey("users.id", ondelete="CASCADE")),
+    time("expires_at"),
+    time("used_at", nullable=True),
 )
 
 api_keys = sa.Table(
     "api_keys",
     metadata,
-    _uuid("id", primary_key=True),
-    _uuid("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), index=True),
+    uuid("id", primary_key=True),
+    uuid("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), index=True),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("prefix", sa.Text, nullable=False),
     sa.Column("key_hash", BYTEA, nullable=False, unique=True),
     sa.Column("scopes", ARRAY(sa.Text), nullable=False),
-    _time("created_at", default_now=True),
-    _time("expires_at", nullable=True),
-    _time("revoked_at", nullable=True),
-    _time("last_used_at", nullable=True),
+    time("created_at", default_now=True),
+    time("expires_at", nullable=True),
+    time("revoked_at", nullable=True),
+    time("last_used_at", nullable=True),
 )
 
 secrets = sa.Table(
@@ -104,7 +67,7 @@ secrets = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("key_id", sa.Text, nullable=False),
     sa.Column("sealed", BYTEA, nullable=False),
-    _time("updated_at", default_now=True),
+    time("updated_at", default_now=True),
 )
 
 # --- agents -----------------------------------------------------------------------------------
@@ -112,16 +75,16 @@ secrets = sa.Table(
 agents = sa.Table(
     "agents",
     metadata,
-    _uuid("id", primary_key=True),
+    uuid("id", primary_key=True),
     sa.Column("name", sa.Text, nullable=False, unique=True),
     sa.Column("type", sa.Text, nullable=False),
     sa.Column("version", sa.Integer, nullable=False, server_default="1"),
     sa.Column("status", sa.Text, nullable=False, server_default="active"),
-    _json("config", default=None),
-    _time("created_at", default_now=True),
-    _time("updated_at", default_now=True),
-    _one_of("type", "analyst", "trader", "risk_manager", "educator", "support", "content_creator"),
-    _one_of("status", "active", "idle", "processing", "error", "disabled"),
+    json("config", default=None),
+    time("created_at", default_now=True),
+    time("updated_at", default_now=True),
+    one_of("type", "analyst", "trader", "risk_manager", "educator", "support", "content_creator"),
+    one_of("status", "active", "idle", "processing", "error", "disabled"),
 )
 """`config` holds the rest of the seed's AIAgent: capabilities, llmProvider, llmModel, systemPrompt,
 temperature, maxTokens, tools (AgentTool) and memory (AgentMemory)."""
@@ -129,11 +92,11 @@ temperature, maxTokens, tools (AgentTool) and memory (AgentMemory)."""
 agent_versions = sa.Table(
     "agent_versions",
     metadata,
-    _uuid("agent_id", sa.ForeignKey("agents.id", ondelete="CASCADE"), primary_key=True),
+    uuid("agent_id", sa.ForeignKey("agents.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("version", sa.Integer, primary_key=True),
-    _json("config", default=None),
-    _uuid("created_by", sa.ForeignKey("users.id", ondelete="SET NULL"), nullable=True),
-    _time("created_at", default_now=True),
+    json("config", default=None),
+    uuid("created_by", sa.ForeignKey("users.id", ondelete="SET NULL"), nullable=True),
+    time("created_at", default_now=True),
 )
 
 # --- conversations ----------------------------------------------------------------------------
@@ -141,21 +104,21 @@ agent_versions = sa.Table(
 conversations = sa.Table(
     "conversations",
     metadata,
-    _uuid("id", primary_key=True),
-    _uuid("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), index=True),
-    _uuid("agent_id", sa.ForeignKey("agents.id"), index=True),
+    uuid("id", primary_key=True),
+    uuid("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), index=True),
+    uuid("agent_id", sa.ForeignKey("agents.id"), index=True),
     sa.Column("agent_version", sa.Integer, nullable=False),
     sa.Column("session_id", sa.Text, nullable=False, server_default=""),
     sa.Column("title", sa.Text, nullable=False, server_default=""),
     sa.Column("pinned", sa.Boolean, nullable=False, server_default=sa.false()),
-    _json("context"),
+    json("context"),
     sa.Column("status", sa.Text, nullable=False, server_default="active", index=True),
-    _time("started_at", default_now=True),
-    _time("ended_at", nullable=True),
-    _time("updated_at", default_now=True),
+    time("started_at", default_now=True),
+    time("ended_at", nullable=True),
+    time("updated_at", default_now=True),
     sa.Column("last_seq", sa.BigInteger, nullable=False, server_default="0"),
-    _json("metadata", nullable=True, default=None),
-    _one_of("status", "active", "paused", "completed", "abandoned"),
+    json("metadata", nullable=True, default=None),
+    one_of("status", "active", "paused", "completed", "abandoned"),
     sa.Index("ix_conversations_started_at", "started_at"),
     sa.Index("ix_conversations_user_id_updated_at_id", "user_id", "updated_at", "id"),
 )
@@ -165,25 +128,25 @@ run finds its place without reading the journal."""
 messages = sa.Table(
     "messages",
     metadata,
-    _uuid("id", primary_key=True),
-    _uuid("conversation_id", sa.ForeignKey("conversations.id", ondelete="CASCADE")),
-    _uuid("run_id", nullable=True),
-    _uuid("parent_id", nullable=True),
+    uuid("id", primary_key=True),
+    uuid("conversation_id", sa.ForeignKey("conversations.id", ondelete="CASCADE")),
+    uuid("run_id", nullable=True),
+    uuid("parent_id", nullable=True),
     sa.Column("role", sa.Text, nullable=False, index=True),
     sa.Column("content", sa.Text, nullable=False),
     sa.Column("tokens", sa.Integer, nullable=False, server_default="0"),
-    _money("cost"),
+    money("cost"),
     sa.Column("stopped", sa.Text),
-    _time("timestamp"),
-    _time("superseded_at", nullable=True),
+    time("timestamp"),
+    time("superseded_at", nullable=True),
     sa.Column(
         "search",
         TSVECTOR,
         sa.Computed("to_tsvector('simple', left(content, 100000))", persisted=True),
     ),
-    _one_of("role", "user", "assistant", "system"),
+    one_of("role", "user", "assistant", "system"),
     sa.CheckConstraint("stopped IN ('cancelled', 'failed')", name="stopped"),
-    _not_nan("cost"),
+    not_nan("cost"),
     sa.Index("ix_messages_conversation_id", "conversation_id", "timestamp", "id"),
     sa.Index("ix_messages_timestamp", "timestamp"),
     sa.Index("ix_messages_search", "search", postgresql_using="gin"),
@@ -194,52 +157,52 @@ regenerated or edited turn replaced; it stays readable with `?superseded=true`."
 attachments = sa.Table(
     "attachments",
     metadata,
-    _uuid("id", primary_key=True),
-    _uuid("message_id", sa.ForeignKey("messages.id", ondelete="CASCADE"), index=True),
+    uuid("id", primary_key=True),
+    uuid("message_id", sa.ForeignKey("messages.id", ondelete="CASCADE"), index=True),
     sa.Column("type", sa.Text, nullable=False),
     sa.Column("url", sa.Text, nullable=False),
     sa.Column("mime_type", sa.Text, nullable=False),
     sa.Column("size", sa.BigInteger, nullable=False),
-    _json("content", nullable=True, default=None),
-    _one_of("type", "image", "file", "chart"),
+    json("content", nullable=True, default=None),
+    one_of("type", "image", "file", "chart"),
 )
 """Charts an answer drew keep their card in `content`; `url` is its REST path."""
 
 tool_calls = sa.Table(
     "tool_calls",
     metadata,
-    _uuid("id", primary_key=True),
-    _uuid("message_id", sa.ForeignKey("messages.id", ondelete="CASCADE"), index=True),
-    _uuid("run_id"),
+    uuid("id", primary_key=True),
+    uuid("message_id", sa.ForeignKey("messages.id", ondelete="CASCADE"), index=True),
+    uuid("run_id"),
     sa.Column("position", sa.Integer, nullable=False),
     sa.Column("call_id", sa.Text, nullable=False),
     sa.Column("tool_name", sa.Text, nullable=False),
-    _json("input", default=None),
-    _json("output", default=None),
+    json("input", default=None),
+    json("output", default=None),
     sa.Column("duration_ms", sa.Integer, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
-    _one_of("status", "success", "failure"),
+    one_of("status", "success", "failure"),
 )
 """`call_id` is what events and claims name; `output` is `ToolResult.evidence()` or `{"error"}`."""
 
 claims = sa.Table(
     "claims",
     metadata,
-    _uuid("message_id", sa.ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
+    uuid("message_id", sa.ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("position", sa.Integer, primary_key=True),
     sa.Column("start", sa.Integer, nullable=False),
     sa.Column("end", sa.Integer, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
-    _json("value", nullable=True, default=None),
+    json("value", nullable=True, default=None),
     sa.Column("call_id", sa.Text),
     sa.Column("tool", sa.Text),
     sa.Column("path", sa.Text),
     sa.Column("label", sa.Text),
     sa.Column("unit", sa.Text),
-    _time("as_of", nullable=True),
+    time("as_of", nullable=True),
     sa.Column("source", sa.Text),
-    _one_of("status", "supported", "parameter", "unverified"),
+    one_of("status", "supported", "parameter", "unverified"),
 )
 
 # --- runs -------------------------------------------------------------------------------------
@@ -247,25 +210,25 @@ claims = sa.Table(
 runs = sa.Table(
     "runs",
     metadata,
-    _uuid("id", primary_key=True),
-    _uuid("conversation_id", sa.ForeignKey("conversations.id", ondelete="CASCADE")),
-    _uuid("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), index=True),
-    _uuid("agent_id", sa.ForeignKey("agents.id"), index=True),
+    uuid("id", primary_key=True),
+    uuid("conversation_id", sa.ForeignKey("conversations.id", ondelete="CASCADE")),
+    uuid("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), index=True),
+    uuid("agent_id", sa.ForeignKey("agents.id"), index=True),
     sa.Column("agent_version", sa.Integer, nullable=False),
     sa.Column("command_id", sa.Text, nullable=False),
     sa.Column("command_hash", BYTEA, nullable=False),
-    _uuid("user_message_id", nullable=True),
+    uuid("user_message_id", nullable=True),
     sa.Column("mode", sa.Text, nullable=False, server_default="answer"),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("error_code", sa.Text),
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("input_tokens", sa.Integer, nullable=False, server_default="0"),
     sa.Column("output_tokens", sa.Integer, nullable=False, server_default="0"),
-    _json("receipt", nullable=True, default=None),
-    _time("started_at"),
-    _time("ended_at", nullable=True),
-    _one_of("status", "running", "finished", "cancelled", "failed"),
-    _one_of("mode", "answer", "regenerate", "edit"),
+    json("receipt", nullable=True, default=None),
+    time("started_at"),
+    time("ended_at", nullable=True),
+    one_of("status", "running", "finished", "cancelled", "failed"),
+    one_of("mode", "answer", "regenerate", "edit"),
     sa.UniqueConstraint("user_id", "command_id"),
     sa.Index("ix_runs_conversation_id_started_at", "conversation_id", "started_at"),
     sa.Index(
@@ -280,13 +243,13 @@ runs = sa.Table(
 run_events = sa.Table(
     "run_events",
     metadata,
-    _uuid("conversation_id"),
+    uuid("conversation_id"),
     sa.Column("seq", sa.BigInteger, nullable=False),
-    _uuid("run_id"),
+    uuid("run_id"),
     sa.Column("type", sa.Text, nullable=False),
     sa.Column("message_id", sa.Text),
     sa.Column("payload", sa.Text, nullable=False),
-    _time("created_at", default_now=True),
+    time("created_at", default_now=True),
     sa.PrimaryKeyConstraint("conversation_id", "seq"),
     sa.CheckConstraint("seq > 0", name="seq_is_positive"),
 )
@@ -296,11 +259,11 @@ token; the trigger `delete_events` takes the events away with their conversation
 cost_entries = sa.Table(
     "cost_entries",
     metadata,
-    _uuid("id", primary_key=True),
-    _uuid("run_id", sa.ForeignKey("runs.id", ondelete="SET NULL"), nullable=True, index=True),
-    _uuid("conversation_id", index=True),
-    _uuid("user_id", index=True),
-    _uuid("agent_id", index=True),
+    uuid("id", primary_key=True),
+    uuid("run_id", sa.ForeignKey("runs.id", ondelete="SET NULL"), nullable=True, index=True),
+    uuid("conversation_id", index=True),
+    uuid("user_id", index=True),
+    uuid("agent_id", index=True),
     sa.Column("provider", sa.Text, nullable=False),
     sa.Column("model", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
@@ -310,59 +273,18 @@ cost_entries = sa.Table(
     sa.Column("cache_read_tokens", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("cache_write_tokens", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("reasoning_tokens", sa.BigInteger, nullable=False, server_default="0"),
-    _money("reserved_usd"),
-    _money("amount_usd"),
+    money("reserved_usd"),
+    money("amount_usd"),
     sa.Column("estimated", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("latency_ms", sa.Integer, nullable=False, server_default="0"),
     sa.Column("error_code", sa.Text),
-    _time("created_at", default_now=True),
-    _time("settled_at", nullable=True),
-    _one_of("status", "reserved", "settled"),
-    _one_of("outcome", "pending", "succeeded", "failed", "cancelled", "interrupted"),
-    _not_nan("reserved_usd"),
-    _not_nan("amount_usd"),
+    time("created_at", default_now=True),
+    time("settled_at", nullable=True),
+    one_of("status", "reserved", "settled"),
+    one_of("outcome", "pending", "succeeded", "failed", "cancelled", "interrupted"),
+    not_nan("reserved_usd"),
+    not_nan("amount_usd"),
     sa.CheckConstraint("amount_usd >= 0", name="amount_usd_not_negative"),
 )
 """What was spent stays spent: an entry outlives its run, conversation and user, whose ids it keeps
 (but for `run_id`, which becomes null)."""
-
-# --- market data ------------------------------------------------------------------------------
-
-instruments = sa.Table(
-    "instruments",
-    metadata,
-    _uuid("id", primary_key=True),
-    sa.Column("symbol", sa.Text, nullable=False, unique=True),
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("kind", sa.Text, nullable=False, server_default="equity"),
-    sa.Column("currency", sa.Text, nullable=False, server_default="USD"),
-    sa.Column("exchange", sa.Text),
-    sa.Column("source", sa.Text, nullable=False),
-    _json("provenance"),
-    _time("created_at", default_now=True),
-    _time("updated_at", default_now=True),
-)
-
-bars = sa.Table(
-    "bars",
-    metadata,
-    _uuid("instrument_id", sa.ForeignKey("instruments.id", ondelete="CASCADE")),
-    sa.Column("timeframe", sa.Text, nullable=False),
-    _time("timestamp"),
-    sa.Column("open", sa.Double, nullable=False),
-    sa.Column("high", sa.Double, nullable=False),
-    sa.Column("low", sa.Double, nullable=False),
-    sa.Column("close", sa.Double, nullable=False),
-    sa.Column("volume", sa.Double, nullable=False),
-    sa.Column("adjusted_close", sa.Double),
-    _time("ingested_at", default_now=True),
-    sa.PrimaryKeyConstraint("instrument_id", "timeframe", "timestamp"),
-    sa.CheckConstraint(
-        " AND ".join(
-            f"{column} NOT IN ('NaN', 'Infinity', '-Infinity')"
-            for column in ("open", "high", "low", "close", "volume", "adjusted_close")
-        ),
-        name="prices_are_numbers",
-    ),
-    sa.CheckConstraint("high >= low AND volume >= 0", name="prices_are_possible"),
-)

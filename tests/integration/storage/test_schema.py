@@ -12,7 +12,7 @@ from app.storage.embedded import EmbeddedPostgres
 from app.storage.engine import Database
 from app.storage.errors import SchemaIsNewer, StorageError
 from app.storage.migrate import revisions, sqlalchemy_connection, upgrade
-from app.storage.tables import metadata
+from app.storage.schema import metadata
 from tests.integration.storage.desk import Desk, ask
 
 

@@ -1,0 +1,1 @@
+"""Alerts and the episodes they fired in."""

@@ -1,0 +1,1 @@
+"""How far each live feed has been read."""

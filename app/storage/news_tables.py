@@ -1,0 +1,1 @@
+"""News with its sentiment, and fundamentals."""

@@ -1,0 +1,1 @@
+"""Signals and how they turned out."""

@@ -1,0 +1,16 @@
+"""Alerts and the episodes they fired in."""
+
+from collections.abc import Sequence
+
+revision: str = "51a7c0de4444"
+down_revision: str | None = "51a7c0de3333"
+branch_labels: str | Sequence[str] | None = None
+depends_on: str | Sequence[str] | None = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
