@@ -14,7 +14,7 @@ from app.domain.runs import StoredEvent
 from app.failures import explain
 from app.main import WEB_FOLDER
 from app.settings import Settings
-from app.wiring import Desk, open_desk
+from app.wiring.desk import Desk, open_desk
 
 _LEAST_FREE_MIB = 1024
 
@@ -69,7 +69,7 @@ async def _database(desk: Desk) -> tuple[bool, str]:
 
 
 async def _prices(desk: Desk) -> tuple[bool, str]:
-    known = await desk.instruments.all()
+    known = await desk.market.instruments.all()
     return bool(known), f"{len(known)} instruments: {', '.join(i.symbol for i in known)}"
 
 

@@ -26,7 +26,7 @@ from app.rest.me import LLMName
 from app.security.origins import AllowedOrigins
 from app.services.accounts import ApiKeys
 from app.settings import Settings, SettingsError
-from app.wiring import Desk, open_desk
+from app.wiring.desk import Desk, open_desk
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +55,7 @@ def create_app(desk: Desk, gateway: Gateway, origins: AllowedOrigins) -> Litesta
         conversations=desk.conversations,
         runs=desk.run_reads,
         costs=desk.costs,
-        market=desk.market,
+        market=desk.market.data,
         llm=lambda: _llm_name(desk.llm()),
         checks={"database": desk.database.check, "journal": desk.check_journal},
         origins=origins,

@@ -12,7 +12,7 @@ from app.observability.logs import configure_logging
 from app.settings import Settings
 from app.terminal.follow import LocalFollower
 from app.terminal.talk import Outcome, Talk, ask, chat
-from app.wiring import Desk, open_desk
+from app.wiring.desk import Desk, open_desk
 
 
 async def ask_once(

@@ -20,7 +20,7 @@ from app.terminal import modes
 from app.terminal.follow import LocalFollower
 from app.terminal.prompt import read_line
 from app.terminal.render import PipeView, RunView, View
-from app.wiring import Desk
+from app.wiring.desk import Desk
 
 Outcome = Literal["success", "cancelled", "failed"]
 

@@ -1,4 +1,4 @@
-"""The one place where implementations meet: opens them in order, closes them in reverse."""
+"""Opens everything but the doors in order, and closes it in reverse."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -24,7 +24,6 @@ from app.services.agents import Agents
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
 from app.services.journal import Journal
-from app.services.market import MarketData
 from app.services.ports import Publisher
 from app.services.pricing import PriceBook
 from app.services.recovery import recover
@@ -33,14 +32,12 @@ from app.services.runs import Runs
 from app.settings import Settings, SettingsError
 from app.storage.accounts import Accounts
 from app.storage.agent_reads import AgentReads
-from app.storage.bars import PostgresBars
 from app.storage.conversation_reads import ConversationReads
 from app.storage.cost_reads import CostReads
 from app.storage.embedded import EmbeddedPostgres
 from app.storage.engine import Database
 from app.storage.errors import DatabaseRefused
 from app.storage.events import StoredEvents, StoredOwners
-from app.storage.instruments import PostgresInstruments
 from app.storage.journal_store import PostgresJournal
 from app.storage.liveness import new_owner, stay_alive
 from app.storage.migrate import upgrade
@@ -48,15 +45,13 @@ from app.storage.orphans import Orphans
 from app.storage.run_reads import RunViews
 from app.storage.runs import StoredRuns
 from app.storage.secrets import StoredSecrets
-from tools.desk import market_tools
-from tools.market.demo import load_demo
-from tools.registry import ToolBox
+from app.wiring.market import MarketDesk, open_market
 
 log = structlog.get_logger(__name__)
 
 Progress = Callable[[str], None]
 
-PROMPTS = Path(__file__).resolve().parent.parent / "agents" / "prompts"
+PROMPTS = Path(__file__).resolve().parents[2] / "agents" / "prompts"
 _RECOVERY_INTERVAL_S = 60.0
 
 
@@ -74,7 +69,7 @@ class Desk(msgspec.Struct, kw_only=True):
     agents: Agents
     conversations: Conversations
     costs: CostsReport
-    market: MarketData
+    market: MarketDesk
     catalog: Catalog
     journal: Journal
     runs: Runs
@@ -82,8 +77,6 @@ class Desk(msgspec.Struct, kw_only=True):
     runner: Runner
     events: StoredEvents
     owners: StoredOwners
-    instruments: PostgresInstruments
-    bars: PostgresBars
     _background: set[asyncio.Task[None]]
 
     def llm(self) -> Selection:
@@ -110,14 +103,7 @@ class Desk(msgspec.Struct, kw_only=True):
 
     async def load_demo_prices(self, on_progress: Progress) -> None:
         """Bring the fetched demo prices up to date; the shipped ones are there already."""
-        fetch = self.settings.demo_fetch
-        await load_demo(
-            self.instruments,
-            self.bars,
-            self.settings.data_dir,
-            on_progress=on_progress,
-            allow_fetch=fetch,
-        )
+        await self.market.load_demo(on_progress, allow_fetch=self.settings.demo_fetch)
 
 
 @asynccontextmanager
@@ -165,12 +151,12 @@ async def open_desk(
         # Finishes a change of OUTCRY_SECRET_KEY, and refuses a wrong one before anything is served.
         await secrets.rotate()
 
-        instruments, bars = PostgresInstruments(database), PostgresBars(database)
-        await load_demo(
-            instruments, bars, settings.data_dir, on_progress=on_progress, allow_fetch=False
+        market = await stack.enter_async_context(
+            open_market(settings, database, on_progress=on_progress)
         )
-        toolbox = ToolBox(market_tools(instruments, bars))
-        agents = Agents(AgentReads(database), tools=toolbox.specs, prompts=PROMPTS, clock=utc_now)
+        agents = Agents(
+            AgentReads(database), tools=market.toolbox.specs, prompts=PROMPTS, clock=utc_now
+        )
         await agents.ensure_defaults()
         catalog = Catalog(await _llm_environment(settings, secrets), builtin=BuiltinLLM())
         stack.push_async_callback(catalog.aclose)
@@ -180,7 +166,7 @@ async def open_desk(
         await stack.enter_async_context(stay_alive(process, database.connect))
         journal_store = await stack.enter_async_context(PostgresJournal(database))
         journal = await stack.enter_async_context(Journal(journal_store, publisher))
-        events, runner = StoredEvents(database), Runner(toolbox)
+        events, runner = StoredEvents(database), Runner(market.toolbox)
         prices = PriceBook(redirected=catalog.redirected)
         runs = Runs(
             StoredRuns(database),
@@ -202,7 +188,7 @@ async def open_desk(
             agents=agents,
             conversations=Conversations(ConversationReads(database)),
             costs=CostsReport(CostReads(database)),
-            market=MarketData(instruments, bars, toolbox, clock=utc_now),
+            market=market,
             catalog=catalog,
             journal=journal,
             runs=runs,
@@ -210,8 +196,6 @@ async def open_desk(
             runner=runner,
             events=events,
             owners=StoredOwners(database),
-            instruments=instruments,
-            bars=bars,
             _background=set(),
         )
         stack.push_async_callback(_cancel, desk._background)

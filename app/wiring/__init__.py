@@ -1,0 +1,1 @@
+"""The one place where implementations meet. Front door: `desk.open_desk`."""

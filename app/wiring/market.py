@@ -1,0 +1,56 @@
+"""What the desk knows of markets: stores, tools and the services on them, opened in one place."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from app.security.people import utc_now
+from app.services.market import MarketData
+from app.settings import Settings
+from app.storage.bars import PostgresBars
+from app.storage.engine import Database
+from app.storage.instruments import PostgresInstruments
+from tools.desk import market_tools
+from tools.market.demo import load_demo
+from tools.registry import ToolBox
+
+Progress = Callable[[str], None]
+
+
+class MarketDesk(msgspec.Struct, kw_only=True):
+    """Everything about markets that is open."""
+
+    settings: Settings
+    instruments: PostgresInstruments
+    bars: PostgresBars
+    toolbox: ToolBox
+    data: MarketData
+
+    async def load_demo(self, on_progress: Progress, *, allow_fetch: bool) -> None:
+        """Bring the demo prices up to date: those that ship, and those that may be fetched."""
+        await load_demo(
+            self.instruments,
+            self.bars,
+            self.settings.data_dir,
+            on_progress=on_progress,
+            allow_fetch=allow_fetch,
+        )
+
+
+@asynccontextmanager
+async def open_market(
+    settings: Settings, database: Database, *, on_progress: Progress
+) -> AsyncIterator[MarketDesk]:
+    """Open the market side of the desk, with the prices that ship loaded."""
+    instruments, bars = PostgresInstruments(database), PostgresBars(database)
+    toolbox = ToolBox(market_tools(instruments, bars))
+    market = MarketDesk(
+        settings=settings,
+        instruments=instruments,
+        bars=bars,
+        toolbox=toolbox,
+        data=MarketData(instruments, bars, toolbox, clock=utc_now),
+    )
+    await market.load_demo(on_progress, allow_fetch=False)
+    yield market
