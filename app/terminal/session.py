@@ -1,5 +1,6 @@
 """Open the desk inside a terminal program, ask or talk, and close it again."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
@@ -44,7 +45,19 @@ async def _talk(settings: Settings) -> AsyncIterator[Talk]:
     with err.status("Opening the desk …") as status:
         async with open_desk(settings, follower, on_progress=status.update) as desk:
             status.stop()
+            _heed_ctrl_c()
             yield Talk(desk, follower, local_principal(desk), out, err)
+
+
+def _heed_ctrl_c() -> None:
+    """Leave now if Ctrl-C was pressed while the desk opened and nobody took notice.
+
+    Python 3.11's `asyncio.wait_for`, which the database driver uses, loses a cancellation that
+    comes in the same moment as what was waited for.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def local_principal(desk: Desk) -> Principal:
