@@ -19,10 +19,11 @@ VECTORS = Path(__file__).with_name("talib_vectors.json")
 BARS = (11, 14, 25, 33, 49, 100, 195, 199, 249, 500, 1000, 2000, 3000)
 
 
-def series(open_: Any, high: Any, low: Any, close: Any) -> dict[str, Any]:
+def series(high: Any, low: Any, close: Any, volume: Any) -> dict[str, Any]:
     """Return every indicator over the whole history."""
     macd, signal, histogram = talib.MACD(close, 12, 26, 9)
     upper, middle, lower = talib.BBANDS(close, 20, 2.0, 2.0)
+    slow_k, slow_d = talib.STOCH(high, low, close, fastk_period=14)
     return {
         "rsi": talib.RSI(close, 14),
         "macd": macd,
@@ -37,6 +38,9 @@ def series(open_: Any, high: Any, low: Any, close: Any) -> dict[str, Any]:
         "adx": talib.ADX(high, low, close, 14),
         "plus_di": talib.PLUS_DI(high, low, close, 14),
         "minus_di": talib.MINUS_DI(high, low, close, 14),
+        "obv": talib.OBV(close, volume),
+        "stochastic_k": slow_k,
+        "stochastic_d": slow_d,
     }
 
 
@@ -55,7 +59,7 @@ def vectors() -> dict[str, Any]:
                     if bar < len(bars) and not np.isnan(values[bar])
                 },
             }
-            for name, values in series(bars.open, bars.high, bars.low, bars.close).items()
+            for name, values in series(bars.high, bars.low, bars.close, bars.volume).items()
         }
     return out
 

@@ -55,8 +55,16 @@ class Vote:
 
 def combine(prices: Prices, indicators: Indicators) -> Composite:
     """Return the votes and the strength at every bar."""
-    close, atr = prices.close, indicators.atr
-    slope, _, _, t_value = lines(close)
+    slope, _, _, t_value = lines(prices.close)
+    return weigh(prices.close, indicators, slope=slope, t_value=t_value)
+
+
+def weigh(close: Floats, indicators: Indicators, *, slope: Floats, t_value: Floats) -> Composite:
+    """Return the votes and the strength, element by element.
+
+    The elements are the bars of one instrument, or the newest bars of many.
+    """
+    atr = indicators.atr
     directional = indicators.plus_di - indicators.minus_di
     values = {
         "RSI (14)": indicators.rsi,

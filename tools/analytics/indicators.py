@@ -3,7 +3,8 @@
 One departure, by rule: where TA-Lib's RSI says 0 only because nothing moved in the last 14 closes,
 ours says 50, since neither side pushed. Everything else is TA-Lib's value bit for bit: SMA; EMA
 seeded with the SMA of its first n closes; Wilder's RSI, ATR and directional movement; MACD 12/26/9
-on closes; Bollinger 20/2 with the population standard deviation.
+on closes; Bollinger 20/2 with the population standard deviation; OBV from the first bar's volume;
+the slow stochastic 14/3/3 with simple averages.
 """
 
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ WARM_UP = {
     "bollinger": 20,
     "atr": 15,
     "adx": 28,
+    "obv": 1,
+    "stochastic": 18,
 }
 """Bars until there is a first value at all."""
 SETTLED = 250
@@ -51,6 +54,11 @@ class Indicators:
     adx: Floats
     plus_di: Floats
     minus_di: Floats
+    obv: Floats
+    """Its level depends on where the history begins: only its changes mean something."""
+    stochastic_k: Floats
+    """0 where the last 14 bars have no range at all, as TA-Lib has it."""
+    stochastic_d: Floats
 
     @property
     def bandwidth(self) -> Floats:
@@ -66,9 +74,12 @@ class Indicators:
 
 def compute(prices: Prices) -> Indicators:
     """Return all indicators over the whole history."""
-    high, low, close = (_contiguous(c) for c in (prices.high, prices.low, prices.close))
+    high, low, close, volume = (
+        _contiguous(c) for c in (prices.high, prices.low, prices.close, prices.volume)
+    )
     macd, macd_signal, macd_histogram = _three(talib.MACD, close, 12, 26, 9)
     upper, middle, lower = _three(talib.BBANDS, close, 20, 2.0, 2.0)
+    stochastic_k, stochastic_d = _two(talib.STOCH, high, low, close, 14, 3, 0, 3, 0)
     return Indicators(
         rsi=rsi(close),
         macd=macd,
@@ -86,6 +97,9 @@ def compute(prices: Prices) -> Indicators:
         adx=_one(talib.ADX, high, low, close, 14),
         plus_di=_one(talib.PLUS_DI, high, low, close, 14),
         minus_di=_one(talib.MINUS_DI, high, low, close, 14),
+        obv=_one(talib.OBV, close, volume),
+        stochastic_k=stochastic_k,
+        stochastic_d=stochastic_d,
     )
 
 
@@ -116,6 +130,13 @@ def _one(function: object, *arguments: object) -> Floats:
         return np.empty(0)
     result: Floats = function(*arguments)  # type: ignore[operator]
     return result
+
+
+def _two(function: object, *arguments: object) -> tuple[Floats, Floats]:
+    if len(arguments[0]) == 0:  # type: ignore[arg-type]
+        return np.empty(0), np.empty(0)
+    first, second = function(*arguments)  # type: ignore[operator]
+    return first, second
 
 
 def _three(function: object, *arguments: object) -> tuple[Floats, Floats, Floats]:

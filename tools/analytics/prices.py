@@ -8,6 +8,16 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 YEAR = 252
 """Trading days: what annualises a daily figure."""
+BARS_A_YEAR = {
+    "1m": YEAR * 390.0,
+    "5m": YEAR * 78.0,
+    "15m": YEAR * 26.0,
+    "1h": YEAR * 6.5,
+    "4h": YEAR * 1.625,
+    "1d": float(YEAR),
+    "1w": 52.0,
+}
+"""By timeframe. Intraday by convention: sessions of six and a half hours, wherever it trades."""
 
 
 @dataclass(frozen=True, eq=False)

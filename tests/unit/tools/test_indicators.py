@@ -13,9 +13,11 @@ from tools.market.bars import Bars
 
 NAMES = (
     "rsi", "macd", "macd_signal", "macd_histogram", "sma20", "sma50", "sma200", "ema12", "ema26",
-    "upper", "middle", "lower", "atr", "adx", "plus_di", "minus_di",
+    "upper", "middle", "lower", "atr", "adx", "plus_di", "minus_di", "obv", "stochastic_k",
+    "stochastic_d",
 )  # fmt: skip
-PRICED = tuple(name for name in NAMES if name not in ("rsi", "adx", "plus_di", "minus_di"))
+UNPRICED = ("rsi", "adx", "plus_di", "minus_di", "obv", "stochastic_k", "stochastic_d")
+PRICED = tuple(name for name in NAMES if name not in UNPRICED)
 
 
 def wilder_rsi(close: Floats, period: int) -> Floats:
@@ -64,9 +66,10 @@ def test_longhand_definitions_agree_over_the_whole_series(
 def test_values_begin_exactly_where_their_warm_up_says(shipped: dict[str, Bars]) -> None:
     got = indicators.compute(as_prices(shipped["GOOG"]))
     first = {name: int(np.flatnonzero(~np.isnan(getattr(got, name)))[0]) + 1 for name in NAMES}
-    for name, key in {name: name for name in WARM_UP if name != "bollinger"}.items():
-        assert first[name] == WARM_UP[key], name
+    for name in WARM_UP.keys() - {"bollinger", "stochastic"}:
+        assert first[name] == WARM_UP[name], name
     assert first["upper"] == first["lower"] == WARM_UP["bollinger"]
+    assert first["stochastic_k"] == first["stochastic_d"] == WARM_UP["stochastic"]
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 13, 14, 15, 33, 34, 199, 200])
@@ -118,7 +121,7 @@ def test_a_constant_added_to_the_price_shifts_averages_only(close: Floats, shift
     one, other = indicators.compute(as_prices(base)), indicators.compute(as_prices(moved))
     for name in ("sma20", "sma50", "sma200", "ema12", "ema26", "upper", "middle", "lower"):
         np.testing.assert_allclose(getattr(one, name) + shift, getattr(other, name), rtol=1e-6)
-    for name in ("rsi", "macd", "macd_signal", "atr", "adx"):
+    for name in ("rsi", "macd", "macd_signal", "atr", "adx", "obv", "stochastic_k"):
         np.testing.assert_allclose(getattr(one, name), getattr(other, name), atol=1e-4)
 
 
