@@ -35,6 +35,8 @@ log = structlog.get_logger(__name__)
 
 _ROLE = "outcry"
 _LEAST_FREE_BYTES = 512 * 1024 * 1024
+_ORPHANS_S = 5.0
+"""How long the processes of a dead postmaster may take to notice."""
 
 Health = Literal["ready", "starting", "down"]
 
@@ -183,6 +185,8 @@ class EmbeddedPostgres:
             health = await self._health()
             if health == "ready":
                 return
+            if health == "down" and not launched and waited.longer_than(_ORPHANS_S):
+                await asyncio.to_thread(server.end_orphans)
             if health == "down" and not server.is_alive():
                 if launched:
                     error = await asyncio.to_thread(server.diagnosis, log_from)
@@ -280,8 +284,14 @@ class _Patience:
         self._step_s = 0.01
         self._next_word_s = 3.0
 
+    def longer_than(self, seconds: float) -> bool:
+        return self._waited_s() > seconds
+
+    def _waited_s(self) -> float:
+        return asyncio.get_running_loop().time() - self._began
+
     async def a_little(self, health: Health) -> None:
-        waited_s = asyncio.get_running_loop().time() - self._began
+        waited_s = self._waited_s()
         if waited_s > self._limit_s:
             raise StartFailed(f"Postgres did not become ready within {self._limit_s:.0f} s")
         if waited_s > self._next_word_s:

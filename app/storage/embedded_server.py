@@ -211,8 +211,43 @@ class Server:
                     os.close(watched)
                 _reap(pid)
                 return
+        elif self._at_work():
+            # Its processes outlived it, or somebody took its pid file away: either way, look again.
+            await asyncio.sleep(0.25)
+            return
         # Not on Linux, or the server lives in another container: its lock tells.
         await until_free(self._lock, poll_s=0.25)
+
+    def end_orphans(self) -> int:
+        """End what is left of a server whose postmaster is dead; return how many that were.
+
+        They notice by themselves within moments, unless one is stopped or waits for another that
+        is gone. Until the last has left, no new server may use the memory they share.
+        """
+        if self._pid_is_postmaster():
+            return 0
+        ended = 0
+        for pid in self._at_work():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                continue
+            ended += 1
+            _reap(pid)
+        if ended:
+            log.warning("postgres.orphans_ended", count=ended)
+        return ended
+
+    def _at_work(self) -> list[int]:
+        """Return the processes at work in our cluster, as far as they can be seen from here."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                if os.path.samefile(entry / "cwd", self._place.cluster):
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+        return found
 
     def _pid(self) -> int | None:
         try:

@@ -107,6 +107,24 @@ def processes_of(cluster: Path) -> list[int]:
 
 
 @pytest.mark.fault
+async def test_a_backend_that_cannot_notice_its_postmaster_died_does_not_keep_postgres_away(
+    fresh_dir: Path,
+) -> None:
+    async with (
+        EmbeddedPostgres(fresh_dir, least_free_bytes=0) as postgres,
+        Database(postgres.connect_kwargs, patience_s=40) as database,
+    ):
+        postmaster = postmaster_pid(postgres.place.cluster)
+        backend = await database.fetchval("SELECT pg_backend_pid()")
+        os.kill(backend, signal.SIGSTOP)
+        os.kill(postmaster, signal.SIGKILL)
+        async with asyncio.timeout(40):
+            assert await database.fetchval("SELECT 1") == 1
+        assert postmaster_pid(postgres.place.cluster) != postmaster
+        assert backend not in processes_of(postgres.place.cluster)
+
+
+@pytest.mark.fault
 @pytest.mark.timeout(120)
 async def test_nothing_acknowledged_to_eight_writers_is_lost_however_postgres_dies(
     fresh_dir: Path,
