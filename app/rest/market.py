@@ -11,11 +11,11 @@ from app.domain.principal import Principal
 from app.rest.pages import Cursor, Limit, Words
 from app.rest.requests import Body, moment
 from app.rest.sign_in import may_administer, may_read
+from app.services.bar_intake import BarsTaken
 from app.services.market import (
     DEFAULT_BARS,
     MAX_BARS,
     BarSeries,
-    BarsTaken,
     IndicatorSeries,
     MarketData,
     NewInstrument,

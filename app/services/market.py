@@ -11,7 +11,7 @@ import numpy as np
 from app.domain.errors import Invalid, NotFound, Refusal, TooLarge, Unavailable
 from app.domain.principal import Principal
 from app.domain.text import clean_text
-from app.services.bar_checks import MAX_ROWS, Refused, check_rows, columns
+from app.services.bar_intake import BarIntake, BarsTaken
 from app.services.paging import Page, checked_limit
 from tools.analytics import indicators as analytics
 from tools.analytics.prices import Floats, Prices
@@ -31,6 +31,8 @@ from tools.signals import market_signals
 from tools.tool import ToolContext, ToolResult
 
 MAX_BARS = 10_000
+MAX_ROWS = 10_000
+"""So many bars fit one request."""
 DEFAULT_BARS = 500
 _SIGNALS_TIMEOUT_S = 20.0
 
@@ -74,13 +76,6 @@ class IndicatorSeries(msgspec.Struct, frozen=True, rename="camel"):
     series: dict[str, list[Point]]
 
 
-class BarsTaken(msgspec.Struct, frozen=True):
-    """What became of posted bars."""
-
-    accepted: int
-    refused: list[Refused]
-
-
 class SignalList(msgspec.Struct, frozen=True, rename="camel"):
     """Signals as the tool of that name found them just now."""
 
@@ -120,11 +115,13 @@ class MarketData:
         instruments: InstrumentStore,
         bars: BarStore,
         tools: ToolDoor,
+        intake: BarIntake,
         *,
         clock: Callable[[], datetime],
     ) -> None:
         self._instruments = instruments
         self._bars = bars
+        self._intake = intake
         self._tools = tools
         self._clock = clock
 
@@ -215,32 +212,14 @@ class MarketData:
         )
 
     async def add_bars(self, symbol: str, timeframe: str, rows: Sequence[msgspec.Raw]) -> BarsTaken:
-        """Store the bars that can be believed and say why the others were refused.
-
-        A bar at a known time replaces the old one.
+        """Take posted bars in; see `BarIntake.take`.
 
         Raises:
-            NotFound: `unknown_symbol`.
-            Invalid: the timeframe is unknown or there are no rows.
             TooLarge: there are too many rows.
         """
-        _check_timeframe(timeframe)
-        if not rows:
-            raise Invalid("`bars` is empty.")
         if len(rows) > MAX_ROWS:
             raise TooLarge(f"`bars` may have {MAX_ROWS:,} rows; it has {len(rows):,}.")
-        instrument = await self.instrument(symbol)
-        taken, refused = check_rows(rows, timeframe, kind=instrument.kind, now=self._clock())
-        if taken:
-            await self._bars.add(
-                columns(
-                    taken,
-                    symbol=instrument.symbol,
-                    timeframe=timeframe,
-                    source=instrument.source,
-                )
-            )
-        return BarsTaken(accepted=len(taken), refused=refused)
+        return await self._intake.take(symbol, timeframe, rows)
 
     async def indicators(
         self,

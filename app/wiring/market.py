@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from app.security.people import utc_now
+from app.services.bar_intake import BarIntake
 from app.services.market import MarketData
 from app.settings import Settings
 from app.storage.bars import PostgresBars
@@ -25,6 +26,8 @@ class MarketDesk(msgspec.Struct, kw_only=True):
     instruments: PostgresInstruments
     bars: PostgresBars
     toolbox: ToolBox
+    intake: BarIntake
+    """The one way bars get in; whoever must hear of them adds a listener."""
     data: MarketData
 
     async def load_demo(self, on_progress: Progress, *, allow_fetch: bool) -> None:
@@ -44,13 +47,15 @@ async def open_market(
 ) -> AsyncIterator[MarketDesk]:
     """Open the market side of the desk, with the prices that ship loaded."""
     instruments, bars = PostgresInstruments(database), PostgresBars(database)
+    intake = BarIntake(instruments, bars, clock=utc_now)
     toolbox = ToolBox(market_tools(instruments, bars))
     market = MarketDesk(
         settings=settings,
         instruments=instruments,
         bars=bars,
         toolbox=toolbox,
-        data=MarketData(instruments, bars, toolbox, clock=utc_now),
+        intake=intake,
+        data=MarketData(instruments, bars, toolbox, intake, clock=utc_now),
     )
     await market.load_demo(on_progress, allow_fetch=False)
     yield market

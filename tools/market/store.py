@@ -3,16 +3,19 @@
 The in-process ones are product code: `outcry` works offline on them, and every test does.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from tools.errors import UnknownSymbol
 from tools.market.bars import Bars, Floats, moment, without_gaps
 from tools.market.instruments import Instrument
+from tools.market.intake import BarsStored
 
 
 class InstrumentStore(Protocol):
@@ -60,11 +63,27 @@ class BarStore(Protocol):
         """
         ...
 
-    async def add(self, bars: Bars) -> int:
+    async def add(self, bars: Bars) -> BarsStored | None:
         """Insert `bars` among what is stored; a bar at a known time replaces the old one.
+
+        Return which of them are new or differ from what was there; None if none do.
 
         Raises:
             UnknownSymbol: no such instrument.
+        """
+        ...
+
+    async def read_many(
+        self,
+        symbols: Sequence[str],
+        *,
+        timeframe: str = "1d",
+        end: datetime | None = None,
+        limit: int,
+    ) -> dict[str, Bars]:
+        """Return the newest `limit` bars of each symbol that opened by `end`, in a few reads.
+
+        Symbols that nobody knows or that have no bars are left out.
         """
         ...
 
@@ -103,18 +122,35 @@ class InProcessMarket:
         last = len(bars) if end is None else np.searchsorted(bars.timestamps, moment(end), "right")
         if limit is not None:
             first = max(int(first), int(last) - limit)
-        return bars.slice(int(first), int(last))
+        return replace(bars.slice(int(first), int(last)), source=self._instruments[symbol].source)
 
     async def replace(self, bars: Bars) -> int:
         self._known(bars.symbol)
         self._bars[bars.symbol, bars.timeframe] = bars
         return len(bars)
 
-    async def add(self, bars: Bars) -> int:
+    async def add(self, bars: Bars) -> BarsStored | None:
         self._known(bars.symbol)
         old = self._bars.get((bars.symbol, bars.timeframe))
-        self._bars[bars.symbol, bars.timeframe] = bars if old is None else merge(old, bars)
-        return len(bars)
+        if old is None:
+            old = empty(bars.symbol, bars.timeframe, bars.source)
+        new, changed = differing(old, bars)
+        if not (new | changed).any():
+            return None
+        self._bars[bars.symbol, bars.timeframe] = merge(old, bars)
+        return told(bars, new | changed, corrected=bool(changed.any()))
+
+    async def read_many(
+        self,
+        symbols: Sequence[str],
+        *,
+        timeframe: str = "1d",
+        end: datetime | None = None,
+        limit: int,
+    ) -> dict[str, Bars]:
+        known = [symbol for symbol in symbols if symbol in self._instruments]
+        read = [await self.read(s, timeframe=timeframe, end=end, limit=limit) for s in known]
+        return {bars.symbol: bars for bars in read if len(bars)}
 
     def _known(self, symbol: str) -> None:
         if symbol not in self._instruments:
@@ -143,6 +179,36 @@ def empty(symbol: str, timeframe: str, source: str) -> Bars:
         close=none,
         volume=none,
         adjusted_close=none,
+    )
+
+
+def differing(old: Bars, new: Bars) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which bars of `new` are not in `old` at all, and which are there with other numbers.
+
+    An adjusted close that is not said is no other number.
+    """
+    at = np.searchsorted(old.timestamps, new.timestamps)
+    there = at < len(old)
+    there[there] = old.timestamps[at[there]] == new.timestamps[there]
+    changed = np.zeros(len(new), dtype=bool)
+    for name in ("open", "high", "low", "close", "volume", "adjusted_close"):
+        was, now = getattr(old, name), getattr(new, name)
+        before = np.full(len(old), np.nan) if was is None else was
+        after = np.full(len(new), np.nan) if now is None else now
+        changed[there] |= (before[at[there]] != after[there]) & ~np.isnan(after[there])
+    return ~there, changed
+
+
+def told(bars: Bars, which: NDArray[np.bool_], *, corrected: bool) -> BarsStored:
+    """Return what is told of the bars that were written; at least one was."""
+    written = np.flatnonzero(which)
+    return BarsStored(
+        symbol=bars.symbol,
+        timeframe=bars.timeframe,
+        first=bars.time(int(written[0])),
+        last=bars.time(int(written[-1])),
+        count=len(written),
+        corrected=corrected,
     )
 
 

@@ -35,6 +35,7 @@ from app.security.passwords import Passwords
 from app.security.people import People
 from app.services.accounts import ApiKeys
 from app.services.agents import Agents
+from app.services.bar_intake import BarIntake
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
 from app.services.market import MarketData
@@ -92,7 +93,10 @@ class Desk:
             prompts=PROMPTS,
             clock=lambda: datetime.now(UTC),
         )
-        self.market = MarketData(instruments, bars, toolbox, clock=lambda: datetime.now(UTC))
+        self.intake = BarIntake(instruments, bars, clock=lambda: datetime.now(UTC))
+        self.market = MarketData(
+            instruments, bars, toolbox, self.intake, clock=lambda: datetime.now(UTC)
+        )
 
     def services(self) -> RestServices:
         database = self.database

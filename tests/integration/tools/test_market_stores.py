@@ -15,6 +15,7 @@ from tools.errors import UnknownSymbol
 from tools.market.bars import Bars
 from tools.market.demo import read_vendored
 from tools.market.instruments import Instrument
+from tools.market.intake import BarsStored
 from tools.market.store import BarStore, InProcessMarket, InstrumentStore
 from tools.registry import ToolBox
 from tools.tool import ToolContext
@@ -120,10 +121,41 @@ async def test_adding_overwrites_known_times_and_keeps_the_rest(stores: Stores) 
     await stores.instruments.put(TEST)
     old, new = made_up([1.0, 2.0, 3.0]), made_up([10.0, 20.0, 30.0, 40.0])
     await stores.bars.replace(old)
-    assert await stores.bars.add(new.slice(2)) == 2
+    told = await stores.bars.add(new.slice(2))
+    assert told == BarsStored(
+        symbol="TEST",
+        timeframe="1d",
+        first=new.time(2),
+        last=new.time(3),
+        count=2,
+        corrected=True,
+    )
     assert (await stores.bars.read("TEST")).close.tolist() == [1.0, 2.0, 30.0, 40.0]
-    await stores.bars.add(new.slice(2))
+    assert await stores.bars.add(new.slice(2)) is None, "nothing is new"
     assert (await stores.bars.read("TEST")).close.tolist() == [1.0, 2.0, 30.0, 40.0]
+
+
+async def test_only_what_is_new_or_differs_is_told(stores: Stores) -> None:
+    await stores.instruments.put(TEST)
+    bars = made_up([1.0, 2.0, 3.0, 4.0])
+    await stores.bars.add(bars.slice(0, 2))
+    told = await stores.bars.add(bars)
+    assert told is not None
+    assert (told.first, told.last, told.count) == (bars.time(2), bars.time(3), 2)
+    assert not told.corrected
+
+
+async def test_many_symbols_are_read_in_one_go(stores: Stores) -> None:
+    for number, symbol in enumerate(("AAA", "BBB", "CCC")):
+        await stores.instruments.put(Instrument(symbol=symbol, name=symbol, source=symbol.lower()))
+        if number < 2:
+            await stores.bars.replace(made_up(np.arange(1.0, 6.0) + 10 * number, symbol=symbol))
+    found = await stores.bars.read_many(["BBB", "CCC", "AAA", "NOPE"], limit=2)
+    assert sorted(found) == ["AAA", "BBB"], "what has no bars is left out"
+    assert found["BBB"].close.tolist() == [14.0, 15.0]
+    assert (found["AAA"].symbol, found["AAA"].source) == ("AAA", "aaa")
+    earlier = await stores.bars.read_many(["AAA"], limit=9, end=found["AAA"].time(0))
+    assert earlier["AAA"].close.tolist() == [1.0, 2.0, 3.0, 4.0]
 
 
 async def test_bars_added_without_adjustment_continue_the_last_factor(stores: Stores) -> None:

@@ -14,6 +14,7 @@ from app.rest.me import LLMName
 from app.security.origins import AllowedOrigins
 from app.services.accounts import ApiKeys
 from app.services.agents import Agents
+from app.services.bar_intake import BarIntake
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
 from app.services.market import MarketData
@@ -42,6 +43,7 @@ def services(ring: Ring, tmp_path: Path) -> RestServices:
     """Stores that a test does not use are left out; touching one is an error."""
     absent: Any = None
     market = vendored_market()
+    intake = BarIntake(market, market, clock=lambda: NOW)
     return RestServices(
         authenticator=ring,
         api_keys=ApiKeys(absent),
@@ -49,7 +51,7 @@ def services(ring: Ring, tmp_path: Path) -> RestServices:
         conversations=Conversations(absent),
         runs=RunReads(absent, absent),
         costs=CostsReport(absent),
-        market=MarketData(market, market, ToolBox([]), clock=lambda: NOW),
+        market=MarketData(market, market, ToolBox([]), intake, clock=lambda: NOW),
         origins=AllowedOrigins(public_url="http://desk.example", listed=["https://other.example"]),
         llm=lambda: LLMName(provider="builtin", model="builtin-1", label="built-in", free=True),
     )

@@ -117,6 +117,7 @@ BEHIND_REST = (
     "rest/*.py",
     "services/accounts.py",
     "services/agents.py",
+    "services/bar_intake.py",
     "services/conversations.py",
     "services/costs_report.py",
     "services/market.py",
