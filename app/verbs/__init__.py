@@ -1,0 +1,1 @@
+"""The verbs of the `outcry` command, one file a subject; `app.cli` joins them."""
