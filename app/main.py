@@ -18,6 +18,7 @@ from rich.console import Console
 from agents.llms.catalog import Selection
 from app.gateway.direct_wire import DirectWire
 from app.gateway.hub import Hub
+from app.gateway.market_hub import MarketHub, Notices
 from app.gateway.session import Services as GatewayServices
 from app.gateway.socket import Gateway
 from app.observability.logs import configure_logging
@@ -93,11 +94,16 @@ async def serve(settings: Settings) -> None:
     origins = _origins(settings, port=listener.getsockname()[1])
     async with AsyncExitStack() as stack:
         stack.callback(listener.close)
-        hub = Hub()
-        desk = await stack.enter_async_context(open_desk(settings, hub, on_progress=say))
+        hub, market, notices = Hub(), MarketHub(), Notices()
+        desk = await stack.enter_async_context(
+            open_desk(settings, hub, on_progress=say, ticker=market)
+        )
         gateway = Gateway(
             GatewayServices(
                 hub=hub,
+                market=market,
+                notices=notices,
+                quotes=desk.market.live,
                 runs=desk.runs,
                 events=desk.events,
                 owners=desk.owners,

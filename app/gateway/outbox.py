@@ -9,6 +9,8 @@ from app.gateway.translate import Frames, opened_message
 from app.protocol.close_codes import CloseCode
 
 MAX_UNSENT_BYTES = 1_048_576
+EPHEMERAL_ROOM_BYTES = 65_536
+"""With more than this unsent, what nobody must see waits; `Wire.wait_for_room` means the same."""
 
 
 class Outbox:
@@ -60,9 +62,7 @@ class Outbox:
         `source` stands for the conversation: the same object for each of its events.
         """
         message_id = frames.event.message_id
-        if not self.is_streaming:
-            self.is_streaming = True
-            self._streaming.add(self)
+        self._stream()
         if not self.compact:
             self.offer(frames.plain())
         elif message_id is None:
@@ -75,6 +75,19 @@ class Outbox:
             self._open_source = source
             self._open_message = message_id
             self.offer(frames.plain())
+
+    def offer_ephemeral(self, frame: bytes) -> bool:
+        """Send a frame that nobody must see, if it would hold up nothing; False if it would."""
+        if self.closed or self._wire.unsent() > EPHEMERAL_ROOM_BYTES:
+            return False
+        self._stream()
+        self._wire.write(frame)
+        return True
+
+    def _stream(self) -> None:
+        if not self.is_streaming:
+            self.is_streaming = True
+            self._streaming.add(self)
 
     def close(self, code: CloseCode, reason: str, *, drop: bool = False) -> None:
         """Close the socket after what was offered (or instead of it); later frames are ignored."""

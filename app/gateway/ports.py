@@ -48,6 +48,22 @@ class Authenticator(Protocol):
         ...
 
 
+class Quotes(Protocol):
+    """Knows what can be watched and brings the newest of it; `app.services.live`."""
+
+    async def check(self, symbols: Sequence[str], timeframe: str) -> None:
+        """Return if all of it can be watched.
+
+        Raises:
+            Refusal: `unknown_symbol` or `unknown_timeframe`, saying what there is.
+        """
+        ...
+
+    def want(self, symbol: str, timeframe: str) -> None:
+        """Somebody watches this from now on: publish its newest bar soon. Never waits."""
+        ...
+
+
 class Origins(Protocol):
     """Tells which web pages may open a socket with a person's cookie."""
 

@@ -14,8 +14,10 @@ from app.domain.principal import Principal
 from app.domain.runs import StartRun as StartRunCommand
 from app.gateway.catch_up import catch_up
 from app.gateway.hub import Follower, Hub
+from app.gateway.market_hub import MarketHub, Notices
 from app.gateway.outbox import Outbox
-from app.gateway.ports import Authenticator, LLMInUse, Runs
+from app.gateway.ports import Authenticator, LLMInUse, Quotes, Runs
+from app.gateway.viewer import Viewer
 from app.protocol.close_codes import CloseCode
 from app.protocol.codec import decode, encode
 from app.protocol.connection import (
@@ -34,6 +36,7 @@ from app.protocol.connection import (
 from app.protocol.frames import (
     MAX_FRAME_BYTES,
     MAX_MESSAGE_CHARACTERS,
+    MAX_WATCHED,
     PROTOCOL_VERSION,
     BadFrame,
     ErrorFrame,
@@ -43,6 +46,7 @@ from app.protocol.frames import (
     Run,
     WelcomeFrame,
 )
+from app.protocol.watched import Unwatching, Watching
 from app.services.ports import EventStore, Owners
 
 log = structlog.get_logger(__name__)
@@ -56,10 +60,17 @@ _COMMAND_S = 30.0
 """A command that takes longer is answered with `unavailable`."""
 
 
+_Checked = Follow | StartRun | StopRun | Watching
+"""Actions that need rights and may be refused."""
+
+
 class Services(msgspec.Struct, frozen=True):
     """What every socket works with."""
 
     hub: Hub
+    market: MarketHub
+    notices: Notices
+    quotes: Quotes
     runs: Runs
     events: EventStore
     owners: Owners
@@ -74,12 +85,14 @@ class Session:
         "_behind",
         "_checked_at",
         "_connection",
+        "_flushing",
         "_followers",
         "_group",
         "_loop",
         "_replaying",
         "_services",
         "_silence",
+        "_viewer",
         "outbox",
         "principal",
     )
@@ -103,6 +116,15 @@ class Session:
         self._replaying: asyncio.Task[None] | None = None
         self._checked_at = loop.time()
         self._silence = loop.call_later(hello_s, self._close_silent)
+        self._flushing: asyncio.Task[None] | None = None
+        self._viewer = Viewer(
+            principal.user_id,
+            outbox,
+            market=services.market,
+            notices=services.notices,
+            quotes=services.quotes,
+            wake=self._flush_soon,
+        )
         self.outbox = outbox
         self.principal = principal
 
@@ -116,7 +138,7 @@ class Session:
                     drained = group.create_task(_as_coroutine(drain))
                 await self._read(receive)
                 self._group = None
-                for task in (drained, self._replaying):
+                for task in (drained, self._replaying, self._flushing):
                     if task is not None:
                         task.cancel()
         finally:
@@ -126,6 +148,7 @@ class Session:
             for follower in self._followers.values():
                 self._services.hub.remove(follower)
             self._followers.clear()
+            self._viewer.close()
 
     def apply_rights(self, principal: Principal | None, now: float) -> None:
         """Take up what the credential may do by now; close the socket if that is nothing."""
@@ -170,10 +193,13 @@ class Session:
                 self._welcome(action)
             case Unfollow(thread_id, command_id):
                 self._unfollow(thread_id, command_id)
-            case Follow() | StartRun() | StopRun():
+            case Unwatching():
+                self._viewer.unwatch(action)
+                self._reply_watching(action)
+            case Follow() | StartRun() | StopRun() | Watching():
                 await self._perform_checked(action, now)
 
-    async def _perform_checked(self, action: Follow | StartRun | StopRun, now: float) -> None:
+    async def _perform_checked(self, action: _Checked, now: float) -> None:
         """Carry out what needs rights and may be refused."""
         try:
             async with asyncio.timeout(_COMMAND_S):
@@ -189,6 +215,10 @@ class Session:
                         await self._start(run)
                     case StopRun(run_id, command_id):
                         await self._stop(run_id, command_id)
+                    case Watching():
+                        await self._viewer.check(action)
+                        self._reply_watching(action)
+                        self._viewer.watch(action)
         except Refusal as refusal:
             self._refuse(action, refusal)
         except TimeoutError:
@@ -218,6 +248,7 @@ class Session:
                     limits={
                         "maxFrameBytes": MAX_FRAME_BYTES,
                         "maxMessageCharacters": MAX_MESSAGE_CHARACTERS,
+                        "maxWatchedSymbols": MAX_WATCHED,
                         "pingIntervalS": PING_INTERVAL_S,
                     },
                     llm=self._services.llm(),
@@ -271,12 +302,19 @@ class Session:
         self._detach(thread_id)
         self._reply(command_id, {"threadId": str(thread_id)})
 
+    def _reply_watching(self, action: Watching | Unwatching) -> None:
+        symbols, watching = list(action.symbols), len(self._connection.watched)
+        self._reply(
+            action.command_id,
+            {"symbols": symbols, "timeframe": action.timeframe, "watching": watching},
+        )
+
     def _reply(self, command_id: str, result: dict[str, Any]) -> None:
         frame = ReplyFrame(command_id, ok=True, result=result)
         self._connection.answered(command_id, frame)
         self.outbox.offer(encode(frame))
 
-    def _refuse(self, action: Follow | StartRun | StopRun, refusal: Refusal) -> None:
+    def _refuse(self, action: _Checked, refusal: Refusal) -> None:
         match action:
             case Follow(thread_id, _, command_id, ref):
                 self._detach(thread_id)
@@ -291,6 +329,8 @@ class Session:
                     self._connection.refused_thread(run.thread_id)
             case StopRun(_, command_id):
                 pass
+            case Watching(symbols, timeframe, command_id):
+                self._connection.watched.remove(symbols, timeframe)
         why = FrameError(refusal.code, refusal.message, refusal.retry_after_s)
         frame = ReplyFrame(command_id, ok=False, error=why)
         self._connection.answered(command_id, frame)
@@ -325,6 +365,17 @@ class Session:
                     self._detach(thread_id)
                     self._connection.refused_thread(thread_id)
         self._replaying = None
+
+    # --- watching -----------------------------------------------------------------------------
+
+    def _flush_soon(self) -> None:
+        if self._flushing is None and self._group is not None:
+            self._flushing = self._group.create_task(self._flush())
+
+    async def _flush(self) -> None:
+        """Send the prices and notices that had to wait for a slow client."""
+        await self._viewer.lane.flush()
+        self._flushing = None
 
 
 async def _as_coroutine(function: Callable[[], Awaitable[None]]) -> None:

@@ -24,12 +24,24 @@ from app.protocol.frames import (
     Stop,
     Subscribe,
     Unsubscribe,
+    Unwatch,
+    Watch,
 )
 from app.protocol.run_input import UnreadableInput, read_run
 
-FRAME_TYPES = ("hello", "run", "stop", "subscribe", "unsubscribe", "ack", "ping")
+FRAME_TYPES = (
+    "hello",
+    "run",
+    "stop",
+    "subscribe",
+    "unsubscribe",
+    "ack",
+    "watch",
+    "unwatch",
+    "ping",
+)
 
-_Wire = Hello | RunEnvelope | Stop | Subscribe | Unsubscribe | Ack | Ping
+_Wire = Hello | RunEnvelope | Stop | Subscribe | Unsubscribe | Ack | Watch | Unwatch | Ping
 _decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Wire)
 _encoder = msgspec.json.Encoder()
 

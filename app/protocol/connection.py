@@ -27,8 +27,11 @@ from app.protocol.frames import (
     Stop,
     Subscribe,
     Unsubscribe,
+    Unwatch,
+    Watch,
 )
 from app.protocol.ids import as_uuid
+from app.protocol.watched import Unwatching, Watching, WatchList
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -95,7 +98,19 @@ class Close(msgspec.Struct, frozen=True):
     reason: str
 
 
-Action = Welcome | Follow | Unfollow | StartRun | StopRun | Reply | Pong | Error | Close
+Action = (
+    Welcome
+    | Follow
+    | Unfollow
+    | StartRun
+    | StopRun
+    | Watching
+    | Unwatching
+    | Reply
+    | Pong
+    | Error
+    | Close
+)
 
 
 # --- the rules ----------------------------------------------------------------------------------
@@ -121,6 +136,7 @@ class Connection:
         "closed",
         "greeted",
         "threads",
+        "watched",
     )
 
     def __init__(self, limits: Limits, *, now: float) -> None:
@@ -135,6 +151,7 @@ class Connection:
         self.threads: set[UUID] = set()
         """Conversations asked for and not refused or left since."""
         self.acknowledged: dict[UUID, int] = {}
+        self.watched = WatchList()
 
     def receive(self, frame: Decoded, *, now: float) -> list[Action]:
         """Return what to do about one frame, in order."""
@@ -226,6 +243,14 @@ class Connection:
                 return [Unfollow(thread_id, command_id)]
             case Ack(id=command_id, thread_id=thread_id, seq=seq):
                 return [self._acknowledge(command_id, thread_id, seq)]
+            case Watch(id=command_id, symbols=symbols, timeframe=timeframe):
+                added = self.watched.add(symbols, timeframe)
+                if isinstance(added, FrameError):
+                    return [self._answer(Reply(ReplyFrame(command_id, ok=False, error=added)))]
+                return [Watching(added, timeframe, command_id)]
+            case Unwatch(id=command_id, symbols=symbols, timeframe=timeframe):
+                gone = self.watched.remove(symbols, timeframe)
+                return [Unwatching(gone, timeframe, command_id)]
             case Ping(id=command_id):
                 return [Pong(command_id)]
 

@@ -3,6 +3,7 @@
 Events have no struct here: their frames are spliced from stored bytes (`gateway/translate.py`).
 """
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -13,6 +14,8 @@ MAX_FRAME_BYTES = 262_144
 MAX_MESSAGE_CHARACTERS = 100_000
 MAX_THREADS = 64
 """Conversations one socket may follow."""
+MAX_WATCHED = 50
+"""Prices one socket may watch, each a symbol in a timeframe."""
 MAX_DEPTH = 32
 """Nesting of arrays and objects in a client's frame."""
 
@@ -21,6 +24,9 @@ CommandId = Annotated[
 ]
 Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 """Sequence numbers stay exact in a browser's number."""
+Symbol = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Timeframe = Annotated[str, msgspec.Meta(min_length=1, max_length=8)]
+Symbols = Annotated[tuple[Symbol, ...], msgspec.Meta(min_length=1, max_length=MAX_WATCHED)]
 
 
 # --- client to server ---------------------------------------------------------------------------
@@ -66,6 +72,16 @@ class Ack(ClientFrame, tag="ack", frozen=True):
     seq: Seq
 
 
+class Watch(ClientFrame, tag="watch", frozen=True):
+    symbols: Symbols
+    timeframe: Timeframe
+
+
+class Unwatch(ClientFrame, tag="unwatch", frozen=True):
+    symbols: Symbols
+    timeframe: Timeframe
+
+
 class Ping(ClientFrame, tag="ping", frozen=True):
     pass
 
@@ -91,7 +107,7 @@ class Run(msgspec.Struct, frozen=True):
     from_message_id: UUID | None
 
 
-Command = Hello | Run | Stop | Subscribe | Unsubscribe | Ack | Ping
+Command = Hello | Run | Stop | Subscribe | Unsubscribe | Ack | Watch | Unwatch | Ping
 
 
 class BadFrame(msgspec.Struct, frozen=True):
@@ -170,4 +186,51 @@ class ErrorFrame(ServerFrame, tag="error", frozen=True):
     thread_id: UUID | None = None
 
 
-SERVER_FRAME_TYPES = ("welcome", "reply", "event", "caughtUp", "gap", "pong", "error")
+class LiveBar(msgspec.Struct, frozen=True):
+    """One bar, split-adjusted to the share count of today; `timestamp` is its opening."""
+
+    timestamp: datetime
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+class MarketFrame(ServerFrame, tag="market", frozen=True, kw_only=True):
+    """The newest bar of a watched symbol and what was computed from it. Not kept anywhere."""
+
+    symbol: str
+    timeframe: str
+    bar: LiveBar
+    indicators: dict[str, float | None]
+    """By the names of `tools.analytics.snapshot.FIELDS`; None while one warms up."""
+    signals: tuple[Any, ...]
+    """MarketSignals that fired since the last frame, as `GET /signals` gives them."""
+    provisional: bool
+    """The bar is still open: its numbers may change, and no signal or alert reads them."""
+    replay: bool = False
+    """The bar is a real one of the past, shown again on a clock."""
+
+
+class NoticeFrame(ServerFrame, tag="notice", frozen=True, kw_only=True):
+    """Something happened that a person should see, whatever they look at."""
+
+    kind: Literal["alert"]
+    title: str
+    thread_id: UUID
+    alert_id: UUID
+    at: datetime
+
+
+SERVER_FRAME_TYPES = (
+    "welcome",
+    "reply",
+    "event",
+    "caughtUp",
+    "gap",
+    "market",
+    "notice",
+    "pong",
+    "error",
+)

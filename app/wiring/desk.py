@@ -24,6 +24,7 @@ from app.services.agents import Agents
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
 from app.services.journal import Journal
+from app.services.live_ports import Nobody, Ticker
 from app.services.ports import Publisher
 from app.services.pricing import PriceBook
 from app.services.recovery import recover
@@ -136,9 +137,13 @@ def _host_of(url: str) -> str:
 
 @asynccontextmanager
 async def open_desk(
-    settings: Settings, publisher: Publisher, *, on_progress: Progress
+    settings: Settings,
+    publisher: Publisher,
+    *,
+    on_progress: Progress,
+    ticker: Ticker | None = None,
 ) -> AsyncIterator[Desk]:
-    """Open everything but the doors."""
+    """Open everything but the doors; without a `ticker` nobody watches prices."""
     async with AsyncExitStack() as stack:
         database, label = await stack.enter_async_context(
             open_database(settings, on_progress=on_progress)
@@ -152,7 +157,7 @@ async def open_desk(
         await secrets.rotate()
 
         market = await stack.enter_async_context(
-            open_market(settings, database, on_progress=on_progress)
+            open_market(settings, database, ticker or Nobody(), on_progress=on_progress)
         )
         agents = Agents(
             AgentReads(database), tools=market.toolbox.specs, prompts=PROMPTS, clock=utc_now

@@ -7,6 +7,8 @@ import msgspec
 
 from app.security.people import utc_now
 from app.services.bar_intake import BarIntake
+from app.services.live import Live
+from app.services.live_ports import Ticker
 from app.services.market import MarketData
 from app.settings import Settings
 from app.storage.bars import PostgresBars
@@ -29,6 +31,7 @@ class MarketDesk(msgspec.Struct, kw_only=True):
     intake: BarIntake
     """The one way bars get in; whoever must hear of them adds a listener."""
     data: MarketData
+    live: Live
 
     async def load_demo(self, on_progress: Progress, *, allow_fetch: bool) -> None:
         """Bring the demo prices up to date: those that ship, and those that may be fetched."""
@@ -43,12 +46,14 @@ class MarketDesk(msgspec.Struct, kw_only=True):
 
 @asynccontextmanager
 async def open_market(
-    settings: Settings, database: Database, *, on_progress: Progress
+    settings: Settings, database: Database, ticker: Ticker, *, on_progress: Progress
 ) -> AsyncIterator[MarketDesk]:
     """Open the market side of the desk, with the prices that ship loaded."""
     instruments, bars = PostgresInstruments(database), PostgresBars(database)
     intake = BarIntake(instruments, bars, clock=utc_now)
     toolbox = ToolBox(market_tools(instruments, bars))
+    live = Live(instruments, bars, ticker, clock=utc_now)
+    intake.listeners.append(live.bars_stored)
     market = MarketDesk(
         settings=settings,
         instruments=instruments,
@@ -56,6 +61,8 @@ async def open_market(
         toolbox=toolbox,
         intake=intake,
         data=MarketData(instruments, bars, toolbox, intake, clock=utc_now),
+        live=live,
     )
     await market.load_demo(on_progress, allow_fetch=False)
-    yield market
+    async with live:
+        yield market

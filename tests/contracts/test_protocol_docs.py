@@ -28,6 +28,7 @@ SOURCES = [
     *sorted((ROOT / "app/gateway").glob("*.py")),
     ROOT / "app/services/runs.py",
     ROOT / "app/services/run_commands.py",
+    ROOT / "app/services/live.py",
     ROOT / "app/storage/runs.py",
     ROOT / "app/storage/engine.py",
 ]

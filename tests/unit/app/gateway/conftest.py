@@ -9,11 +9,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from app.domain.errors import NotFound, Refusal
+from app.domain.errors import Invalid, NotFound, Refusal
 from app.domain.ids import AgentId, ConversationId, RunId, UserId
 from app.domain.principal import ALL_SCOPES, Principal
 from app.domain.runs import Run, StartRun, StoredEvent
 from app.gateway.hub import Hub
+from app.gateway.market_hub import MarketHub, Notices
 from app.gateway.session import Services
 from app.gateway.socket import Gateway, GatewayPolicy
 from app.services.ports import StartedRun
@@ -24,6 +25,9 @@ class Desk:
 
     def __init__(self) -> None:
         self.hub = Hub()
+        self.market = MarketHub()
+        self.notices = Notices()
+        self.wanted: list[tuple[str, str]] = []
         self.me = principal()
         self.other = principal()
         self.journal: dict[ConversationId, list[StoredEvent]] = {}
@@ -110,6 +114,17 @@ class Desk:
         self.checks += 1
         return [None if p.credential_id in self.revoked else p for p in principals]
 
+    # Quotes
+
+    async def check(self, symbols: Sequence[str], timeframe: str) -> None:
+        if timeframe not in ("1m", "1d"):
+            raise Invalid("There are 1m and 1d.", code="unknown_timeframe")
+        if unknown := [symbol for symbol in symbols if symbol == "NOPE"]:
+            raise NotFound(f"There is no {unknown[0]}.", code="unknown_symbol")
+
+    def want(self, symbol: str, timeframe: str) -> None:
+        self.wanted.append((symbol, timeframe))
+
     # Origins
 
     def allows(self, origin: str, *, host: str) -> bool:
@@ -152,6 +167,9 @@ class Desk:
     def services(self) -> Services:
         return Services(
             hub=self.hub,
+            market=self.market,
+            notices=self.notices,
+            quotes=self,
             runs=self,
             events=self,
             owners=self,

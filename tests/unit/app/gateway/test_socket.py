@@ -41,6 +41,7 @@ async def test_hello_is_welcomed_with_who_and_what_is_allowed(desk: Any, connect
             "limits": {
                 "maxFrameBytes": 262_144,
                 "maxMessageCharacters": 100_000,
+                "maxWatchedSymbols": 50,
                 "pingIntervalS": 20,
             },
             "llm": {"provider": "builtin", "model": "desk"},

@@ -1,6 +1,7 @@
 """Whatever bytes come in, a value comes out; and every honest frame is read as it was meant."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.protocol.codec import decode, encode
+from app.protocol.codec import FRAME_TYPES, decode, encode
 from app.protocol.frames import (
     MAX_FRAME_BYTES,
     Ack,
@@ -18,6 +19,9 @@ from app.protocol.frames import (
     FrameError,
     GapFrame,
     Hello,
+    LiveBar,
+    MarketFrame,
+    NoticeFrame,
     Ping,
     PongFrame,
     RefusedCommand,
@@ -27,11 +31,14 @@ from app.protocol.frames import (
     Subscribe,
     ThreadPosition,
     Unsubscribe,
+    Unwatch,
+    Watch,
     WelcomeFrame,
 )
 
 THREAD = UUID("0191e2a4-0000-7000-8000-000000000001")
 RUN = UUID("0191e2a4-0000-7000-8000-000000000002")
+NOON = datetime(2013, 3, 1, 12, tzinfo=UTC)
 
 
 def frame(type_: str, **fields: Any) -> str:
@@ -56,7 +63,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=20,
 )
-kinds = st.sampled_from(["hello", "run", "stop", "subscribe", "unsubscribe", "ack", "ping"])
+kinds = st.sampled_from(FRAME_TYPES)
 
 
 @given(st.binary() | st.text())
@@ -105,6 +112,11 @@ def test_a_frame_cut_anywhere_is_refused_whole(cut: int) -> None:
         (frame("subscribe", threadId=str(THREAD), since=0), Subscribe(1, "c", THREAD, 0)),
         (frame("unsubscribe", threadId=str(THREAD)), Unsubscribe(1, "c", THREAD)),
         (frame("ack", threadId=str(THREAD), seq=3), Ack(1, "c", THREAD, 3)),
+        (
+            frame("watch", symbols=["GOOG", "BRK.B"], timeframe="1d"),
+            Watch(1, "c", ("GOOG", "BRK.B"), "1d"),
+        ),
+        (frame("unwatch", symbols=["GOOG"], timeframe="1m"), Unwatch(1, "c", ("GOOG",), "1m")),
         (frame("ping"), Ping(1, "c")),
     ],
 )
@@ -368,6 +380,45 @@ def test_a_frame_over_the_size_limit_names_both_numbers() -> None:
         (
             GapFrame(THREAD, 4, 9),
             {"type": "gap", "threadId": str(THREAD), "oldestSeq": 4, "newestSeq": 9},
+        ),
+        (
+            MarketFrame(
+                symbol="GOOG",
+                timeframe="1d",
+                bar=LiveBar(NOON, 1.0, 2.5, 0.5, 2.0, 0.0),
+                indicators={"rsi": 70.25, "sma200": None},
+                signals=(),
+                provisional=False,
+            ),
+            {
+                "type": "market",
+                "symbol": "GOOG",
+                "timeframe": "1d",
+                "bar": {
+                    "timestamp": "2013-03-01T12:00:00Z",
+                    "open": 1.0,
+                    "high": 2.5,
+                    "low": 0.5,
+                    "close": 2.0,
+                    "volume": 0.0,
+                },
+                "indicators": {"rsi": 70.25, "sma200": None},
+                "signals": [],
+                "provisional": False,
+            },
+        ),
+        (
+            NoticeFrame(
+                kind="alert", title="GOOG: RSI over 70", thread_id=THREAD, alert_id=RUN, at=NOON
+            ),
+            {
+                "type": "notice",
+                "kind": "alert",
+                "title": "GOOG: RSI over 70",
+                "threadId": str(THREAD),
+                "alertId": str(RUN),
+                "at": "2013-03-01T12:00:00Z",
+            },
         ),
         (PongFrame("p"), {"type": "pong", "id": "p"}),
         (ErrorFrame("invalid", "No."), {"type": "error", "code": "invalid", "message": "No."}),

@@ -24,6 +24,7 @@ from app.protocol.connection import (
 )
 from app.protocol.frames import (
     MAX_THREADS,
+    MAX_WATCHED,
     Ack,
     BadFrame,
     Hello,
@@ -35,7 +36,10 @@ from app.protocol.frames import (
     Subscribe,
     ThreadPosition,
     Unsubscribe,
+    Unwatch,
+    Watch,
 )
+from app.protocol.watched import Unwatching, Watching
 
 A, B = UUID(int=1), UUID(int=2)
 
@@ -162,6 +166,37 @@ def test_one_connection_follows_only_so_many_threads(greeted: Connection) -> Non
     assert isinstance(greeted.receive(Subscribe(1, "more", uuid4(), 0), now=0.0)[0], Follow)
 
 
+def test_watching_twice_watches_once_and_each_timeframe_is_a_price_of_its_own(
+    greeted: Connection,
+) -> None:
+    watch = Watch(1, "w1", ("GOOG", "IBM", "GOOG"), "1d")
+    assert greeted.receive(watch, now=0.0) == [Watching(("GOOG", "IBM"), "1d", "w1")]
+    more = Watch(1, "w2", ("IBM", "MSFT"), "1d")
+    assert greeted.receive(more, now=0.0) == [Watching(("MSFT",), "1d", "w2")]
+    minutes = Watch(1, "w3", ("IBM",), "1m")
+    assert greeted.receive(minutes, now=0.0) == [Watching(("IBM",), "1m", "w3")]
+    leave = Unwatch(1, "u", ("IBM", "AAPL"), "1d")
+    assert greeted.receive(leave, now=0.0) == [Unwatching(("IBM",), "1d", "u")]
+    assert len(greeted.watched) == 3
+
+
+def test_one_connection_watches_only_so_many_prices_and_takes_up_all_or_nothing(
+    greeted: Connection,
+) -> None:
+    some = tuple(f"S{number}" for number in range(MAX_WATCHED - 1))
+    greeted.receive(Watch(1, "w", some, "1d"), now=0.0)
+    [full] = greeted.receive(Watch(1, "more", ("A", "B"), "1d"), now=0.0)
+    assert isinstance(full, Reply)
+    assert full.frame.error is not None
+    assert full.frame.error.code == "too_many_symbols"
+    assert len(greeted.watched) == MAX_WATCHED - 1
+    last = Watch(1, "last", ("A", "S0"), "1d")
+    assert greeted.receive(last, now=0.0) == [Watching(("A",), "1d", "last")]
+    greeted.receive(Unwatch(1, "leave", ("S0",), "1d"), now=0.0)
+    [again] = greeted.receive(Watch(1, "again", ("B",), "1d"), now=0.0)
+    assert isinstance(again, Watching)
+
+
 def test_the_tenth_bad_frame_within_a_minute_closes(greeted: Connection) -> None:
     for number in range(9):
         assert greeted.receive(BadFrame("not_json", "No."), now=float(number)) == [
@@ -209,8 +244,19 @@ commands = st.one_of(
     st.builds(Subscribe, st.just(1), st.sampled_from("abc"), st.sampled_from([A, B]), st.just(0)),
     st.builds(Unsubscribe, st.just(1), st.sampled_from("abc"), st.sampled_from([A, B])),
     st.builds(Ack, st.just(1), st.sampled_from("abc"), st.sampled_from([A, B]), st.just(1)),
+    st.builds(
+        Watch,
+        st.just(1),
+        st.sampled_from("abc"),
+        st.lists(st.sampled_from([f"S{n}" for n in range(60)]), min_size=1, max_size=50).map(tuple),
+        st.sampled_from(["1d", "1m"]),
+    ),
+    st.builds(Unwatch, st.just(1), st.sampled_from("abc"), st.just(("S1", "S2")), st.just("1d")),
     st.builds(RefusedCommand, st.sampled_from("abc"), st.just("too_large"), st.just("No.")),
 )
+
+
+_EFFECTS = StartRun | StopRun | Follow | Unfollow | Watching | Unwatching
 
 
 class Conversing(RuleBasedStateMachine):
@@ -250,7 +296,7 @@ class Conversing(RuleBasedStateMachine):
     @rule(command=commands)
     def commands_come(self, command: Any) -> None:
         for action in self.take(command):
-            if isinstance(action, StartRun | StopRun | Follow | Unfollow):
+            if isinstance(action, _EFFECTS):
                 key = command.id
                 assert key not in self.performed, "an effect happened twice"
                 answer = ReplyFrame(key, ok=True, result={"for": key})
@@ -279,6 +325,7 @@ class Conversing(RuleBasedStateMachine):
         assert self.closes <= 1
         assert self.connection.closed == (self.closes == 1)
         assert len(self.connection.threads) <= MAX_THREADS
+        assert len(self.connection.watched) <= MAX_WATCHED
 
 
 TestConversing = Conversing.TestCase
