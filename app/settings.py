@@ -50,6 +50,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`OUTCRY_SECRET_KEY`: seals stored secrets; generated into DATA_DIR when absent."""
     demo_fetch: bool = True
     """`OUTCRY_DEMO_FETCH`: 0 keeps the desk to the five stocks that ship with it."""
+    outbound_allow: tuple[str, ...] = ()
+    """`OUTCRY_OUTBOUND_ALLOW`: host:port pairs, comma-separated, that webhooks may reach although
+    they are not public; host:* is every port of a host."""
     log_level: str = "INFO"
     """`LOG_LEVEL`: DEBUG, INFO, WARNING or ERROR."""
     log_json: bool = False
@@ -88,6 +91,7 @@ _VARIABLES = {
     "admin_password": ("OUTCRY_ADMIN_PASSWORD",),
     "secret_key": ("OUTCRY_SECRET_KEY",),
     "demo_fetch": ("OUTCRY_DEMO_FETCH",),
+    "outbound_allow": ("OUTCRY_OUTBOUND_ALLOW",),
     "log_level": ("LOG_LEVEL",),
     "log_json": ("OUTCRY_LOG_JSON",),
 }
@@ -129,7 +133,7 @@ def _parse(name: str, field: str, value: str) -> object:
             return int(value)
         case "data_dir":
             return Path(value).expanduser()
-        case "allowed_origins":
+        case "allowed_origins" | "outbound_allow":
             return tuple(part.strip() for part in value.split(",") if part.strip())
         case "demo_fetch" | "log_json":
             if value not in {"0", "1"}:
