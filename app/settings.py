@@ -119,6 +119,15 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     return Settings(**found)  # type: ignore[arg-type]
 
 
+def read_variable(name: str) -> str | None:
+    """Return a variable that belongs to a plug-in, such as a data vendor's key; None if absent.
+
+    Raises:
+        SettingsError: its `X_FILE` cannot be read.
+    """
+    return _look_up(os.environ, name) or None
+
+
 def _look_up(environment: Mapping[str, str], name: str) -> str | None:
     if path := environment.get(f"{name}_FILE"):
         try:
