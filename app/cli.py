@@ -6,6 +6,7 @@ Heavy parts are imported by the verbs that need them, so that `--help` answers a
 import asyncio
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import rich_click as click
@@ -13,9 +14,11 @@ from click.exceptions import Exit
 from rich.console import Console
 from rich.text import Text
 
-from app.verbs.files import export_group, import_group
 from app.verbs.people import key, secret, user
 from app.verbs.shared import data_dir_option, run, settings_with
+
+if TYPE_CHECKING:
+    pass
 
 _err = Console(stderr=True)
 
@@ -127,7 +130,7 @@ def doctor(data_dir: Path | None) -> None:
     sys.exit(0 if run(examine(settings_with(data_dir=data_dir))) else 1)
 
 
-for verb in (import_group, export_group, user, key, secret):
+for verb in (user, key, secret):
     cli.add_command(verb)
 
 

@@ -7,8 +7,6 @@ from app.domain.errors import Refusal
 from app.security.errors import SecurityError
 from app.settings import SettingsError
 from app.storage.errors import StorageError
-from tools.errors import ToolError
-from tools.market.sources.source import SourceError
 
 
 def explain(failure: BaseException) -> str | None:
@@ -16,16 +14,7 @@ def explain(failure: BaseException) -> str | None:
     if isinstance(failure, BaseExceptionGroup):
         told = [explain(part) for part in failure.exceptions]
         return "\n".join(dict.fromkeys(part for part in told if part)) if all(told) else None
-    if isinstance(
-        failure,
-        Refusal
-        | SettingsError
-        | SecurityError
-        | StorageError
-        | AgentError
-        | SourceError
-        | ToolError,
-    ):
+    if isinstance(failure, Refusal | SettingsError | SecurityError | StorageError | AgentError):
         return str(failure)
     if isinstance(failure, PermissionError | FileNotFoundError | NotADirectoryError):
         return f"{failure.strerror}: {failure.filename}"

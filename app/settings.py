@@ -53,8 +53,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     outbound_allow: tuple[str, ...] = ()
     """`OUTCRY_OUTBOUND_ALLOW`: host:port pairs, comma-separated, that webhooks may reach although
     they are not public; host:* is every port of a host."""
-    demo_news: bool = True
-    """`OUTCRY_DEMO_NEWS`: 0 keeps out, and removes, the invented headlines of the demonstration."""
     log_level: str = "INFO"
     """`LOG_LEVEL`: DEBUG, INFO, WARNING or ERROR."""
     log_json: bool = False
@@ -94,7 +92,6 @@ _VARIABLES = {
     "secret_key": ("OUTCRY_SECRET_KEY",),
     "demo_fetch": ("OUTCRY_DEMO_FETCH",),
     "outbound_allow": ("OUTCRY_OUTBOUND_ALLOW",),
-    "demo_news": ("OUTCRY_DEMO_NEWS",),
     "log_level": ("LOG_LEVEL",),
     "log_json": ("OUTCRY_LOG_JSON",),
 }
@@ -119,15 +116,6 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     return Settings(**found)  # type: ignore[arg-type]
 
 
-def read_variable(name: str) -> str | None:
-    """Return a variable that belongs to a plug-in, such as a data vendor's key; None if absent.
-
-    Raises:
-        SettingsError: its `X_FILE` cannot be read.
-    """
-    return _look_up(os.environ, name) or None
-
-
 def _look_up(environment: Mapping[str, str], name: str) -> str | None:
     if path := environment.get(f"{name}_FILE"):
         try:
@@ -147,7 +135,7 @@ def _parse(name: str, field: str, value: str) -> object:
             return Path(value).expanduser()
         case "allowed_origins" | "outbound_allow":
             return tuple(part.strip() for part in value.split(",") if part.strip())
-        case "demo_fetch" | "demo_news" | "log_json":
+        case "demo_fetch" | "log_json":
             if value not in {"0", "1"}:
                 raise SettingsError(f"{name}={value}: give 0 or 1.")
             return value == "1"

@@ -4,26 +4,19 @@ from tools.compare import Compare
 from tools.history import Market
 from tools.indicators import IndicatorsTool
 from tools.instruments import Instruments
-from tools.market.news import NewsStore
 from tools.market.store import BarStore, InstrumentStore
-from tools.news import NewsTool
 from tools.quotes import Quotes
 from tools.signals import Signals
 from tools.tool import Tool
 
 
-def market_tools(
-    instruments: InstrumentStore, bars: BarStore, *, news: NewsStore | None = None
-) -> tuple[Tool, ...]:
-    """Return every tool that reads prices, and those on whatever else is kept here."""
+def market_tools(instruments: InstrumentStore, bars: BarStore) -> tuple[Tool, ...]:
+    """Return every tool that reads prices."""
     market = Market(instruments, bars)
-    tools: list[Tool] = [
+    return (
         Quotes(market),
         IndicatorsTool(market),
         Signals(market),
         Compare(market),
         Instruments(market),
-    ]
-    if news is not None:
-        tools.append(NewsTool(instruments, news))
-    return tuple(tools)
+    )

@@ -96,7 +96,7 @@ class WebClientController(Controller):
     include_in_schema = False
     guards = (anyone,)
 
-    @get(["/", "/sign-in"], name="web_page")
+    @get(["/", "/sign-in", "/screen", "/scorecard", "/alerts"], name="web_page")
     async def page(
         self, request: Request[Any, Any, Any], web_client: NamedDependency[WebClient]
     ) -> Response[bytes]:
@@ -111,6 +111,16 @@ class WebClientController(Controller):
         web_client: NamedDependency[WebClient],
     ) -> Response[bytes]:
         """Return the page for a conversation's address."""
+        return _page(request, web_client)
+
+    @get("/m/{symbol:path}")
+    async def market(
+        self,
+        request: Request[Any, Any, Any],
+        symbol: FromPath[str],
+        web_client: NamedDependency[WebClient],
+    ) -> Response[bytes]:
+        """Return the page for a symbol's address."""
         return _page(request, web_client)
 
     @get("/assets/{name:path}")

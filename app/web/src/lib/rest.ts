@@ -81,6 +81,8 @@ export interface Instrument {
   firstBar?: string | null;
   lastBar?: string | null;
   barCount?: number;
+  exchange?: string | null;
+  provenance?: Record<string, unknown>;
 }
 
 export interface SearchHit {

@@ -27,7 +27,13 @@ def build(tmp_path: Path) -> Path:
 
 async def test_every_address_of_the_client_is_the_page(open_client: Open, build: Path) -> None:
     client = open_client(web_folder=build)
-    for path in ("/", "/sign-in", "/c/01890000-0000-7000-8000-000000000000", "/c/anything"):
+    for path in (
+        "/",
+        "/sign-in",
+        "/c/01890000-0000-7000-8000-000000000000",
+        "/c/anything",
+        "/m/GOOG",
+    ):
         answer = await client.get(path)
         assert answer.status_code == 200
         assert answer.content == PAGE

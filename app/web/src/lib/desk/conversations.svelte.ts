@@ -92,6 +92,15 @@ export class Conversations {
     localStorage.setItem(SEEN_KEY + this.userId, JSON.stringify(this.seen));
   }
 
+  /** A conversation that nobody here began: unread until it is opened. */
+  awaitReading(id: string): void {
+    if (this.seen[id] !== undefined) return;
+    this.seen = { ...this.seen, [id]: 0 };
+    localStorage.setItem(SEEN_KEY + this.userId, JSON.stringify(this.seen));
+  }
+
+  unread = $derived.by(() => this.rows.filter((row) => this.isUnread(row)).length);
+
   /** Something was said since this browser last looked. Never opened here: nothing to miss. */
   isUnread(row: ConversationRow): boolean {
     const seen = this.seen[row.id];

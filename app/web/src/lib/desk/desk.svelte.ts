@@ -13,12 +13,18 @@ import {
 } from "../rest";
 import { llmLabel } from "../words";
 import { Conversations } from "./conversations.svelte";
+import { Live } from "../market/live";
+import type { Part, ToolSpec } from "../market/shapes";
+import { read } from "../market/read";
+import { Notices } from "./notices.svelte";
 import { loadOutbox, saveOutbox, type Pending } from "./outbox";
 import { Router } from "./router.svelte";
 import { Talk, type TalkSurroundings } from "./talk.svelte";
 
 type Phase = "starting" | "signed-out" | "ready" | "unreachable";
 
+/** More are found by asking for them. */
+const MOST_INSTRUMENTS = 2000;
 const DEFAULT_LIMITS: Limits = {
   maxFrameBytes: 262_144,
   maxMessageCharacters: 32_000,
@@ -33,6 +39,11 @@ export class Desk {
   limits = $state.raw<Limits>(DEFAULT_LIMITS);
   agents = $state.raw<Agent[]>([]);
   instruments = $state.raw<Instrument[]>([]);
+  /** The tools that REST offers, by name; what is not offered is not shown either. */
+  tools = $state.raw<ReadonlySet<string>>(new Set());
+  hasAlerts = $state(false);
+  /** What this server can do is known. */
+  learned = $state(false);
   failure = $state<string | null>(null);
   current = $state.raw<Talk | null>(null);
 
@@ -46,6 +57,8 @@ export class Desk {
   readonly router = new Router();
   readonly api: Api = createApi(() => this.signedOut());
   readonly conversations = new Conversations(this.api);
+  readonly notices = new Notices(this.conversations);
+  readonly live = new Live(() => this.connection);
   private readonly talks = new Map<string, Talk>();
   private connection: Connection | null = null;
   private readonly around: TalkSurroundings = {
@@ -97,19 +110,35 @@ export class Desk {
     await Promise.all([this.conversations.refresh(), this.learn()]);
   }
 
-  /** What the composer can complete. The desk works without it. */
+  /** What the composer can complete, and what this server can do. The desk works without it. */
   private async learn(): Promise<void> {
-    try {
-      const [agents, instruments] = await Promise.all([
-        this.api.get<Page<Agent>>("/agents", { limit: 200 }),
-        this.api.get<Page<Instrument>>("/instruments", { limit: 200 }),
-      ]);
-      this.agents = agents.items;
-      this.instruments = instruments.items;
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      this.failure = error.message;
+    const [agents, instruments, tools, alerts] = await Promise.all([
+      read(() => this.api.get<Page<Agent>>("/agents", { limit: 200 })),
+      read(() => this.everyInstrument()),
+      read(() => this.api.get<{ items: ToolSpec[] } | ToolSpec[]>("/tools")),
+      read(() => this.api.get<Page<unknown>>("/alerts", { limit: 1 })),
+    ]);
+    if (agents.is === "ready") this.agents = agents.value.items;
+    if (instruments.is === "ready") this.instruments = instruments.value;
+    if (tools.is === "ready") {
+      const specs = Array.isArray(tools.value) ? tools.value : tools.value.items;
+      this.tools = new Set(specs.map(({ name }) => name));
     }
+    this.hasAlerts = alerts.is === "ready";
+    this.learned = true;
+    const failed = [agents, instruments, tools, alerts].find((part): part is Part<never> & { is: "failed" } => part.is === "failed");
+    this.failure = failed?.words ?? null;
+  }
+
+  private async everyInstrument(): Promise<Instrument[]> {
+    const found: Instrument[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await this.api.get<Page<Instrument>>("/instruments", { limit: 200, cursor });
+      found.push(...page.items);
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined && found.length < MOST_INSTRUMENTS);
+    return found;
   }
 
   private signedOut(): void {
@@ -129,6 +158,9 @@ export class Desk {
       event: (frame) => this.talks.get(frame.threadId)?.receive(frame),
       caughtUp: (threadId) => this.talks.get(threadId)?.caughtUp(),
       gap: (threadId) => void this.talks.get(threadId)?.reload(),
+      market: (frame) => this.live.receive(frame),
+      notice: (frame) => void this.notices.take(frame),
+      watched: () => this.live.wanted(),
       since: (threadId) => this.talks.get(threadId)?.settle() ?? 0,
       handshakeFailed: () => void this.askWhoIsHere(),
     });
@@ -233,7 +265,9 @@ export class Desk {
 
   /** What is on screen counts as read. */
   private look(talk: Talk): void {
-    if (talk === this.current) this.conversations.saw(talk.id, talk.transcript.seq);
+    if (talk !== this.current) return;
+    this.conversations.saw(talk.id, talk.transcript.seq);
+    this.notices.drop(talk.id);
   }
 
   seen(): void {

@@ -1,25 +1,33 @@
-/** Three addresses: `/`, `/sign-in`, `/c/{id}`. */
+/** Where this tab is; the addresses are in `routes.ts`. */
 
-export type Route = { at: "home" } | { at: "sign-in" } | { at: "conversation"; id: string };
-
-function parse(path: string): Route {
-  const found = /^\/c\/([0-9a-fA-F-]{36})\/?$/.exec(path);
-  if (found?.[1] !== undefined) return { at: "conversation", id: found[1].toLowerCase() };
-  return path.startsWith("/sign-in") ? { at: "sign-in" } : { at: "home" };
-}
+import { parse, type Route } from "./routes";
 
 export class Router {
   route = $state.raw<Route>(parse(location.pathname));
+  /** What follows the `?`; a new object at every step. */
+  query = $state.raw<URLSearchParams>(new URLSearchParams(location.search));
 
   constructor() {
-    window.addEventListener("popstate", () => (this.route = parse(location.pathname)));
+    window.addEventListener("popstate", () => this.read());
+  }
+
+  private read(): void {
+    this.route = parse(location.pathname);
+    this.query = new URLSearchParams(location.search);
   }
 
   go(path: string, how: "push" | "replace" = "push"): void {
-    if (path !== location.pathname + location.hash) {
+    if (path !== location.pathname + location.search + location.hash) {
       if (how === "push") history.pushState(null, "", path);
       else history.replaceState(null, "", path);
     }
-    this.route = parse(location.pathname);
+    this.read();
+  }
+
+  /** Follow a link of ours, unless a new tab or window is asked for. */
+  follow(event: MouseEvent, path: string): void {
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || event.button !== 0) return;
+    event.preventDefault();
+    this.go(path);
   }
 }

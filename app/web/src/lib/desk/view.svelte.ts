@@ -25,6 +25,8 @@ export class View {
   hover = $state.raw<(ClaimAt & { anchor: Element }) | null>(null);
   /** What the composer should take up: a text to edit, or an example. */
   draft = $state.raw<{ text: string; turn: number } | null>(null);
+  /** A question is being written. */
+  drafting = $state(false);
   wide = $state(matchMedia("(min-width: 1180px)").matches);
   private turn = 0;
 

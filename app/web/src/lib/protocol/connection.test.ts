@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { CommandRefused, Connection, type LinkState, type Listener } from "./connection";
-import type { EventFrame } from "./types";
+import type { EventFrame, MarketFrame } from "./types";
 
 /** A socket whose other end is the test. */
 class FakeSocket {
@@ -53,6 +53,8 @@ function latest(): FakeSocket {
 describe("a connection", () => {
   const states: LinkState[] = [];
   const events: EventFrame[] = [];
+  const prices: MarketFrame[] = [];
+  let watched = new Map<string, string[]>();
   let seq = 0;
   let failures = 0;
   const listener: Listener = {
@@ -61,6 +63,9 @@ describe("a connection", () => {
     event: (frame) => events.push(frame),
     caughtUp: () => undefined,
     gap: () => undefined,
+    market: (frame) => prices.push(frame),
+    notice: () => undefined,
+    watched: () => watched,
     since: () => seq,
     handshakeFailed: () => (failures += 1),
   };
@@ -142,6 +147,22 @@ describe("a connection", () => {
     expect(FakeSocket.all).toHaveLength(1);
     await vi.advanceTimersByTimeAsync(200);
     expect(FakeSocket.all).toHaveLength(2);
+  });
+
+  it("watches what is on screen, on each new socket anew, and passes prices on", async () => {
+    watched = new Map([["1d", ["GOOG", "MSFT"]]]);
+    latest().welcome();
+    const asked = { type: "watch", symbols: ["GOOG", "MSFT"], timeframe: "1d" };
+    expect(latest().sent.filter((frame) => frame["type"] === "watch")).toMatchObject([asked]);
+    latest().drop();
+    await vi.advanceTimersByTimeAsync(300);
+    latest().welcome();
+    expect(latest().sent.filter((frame) => frame["type"] === "watch")).toMatchObject([asked]);
+    connection.unwatch(["MSFT"], "1d");
+    expect(latest().sent.at(-1)).toMatchObject({ type: "unwatch", symbols: ["MSFT"] });
+    latest().say({ type: "market", symbol: "GOOG", timeframe: "1d" });
+    expect(prices).toHaveLength(1);
+    watched = new Map();
   });
 
   it("asks who is here when a handshake fails without a word", async () => {

@@ -8,7 +8,7 @@
 
 import { afterClose, backoffMs, waitFromReason } from "./backoff";
 import { FrameDecoder } from "./compact";
-import type { Command, EventFrame, FrameError, Reply, ServerFrame, Welcome } from "./types";
+import type { Command, EventFrame, FrameError, MarketFrame, NoticeFrame, Reply, ServerFrame, Welcome } from "./types";
 
 export type LinkState =
   | { is: "connecting"; attempt: number }
@@ -23,6 +23,10 @@ export interface Listener {
   event(frame: EventFrame): void;
   caughtUp(threadId: string, seq: number): void;
   gap(threadId: string, oldestSeq: number): void;
+  market(frame: MarketFrame): void;
+  notice(frame: NoticeFrame): void;
+  /** The prices that are on screen now, by timeframe: asked for again on every new socket. */
+  watched(): ReadonlyMap<string, readonly string[]>;
   /** The last seq applied for a followed thread. */
   since(threadId: string): number;
   /** The handshake failed without a word: find out whether anybody is signed in. */
@@ -111,6 +115,15 @@ export class Connection {
     this.post({ type: "unsubscribe", threadId });
   }
 
+  /** Have these prices pushed; what `watched` tells is asked for again on each new socket. */
+  watch(symbols: readonly string[], timeframe: string): void {
+    if (this.welcomed && symbols.length > 0) this.post({ type: "watch", symbols, timeframe });
+  }
+
+  unwatch(symbols: readonly string[], timeframe: string): void {
+    if (this.welcomed && symbols.length > 0) this.post({ type: "unwatch", symbols, timeframe });
+  }
+
   /** Ask again for everything after the owner's last seq (after a hole or a gap). */
   resume(threadId: string): void {
     if (!this.welcomed) return;
@@ -156,7 +169,7 @@ export class Connection {
     const socket = new WebSocket(this.url);
     this.socket = socket;
     let opened = false;
-    this.watch(HANDSHAKE_MS);
+    this.expectWithin(HANDSHAKE_MS);
     socket.onopen = () => {
       opened = true;
       const threads = [...this.followed].map((threadId) => ({
@@ -178,7 +191,7 @@ export class Connection {
   }
 
   private receive(text: string): void {
-    this.watch(this.welcomed ? this.pingEveryMs : HANDSHAKE_MS);
+    this.expectWithin(this.welcomed ? this.pingEveryMs : HANDSHAKE_MS);
     let frame: ServerFrame;
     try {
       frame = this.decoder.decode(text);
@@ -207,6 +220,12 @@ export class Connection {
       case "gap":
         this.listener.gap(frame.threadId, frame.oldestSeq);
         break;
+      case "market":
+        this.listener.market(frame);
+        break;
+      case "notice":
+        this.listener.notice(frame);
+        break;
       case "error":
         this.refused(frame);
         break;
@@ -219,13 +238,14 @@ export class Connection {
     this.attempt = 0;
     this.welcomed = true;
     this.pingEveryMs = Math.max(2_000, frame.limits.pingIntervalS * 1000);
-    this.watch(this.pingEveryMs);
+    this.expectWithin(this.pingEveryMs);
     this.listener.welcome(frame);
     this.listener.state({ is: "open" });
     for (const [id, waiting] of this.waiting) {
       if (waiting.lasting) waiting.sent = false;
       else this.waiting.delete(id);
     }
+    for (const [timeframe, symbols] of this.listener.watched()) this.watch(symbols, timeframe);
     this.flush();
   }
 
@@ -248,7 +268,7 @@ export class Connection {
   }
 
   /** Ping after `ms` of silence; give the socket up when even that brings nothing. */
-  private watch(ms: number): void {
+  private expectWithin(ms: number): void {
     clearTimeout(this.heartbeat);
     this.heartbeat = setTimeout(() => {
       if (this.welcomed && this.socket?.readyState === WebSocket.OPEN) {

@@ -1,5 +1,7 @@
 /** The envelope and the AG-UI 1.0 events as they cross the socket (docs/protocol.md). */
 
+import type { BarView, MarketSignal } from "../market/shapes";
+
 export interface Claim {
   /** Which claim of the message this is: 1, 2, 3 … in reading order. */
   index: number;
@@ -164,10 +166,36 @@ export interface EventFrame {
   event: AgentEvent;
 }
 
+/** The newest bar of a watched price and what was computed from it; kept nowhere. */
+export interface MarketFrame {
+  type: "market";
+  symbol: string;
+  timeframe: string;
+  bar: BarView;
+  indicators: Record<string, number | null>;
+  /** Those that fired since the frame before. */
+  signals: MarketSignal[];
+  /** The bar is still open. */
+  provisional: boolean;
+  /** A bar of the past, shown again on a clock. */
+  replay?: boolean;
+}
+
+export interface NoticeFrame {
+  type: "notice";
+  kind: "alert";
+  title: string;
+  threadId: string;
+  alertId: string;
+  at: string;
+}
+
 export type ServerFrame =
   | Welcome
   | Reply
   | EventFrame
+  | MarketFrame
+  | NoticeFrame
   | { type: "caughtUp"; threadId: string; seq: number }
   | { type: "gap"; threadId: string; oldestSeq: number }
   | { type: "pong"; id?: string }
@@ -181,4 +209,5 @@ export type Command =
   | { type: "stop"; runId: string }
   | { type: "subscribe"; threadId: string; since: number }
   | { type: "unsubscribe"; threadId: string }
-  | { type: "ack"; threadId: string; seq: number };
+  | { type: "ack"; threadId: string; seq: number }
+  | { type: "watch" | "unwatch"; symbols: readonly string[]; timeframe: string };

@@ -1,0 +1,40 @@
+/** The client's addresses. Pages other than the talk are loaded when first opened. */
+
+export type Route =
+  | { at: "home" }
+  | { at: "sign-in" }
+  | { at: "conversation"; id: string }
+  | { at: "market"; symbol: string }
+  | { at: "screen" }
+  | { at: "scorecard" }
+  | { at: "alerts" };
+
+export type PageRoute = Exclude<Route, { at: "home" | "sign-in" | "conversation" }>;
+
+function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;
+    return null;
+  }
+}
+
+export function parse(path: string): Route {
+  const talk = /^\/c\/([0-9a-fA-F-]{36})\/?$/.exec(path)?.[1];
+  if (talk !== undefined) return { at: "conversation", id: talk.toLowerCase() };
+  const symbol = decoded(/^\/m\/(.+?)\/?$/.exec(path)?.[1] ?? "");
+  if (symbol !== null && symbol !== "") return { at: "market", symbol: symbol.toUpperCase() };
+  const name = /^\/(screen|scorecard|alerts)\/?$/.exec(path)?.[1];
+  if (name !== undefined) return { at: name as "screen" | "scorecard" | "alerts" };
+  return path.startsWith("/sign-in") ? { at: "sign-in" } : { at: "home" };
+}
+
+/** Whether it is a page of its own, without composer or evidence. */
+export function isPage(route: Route): route is PageRoute {
+  return route.at !== "home" && route.at !== "sign-in" && route.at !== "conversation";
+}
+
+export function marketPath(symbol: string): string {
+  return `/m/${encodeURIComponent(symbol)}`;
+}

@@ -1,0 +1,194 @@
+/** Everything that a market page knows of one symbol, part by part, kept up to date while it is open. */
+
+import type { ChartCard } from "../chart/card";
+import { chartCard } from "../chart/card";
+import type { Api, Instrument, Page } from "../rest";
+import type { MarketFrame } from "../protocol/types";
+import type { Live } from "./live";
+import { read, valueOf } from "./read";
+import { chartOf, markersOf, seconds, withMoment, withSignals } from "./series";
+import {
+  WAITING,
+  type BarSeries,
+  type Fundamentals,
+  type IndicatorSeries,
+  type MarketSignal,
+  type NewsItem,
+  type Part,
+  type Score,
+  type Sentiment,
+  type ToolAnswer,
+} from "./shapes";
+
+const FIRST_BARS = 520;
+const MOST_BARS = 10_000;
+const SIGNALS = 200;
+/** Signals settle when bars come; they are read again this long after the last of a burst. */
+const CALM_MS = 800;
+
+export class MarketBook {
+  instrument = $state.raw<Part<Instrument>>(WAITING);
+  bars = $state.raw<Part<BarSeries>>(WAITING);
+  signals = $state.raw<Part<MarketSignal[]>>(WAITING);
+  scores = $state.raw<Part<Score[]>>(WAITING);
+  news = $state.raw<Part<NewsItem[]>>(WAITING);
+  sentiment = $state.raw<Part<Sentiment>>(WAITING);
+  fundamentals = $state.raw<Part<Fundamentals>>(WAITING);
+  timeframe = $state("1d");
+  adjusted = $state(true);
+  /** The newest live frame, for what the page says beside the chart. */
+  latest = $state.raw<MarketFrame | null>(null);
+  reading = $state(false);
+
+  private base = $state.raw<ChartCard | null>(null);
+  chart: ChartCard | null = $derived.by(() => {
+    const { base } = this;
+    if (base === null) return null;
+    return { ...base, markers: markersOf(valueOf(this.signals) ?? [], base.bars, base.timeframe) };
+  });
+
+  /** The last bar's change in percent, as the server computed it. */
+  change = $state<number | null>(null);
+
+  private limit = FIRST_BARS;
+  private turn = 0;
+  private calm: ReturnType<typeof setTimeout> | undefined;
+  private unwatch: (() => void) | null = null;
+
+  constructor(
+    readonly symbol: string,
+    private readonly api: Api,
+    private readonly live: Live,
+    private readonly tools: () => ReadonlySet<string>,
+  ) {}
+
+  open(): void {
+    void this.readInstrument();
+    void this.readChart();
+    void this.readSignals();
+    void this.readScores();
+    const symbol = this.symbol;
+    void read(() => this.api.get<Page<NewsItem>>("/news", { symbol, limit: 12 })).then((part) => {
+      this.news = part.is === "ready" ? { is: "ready", value: part.value.items } : part;
+    });
+    void read(() => this.api.get<Sentiment>("/news/sentiment", { symbol })).then((part) => (this.sentiment = part));
+    void read(() => this.api.get<Fundamentals>("/fundamentals", { symbol })).then((part) => (this.fundamentals = part));
+    this.follow();
+  }
+
+  close(): void {
+    this.turn += 1;
+    clearTimeout(this.calm);
+    this.unwatch?.();
+    this.unwatch = null;
+  }
+
+  use(change: { timeframe?: string; adjusted?: boolean }): void {
+    const other = change.timeframe !== undefined && change.timeframe !== this.timeframe;
+    this.timeframe = change.timeframe ?? this.timeframe;
+    this.adjusted = change.adjusted ?? this.adjusted;
+    if (other) {
+      this.limit = FIRST_BARS;
+      this.follow();
+      void this.readSignals();
+      void this.readScores();
+    }
+    void this.readChart();
+  }
+
+  /** Older bars came into view, or a period that needs them was asked for. */
+  older(from: number | null = null): void {
+    const items = valueOf(this.bars)?.items;
+    const first = items?.[0];
+    if (items === undefined || first === undefined || this.reading) return;
+    if (items.length < this.limit || this.limit >= MOST_BARS) return;
+    const missing = from === null || seconds(first.timestamp) > from;
+    if (!missing) return;
+    this.limit = from === null ? Math.min(MOST_BARS, this.limit * 3) : MOST_BARS;
+    void this.readChart();
+  }
+
+  private async readInstrument(): Promise<void> {
+    this.instrument = await read(() => this.api.get<Instrument>(`/instruments/${encodeURIComponent(this.symbol)}`));
+  }
+
+  /** Read bars, indicators and levels together, so that the chart is of one moment. */
+  private async readChart(): Promise<void> {
+    const turn = (this.turn += 1);
+    this.reading = true;
+    const { symbol, timeframe, adjusted, limit } = this;
+    const [instrument, bars, indicators, drawn] = await Promise.all([
+      read(() => this.api.get<Instrument>(`/instruments/${encodeURIComponent(symbol)}`)),
+      read(() => this.api.get<BarSeries>("/bars", { symbol, timeframe, limit, adjusted })),
+      read(() => this.api.get<IndicatorSeries>("/indicators", { symbol, timeframe, limit })),
+      this.readLevels(timeframe),
+    ]);
+    if (turn !== this.turn) return;
+    this.reading = false;
+    this.instrument = instrument;
+    this.bars = bars;
+    this.change = adjusted ? (valueOf(indicators)?.series["changePercent"]?.at(-1)?.value ?? null) : null;
+    const known = valueOf(instrument);
+    const candles = valueOf(bars);
+    this.base =
+      known === null || candles === null
+        ? null
+        : chartOf({ instrument: known, bars: candles, indicators: valueOf(indicators), signals: [], drawn });
+  }
+
+  private async readLevels(timeframe: string): Promise<ChartCard | null> {
+    // The tool speaks of daily bars.
+    if (timeframe !== "1d" || !this.tools().has("levels")) return null;
+    const asked = { arguments: { symbol: this.symbol } };
+    const answer = valueOf(await read(() => this.api.post<ToolAnswer>("/tools/levels", asked)));
+    const drawn = answer?.cards.find((one) => (one.activityType ?? one.type) === "chart.candles");
+    return drawn === undefined ? null : chartCard(drawn.content);
+  }
+
+  private async readSignals(): Promise<void> {
+    if (!this.tools().has("scorecard")) {
+      this.signals = { is: "absent" };
+      return;
+    }
+    const { symbol, timeframe } = this;
+    const part = await read(() => this.api.get<Page<MarketSignal>>("/signals", { symbol, timeframe, limit: SIGNALS }));
+    if (timeframe !== this.timeframe) return;
+    this.signals = part.is === "ready" ? { is: "ready", value: part.value.items } : part;
+  }
+
+  private async readScores(): Promise<void> {
+    if (!this.tools().has("scorecard")) {
+      this.scores = { is: "absent" };
+      return;
+    }
+    const { symbol, timeframe } = this;
+    const part = await read(() => this.api.get<{ items: Score[] }>("/signals/scorecard", { symbol, timeframe }));
+    if (timeframe !== this.timeframe) return;
+    this.scores = part.is === "ready" ? { is: "ready", value: part.value.items } : part;
+  }
+
+  private follow(): void {
+    this.unwatch?.();
+    this.unwatch = this.live.watch(this.symbol, this.timeframe, (frame) => this.take(frame));
+  }
+
+  private take(frame: MarketFrame): void {
+    this.latest = frame;
+    if (frame.signals.length > 0 && this.signals.is === "ready") {
+      this.signals = { is: "ready", value: withSignals(this.signals.value, frame.signals) };
+    }
+    const { base } = this;
+    if (base === null || !this.adjusted) return;
+    const next = withMoment(base, frame);
+    const last = base.bars.at(-1)?.[0] ?? 0;
+    this.base = next;
+    if (next !== base) this.change = frame.indicators["changePercent"] ?? null;
+    clearTimeout(this.calm);
+    const corrected = next === base && seconds(frame.bar.timestamp) < last;
+    if (frame.provisional && !corrected) return;
+    this.calm = setTimeout(() => {
+      void this.readSignals();
+      if (corrected) void this.readChart();
+    }, CALM_MS);
+  }
+}

@@ -1,0 +1,161 @@
+/** What the market side of the REST door answers (docs/rest.md). Nothing here is computed. */
+
+import type { Direction } from "../chart/card";
+
+export interface BarView {
+  timestamp: string;
+  open: number;
+  high: number;
+  low: number;
+  close: number;
+  volume: number;
+}
+
+export interface BarSeries {
+  symbol: string;
+  timeframe: string;
+  source: string;
+  adjusted: boolean;
+  items: BarView[];
+}
+
+export interface IndicatorSeries {
+  symbol: string;
+  timeframe: string;
+  source: string;
+  asOf: string | null;
+  series: Record<string, { timestamp: string; value: number }[]>;
+}
+
+/** How a kind of signal has fared. Rates are shares of 1. */
+export interface TrackRecord {
+  event?: string | null;
+  horizonBars?: number | null;
+  n?: number | null;
+  hits?: number | null;
+  hitRate?: number | null;
+  wilsonLow?: number | null;
+  wilsonHigh?: number | null;
+  baseRate?: number | null;
+}
+
+export interface Vote {
+  name: string;
+  value: number | null;
+  signal: "buy" | "sell" | "neutral";
+  weight: number;
+}
+
+export interface Outcome {
+  [name: string]: unknown;
+}
+
+export interface MarketSignal {
+  id: string;
+  symbol: string;
+  signalType: string;
+  direction: Direction;
+  strength: number;
+  timeframe: string;
+  confidence: number | null;
+  baseRate?: number | null;
+  edge?: string | null;
+  state?: "active" | "superseded" | "expired" | "resolved";
+  outcome?: Outcome | null;
+  validFrom: string;
+  validUntil: string | null;
+  indicators?: Vote[];
+  technicalAnalysis?: Record<string, unknown> | null;
+  trackRecord?: TrackRecord | null;
+  metadata?: Record<string, unknown> | null;
+  createdAt?: string;
+}
+
+export interface CurvePoint {
+  bar: number;
+  mean: number;
+  baseline: number;
+  low: number | null;
+  high: number | null;
+}
+
+export interface Score {
+  signalType: string;
+  direction: Direction;
+  symbol: string | null;
+  timeframe: string;
+  n: number;
+  hits: number;
+  hitRate: number | null;
+  wilsonLow: number | null;
+  wilsonHigh: number | null;
+  baseRate: number | null;
+  edge: string;
+  meanExcessAtr: number | null;
+  tStatistic: number | null;
+  horizonBars: number;
+  event: string;
+  curve: CurvePoint[];
+}
+
+export interface NewsItem {
+  id: string;
+  type: string;
+  sourceName: string;
+  title: string;
+  url: string | null;
+  publishedAt: string;
+  symbols: string[];
+  score: number | null;
+  label: string | null;
+  keywords?: string[];
+  topics?: string[];
+  synthetic?: boolean;
+  duplicateOf?: string | null;
+}
+
+export interface Sentiment {
+  score: number | null;
+  sources: { type: string; name: string; score: number; weight: number; timestamp: string }[];
+  keywords: string[];
+  topics: string[];
+  n: number;
+  disagreement: number | null;
+  asOf: string | null;
+}
+
+export interface Fundamentals {
+  periodEnd?: string | null;
+  publishedAt?: string | null;
+  source?: string | null;
+  currency?: string | null;
+  definitions?: Record<string, string>;
+  [name: string]: unknown;
+}
+
+export interface ToolAnswer {
+  data: Record<string, unknown>;
+  asOf: string | null;
+  source: string;
+  units: Record<string, string>;
+  summary: string;
+  cards: { activityType?: string; type?: string; content: Record<string, unknown> }[];
+}
+
+export interface ToolSpec {
+  name: string;
+  description: string;
+  parameters?: Record<string, unknown>;
+}
+
+/** One thing that a page reads, as it stands. */
+export type Part<T> =
+  | { is: "waiting" }
+  | { is: "ready"; value: T }
+  /** There is none of it; `words` may say why. */
+  | { is: "none"; words: string }
+  /** This server does not know the question. */
+  | { is: "absent" }
+  | { is: "failed"; words: string };
+
+export const WAITING = { is: "waiting" } as const;
