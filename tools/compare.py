@@ -1,4 +1,4 @@
-"""`compare`: two to five instruments over the same days."""
+"""`compare`: two to eight instruments over the same days, against a baseline."""
 
 import asyncio
 from datetime import date, timedelta
@@ -9,20 +9,25 @@ import msgspec
 import numpy as np
 
 from tools import cards, technicals
-from tools.analytics import volatility
-from tools.analytics.prices import Prices, log_returns
+from tools.analytics import snapshot, volatility
+from tools.analytics.prices import Floats, Prices, log_returns
+from tools.analytics.snapshot import FIELDS
 from tools.arguments import Arguments, json_schema, read_arguments
 from tools.errors import InvalidArguments, NoData
 from tools.history import History, Market, Period, start_of
 from tools.technicals import number
 from tools.tool import ToolContext, ToolResult
 
+MOST = 8
+ENOUGH = 20
+"""Days from which a correlation is told."""
+
 
 class CompareArguments(Arguments, frozen=True):
     symbols: Annotated[
         list[str],
         msgspec.Meta(
-            min_length=2, max_length=5, description="Two to five symbols or company names."
+            min_length=2, max_length=MOST, description="Two to eight symbols or company names."
         ),
     ]
     from_: Annotated[
@@ -36,6 +41,16 @@ class CompareArguments(Arguments, frozen=True):
         Period | None,
         msgspec.Meta(description="Instead of `from`: how far back; 1y when neither is given."),
     ] = None
+    baseline: Annotated[
+        Annotated[str, msgspec.Meta(min_length=1, max_length=80)] | None,
+        msgspec.Meta(description="Symbol to measure against; default: the mean of those compared."),
+    ] = None
+    fields: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(
+            max_length=6, description="More numbers at the last day, by the names `screen` has."
+        ),
+    ] = ()
 
 
 class Compare:
@@ -43,9 +58,10 @@ class Compare:
 
     name = "compare"
     description = (
-        "Compares two to five instruments over the same days: return, volatility, deepest fall, "
-        "RSI, trend, and the correlation of their daily returns. Ends on the last day that all of "
-        "them have, which can be earlier than the last bar of one."
+        "Compares two to eight instruments over the same days: return, also in excess of a "
+        "baseline, volatility, deepest fall, RSI, trend, and the correlation of their daily "
+        "returns. Ends on the last day that all of them have, which can be earlier than the last "
+        "bar of one."
     )
     parameters = json_schema(CompareArguments)
 
@@ -54,8 +70,15 @@ class Compare:
 
     async def __call__(self, arguments: dict[str, Any], context: ToolContext) -> ToolResult:
         asked = read_arguments(CompareArguments, arguments)
-        histories = [await self._market.history(s, context, at=asked.to) for s in asked.symbols]
-        if len({history.symbol for history in histories}) < len(histories):
+        for field in asked.fields:
+            if field not in FIELDS:
+                raise InvalidArguments(
+                    f"`fields` has {field[:40]!r}, which is none. Allowed: {', '.join(FIELDS)}."
+                )
+        said = [*asked.symbols, *([asked.baseline] if asked.baseline else [])]
+        histories = [await self._market.history(one, context, at=asked.to) for one in said]
+        count = len(asked.symbols)
+        if len({history.symbol for history in histories[:count]}) < count:
             raise InvalidArguments("Two of the names mean the same instrument.")
         end = min(history.bars.day(-1) for history in histories)
         histories = [
@@ -64,7 +87,7 @@ class Compare:
             else await self._market.history(history.symbol, context, at=_reaching(history, end))
             for history in histories
         ]
-        return await asyncio.to_thread(_answer, histories, asked)
+        return await asyncio.to_thread(_answer, histories, count, asked)
 
 
 def _reaching(history: History, end: date) -> date:
@@ -81,20 +104,34 @@ def _reaching(history: History, end: date) -> date:
     return end
 
 
-def _answer(histories: list[History], asked: CompareArguments) -> ToolResult:
+def _answer(every: list[History], count: int, asked: CompareArguments) -> ToolResult:
+    """Return the comparison of the first `count`; one more is the baseline."""
     period = asked.period or (None if asked.from_ is not None else "1y")
-    starts = [start_of(history, start=asked.from_, period=period) for history in histories]
-    first = max(h.bars.day(bar) for h, bar in zip(histories, starts, strict=True))
-    starts = [len(h.bars.until(first)) - 1 for h in histories]
-    rows = [_row(history, start) for history, start in zip(histories, starts, strict=True)]
+    starts = [start_of(history, start=asked.from_, period=period) for history in every]
+    first = max(h.bars.day(bar) for h, bar in zip(every, starts, strict=True))
+    starts = [len(h.bars.until(first)) - 1 for h in every]
+    histories = every[:count]
+    rows = [
+        _row(history, start, asked.fields)
+        for history, start in zip(histories, starts[:count], strict=True)
+    ]
+    against = every[count] if len(every) > count else None
+    baseline = _baseline(rows, against, starts[-1])
+    for row, history in zip(rows, histories, strict=True):
+        row["excessPercent"] = row["changePercent"] - baseline["changePercent"]
+        if against is not None and history.symbol != against.symbol:
+            row["beta"], row["correlation"] = _with(history, against, first)
     end = max(history.as_of for history in histories)
+    compared = {history.instrument.currency for history in histories}
+    money = compared.pop() if len(compared) == 1 else "the instrument's currency"
     best = max(rows, key=lambda row: row["changePercent"])
     names = ", ".join(history.symbol for history in histories)
     data = {
-        "notes": _clipped(histories, starts, first, end.date(), asked.to),
+        "notes": _clipped(every, starts, first, end.date(), asked.to),
         "from": first.isoformat(),
         "to": end.date().isoformat(),
         "instruments": rows,
+        "baseline": baseline,
         "correlations": _correlations(histories, first),
         "highestReturn": best["symbol"],
         "calmest": min(rows, key=_calm)["symbol"],
@@ -105,10 +142,12 @@ def _answer(histories: list[History], asked: CompareArguments) -> ToolResult:
         source="; ".join(dict.fromkeys(history.instrument.source for history in histories)),
         as_of=end,
         units={
-            "startClose": histories[0].instrument.currency,
-            "endClose": histories[0].instrument.currency,
+            **{name: _unit(name, money) for name in asked.fields},
+            "startClose": money,
+            "endClose": money,
             "rsi": "index 0-100",
             "r2": "0-1",
+            "excessPercent": "%",
             "changePercent": "%",
             "totalReturnPercent": "%",
             "drawdownPercent": "%",
@@ -116,7 +155,7 @@ def _answer(histories: list[History], asked: CompareArguments) -> ToolResult:
             "correlation": "-1 to 1",
             "days": "days",
         },
-        cards=(cards.compared(histories[0], histories[1:]),),
+        cards=(cards.compared(histories[0], every[1:]),),
     )
 
 
@@ -145,13 +184,44 @@ def _calm(row: dict[str, Any]) -> float:
     return float("inf") if moves is None else float(moves)
 
 
-def _row(history: History, start: int) -> dict[str, Any]:
+def _baseline(rows: list[dict[str, Any]], against: History | None, start: int) -> dict[str, Any]:
+    """Return what the comparison is measured against: one instrument, or all in equal parts."""
+    if against is None:
+        mean = sum(row["changePercent"] for row in rows) / len(rows)
+        return {"name": "the mean of those compared", "changePercent": mean}
+    close = against.prices.close
+    return {
+        "name": against.symbol,
+        "changePercent": 100.0 * float(close[-1] / close[start] - 1.0),
+    }
+
+
+def _with(history: History, against: History, first: date) -> tuple[float | None, float | None]:
+    """Return beta and correlation of daily returns with the baseline's."""
+    ours, theirs = _paired(history, against, first)
+    if len(ours) < ENOUGH or not theirs.std() > 0 or not ours.std() > 0:
+        return None, None
+    correlation = number(np.corrcoef(ours, theirs)[0, 1])
+    beta = number(np.cov(ours, theirs)[0, 1] / theirs.var(ddof=1))
+    return beta, correlation
+
+
+def _unit(field: str, money: str) -> str:
+    return {"price": money, "price a bar": f"{money} a bar"}.get(
+        FIELDS[field].unit, FIELDS[field].unit
+    )
+
+
+def _row(history: History, start: int, fields: tuple[str, ...]) -> dict[str, Any]:
     prices: Prices = history.prices
     close = prices.close[start:]
     picture = technicals.look(history)
     moves = volatility.measure(prices.total[start:], len(close) - 1) if len(close) > 20 else None
     rsi = number(picture.indicators.rsi[-1])
+    table = snapshot.table(prices, timeframe=history.bars.timeframe) if fields else {}
+    asked = {name: number(table[name][-1]) for name in fields}
     return {
+        **asked,
         "symbol": history.symbol,
         "name": history.instrument.name,
         "startClose": float(close[0]),
@@ -170,18 +240,21 @@ def _correlations(histories: list[History], first: date) -> list[dict[str, Any]]
     """Return each pair's correlation of daily log returns over the days both traded."""
     out = []
     for one, other in combinations(histories, 2):
-        days, ones, others = np.intersect1d(
-            one.prices.days, other.prices.days, assume_unique=True, return_indices=True
-        )
-        inside = days >= np.datetime64(first + timedelta(days=1), "s")
-        begin = max(0, int(np.argmax(inside)) - 1) if inside.any() else len(days)
-        pair = [
-            log_returns(history.prices.total[index[begin:]])[1:]
-            for history, index in ((one, ones), (other, others))
-        ]
-        enough = len(pair[0]) >= 20 and all(returns.std() > 0 for returns in pair)
-        value = number(np.corrcoef(pair[0], pair[1])[0, 1]) if enough else None
-        out.append(
-            {"between": [one.symbol, other.symbol], "correlation": value, "days": len(pair[0])}
-        )
+        ours, theirs = _paired(one, other, first)
+        enough = len(ours) >= ENOUGH and ours.std() > 0 and theirs.std() > 0
+        value = number(np.corrcoef(ours, theirs)[0, 1]) if enough else None
+        out.append({"between": [one.symbol, other.symbol], "correlation": value, "days": len(ours)})
     return out
+
+
+def _paired(one: History, other: History, first: date) -> tuple[Floats, Floats]:
+    """Return the daily log returns of both over the days both traded, after `first`."""
+    days, ones, others = np.intersect1d(
+        one.prices.days, other.prices.days, assume_unique=True, return_indices=True
+    )
+    inside = days >= np.datetime64(first + timedelta(days=1), "s")
+    begin = max(0, int(np.argmax(inside)) - 1) if inside.any() else len(days)
+    return (
+        log_returns(one.prices.total[ones[begin:]])[1:],
+        log_returns(other.prices.total[others[begin:]])[1:],
+    )

@@ -4,10 +4,13 @@ from tools.compare import Compare
 from tools.history import Market
 from tools.indicators import IndicatorsTool
 from tools.instruments import Instruments
+from tools.levels import Levels
 from tools.market.store import BarStore, InstrumentStore
 from tools.quotes import Quotes
+from tools.screen import Screen
 from tools.signals import Signals
 from tools.tool import Tool
+from tools.what_changed import WhatChanged
 
 
 def market_tools(instruments: InstrumentStore, bars: BarStore) -> tuple[Tool, ...]:
@@ -17,6 +20,9 @@ def market_tools(instruments: InstrumentStore, bars: BarStore) -> tuple[Tool, ..
         Quotes(market),
         IndicatorsTool(market),
         Signals(market),
+        Levels(market),
+        WhatChanged(market),
         Compare(market),
+        Screen(market),
         Instruments(market),
     )

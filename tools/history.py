@@ -4,8 +4,9 @@ The only place that turns "google" and "last year" into rows, so that no tool ca
 """
 
 import calendar
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
 from tools.analytics.prices import Prices
@@ -17,6 +18,8 @@ from tools.market.symbols import resolve
 from tools.tool import ToolContext
 
 Period = Literal["1w", "1m", "3m", "6m", "1y", "2y", "3y", "5y", "10y", "ytd", "max"]
+LOT = 200
+"""Instruments read at once."""
 _MONTHS = {"1m": 1, "3m": 3, "6m": 6, "1y": 12, "2y": 24, "3y": 36, "5y": 60, "10y": 120}
 
 
@@ -86,26 +89,67 @@ class Market:
         # Rows after the cut are never even fetched.
         stored = await self._bars.read(instrument.symbol, end=context.now)
         known = stored.closed_by(context.now)
-        bars = known if at is None else known.until(at)
-        if not len(bars):
+        history = _known(instrument, known, context, at)
+        if history is None:
             raise NoData(_nothing(instrument, known, at))
-        adjusted = bars.split_adjusted()
-        return History(
-            instrument=instrument,
-            bars=adjusted,
-            prices=Prices(
-                days=adjusted.timestamps,
-                open=adjusted.open,
-                high=adjusted.high,
-                low=adjusted.low,
-                close=adjusted.close,
-                volume=adjusted.volume,
-                total=adjusted.close if bars.adjusted_close is None else bars.adjusted_close,
-            ),
-            as_traded=adjusted is bars,
-            newest=known.day(-1),
-            age_days=(context.now.date() - known.day(-1)).days,
-        )
+        return history
+
+    async def many(
+        self,
+        instruments: Sequence[Instrument],
+        context: ToolContext,
+        *,
+        timeframe: str,
+        bars: int,
+        at: date | None = None,
+    ) -> AsyncIterator[list[History]]:
+        """Yield the newest `bars` of each instrument up to `context.now` and to `at`, in lots.
+
+        Those without a single bar are left out. Whoever reads computes on one lot while the
+        next is still stored, so that thousands of symbols never stand in memory at once.
+        """
+        end = context.now if at is None else min(context.now, _end_of(at))
+        for start in range(0, len(instruments), LOT):
+            lot = instruments[start : start + LOT]
+            read = await self._bars.read_many(
+                [one.symbol for one in lot], timeframe=timeframe, end=end, limit=bars
+            )
+            found = [
+                _known(one, read[one.symbol].closed_by(context.now), context, at)
+                for one in lot
+                if one.symbol in read
+            ]
+            yield [history for history in found if history is not None]
+
+
+def _end_of(day: date) -> datetime:
+    return datetime.combine(day, time.max, tzinfo=UTC)
+
+
+def _known(
+    instrument: Instrument, known: Bars, context: ToolContext, at: date | None
+) -> History | None:
+    """Return the history of bars that had closed by now, cut at a day; None of no bar."""
+    bars = known if at is None else known.until(at)
+    if not len(bars):
+        return None
+    adjusted = bars.split_adjusted()
+    return History(
+        instrument=instrument,
+        bars=adjusted,
+        prices=Prices(
+            days=adjusted.timestamps,
+            open=adjusted.open,
+            high=adjusted.high,
+            low=adjusted.low,
+            close=adjusted.close,
+            volume=adjusted.volume,
+            total=adjusted.close if bars.adjusted_close is None else bars.adjusted_close,
+        ),
+        as_traded=adjusted is bars,
+        newest=known.day(-1),
+        age_days=(context.now.date() - known.day(-1)).days,
+    )
 
 
 def start_of(history: History, *, start: date | None, period: Period | None) -> int:

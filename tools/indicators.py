@@ -9,7 +9,6 @@ import msgspec
 from tools import cards, technicals
 from tools.analytics import changes, indicators, volatility
 from tools.analytics.indicators import RANK_YEARS
-from tools.analytics.levels import Level
 from tools.analytics.prices import Floats
 from tools.analytics.volatility import Volatility
 from tools.arguments import Arguments, json_schema, read_arguments
@@ -38,7 +37,7 @@ class IndicatorsTool:
     name = "indicators"
     description = (
         "Technical indicators of one instrument at one day: RSI 14, MACD 12/26/9, SMA 20/50/200, "
-        "EMA 12/26, Bollinger bands 20/2, trend line over 50 closes, support and resistance, "
+        "EMA 12/26, Bollinger bands 20/2, ADX, ATR, trend line over 50 closes, "
         "realised volatility over 20 and 60 days. Each of RSI, MACD, band width and volatility "
         "with its percentile rank, which answers whether it is unusual."
     )
@@ -110,14 +109,10 @@ def describe(history: History, picture: Technicals) -> dict[str, Any]:
         "trend": _trend(picture),
         "volatility": _volatility(history, picture),
         "adx": number(computed.adx[-1]),
-        "support": [_level(history, level, close) for level in picture.support],
-        "resistance": [_level(history, level, close) for level in picture.resistance],
         "notes": [
             *notes(history),
             f"Percentile ranks compare with the last {RANK_YEARS} years before this day, those of "
             "volatility with all days before it.",
-            "Support and resistance are drawing aids: measured, prices turn there no more "
-            "often than at lines drawn at random.",
         ],
     }
 
@@ -191,14 +186,4 @@ def _moves(moves: Volatility | None) -> dict[str, Any] | None:
         "annualisedPercent": moves.annualised,
         "percentileRank": moves.percentile,
         "rankedDays": moves.ranked,
-    }
-
-
-def _level(history: History, level: Level, close: float) -> dict[str, Any]:
-    return {
-        "price": level.price,
-        "touches": level.touches,
-        "lastTouchOn": history.day(level.pivot_at),
-        "knownSince": history.day(level.confirmed_at),
-        "distancePercent": 100.0 * (level.price / close - 1.0),
     }

@@ -17,8 +17,6 @@ from tools.history import History, Market, Period, months_before, start_of
 from tools.technicals import used
 from tools.tool import ToolContext, ToolResult
 
-CROSSINGS_SHOWN = 12
-
 
 class QuotesArguments(Arguments, frozen=True):
     symbol: Annotated[
@@ -47,9 +45,9 @@ class Quotes:
     name = "quotes"
     description = (
         "Price history of one instrument, summed up: last close and volume, change over 1 day, "
-        "5 days, 1 month and 1 year, place in the 52-week range. With `from` or `period` also what "
-        "changed since: both closes, return, high and low with their dates, deepest fall, "
-        "crossings of moving averages. Prices are historical; `lastBar` says how old."
+        "5 days, 1 month and 1 year, place in the 52-week range. With `from` or `period` also the "
+        "price over that time: both closes, return, high and low with their dates, deepest fall. "
+        "Prices are historical; `lastBar` says how old."
     )
     parameters = json_schema(QuotesArguments)
 
@@ -128,7 +126,6 @@ def describe_change(history: History, computed: Indicators, start: int) -> dict[
     """Return what changed from bar `start` to the last one."""
     last = len(history.bars) - 1
     change = changes.between(history.prices, computed, start, last)
-    shown = change.crossings[-CROSSINGS_SHOWN:]
     return {
         "from": history.day(start),
         "to": history.day(last),
@@ -143,12 +140,8 @@ def describe_change(history: History, computed: Indicators, start: int) -> dict[
         "low": change.low,
         "lowOn": history.day(change.low_bar),
         "drawdownPercent": change.drawdown_percent,
-        "then": _state(change.then),
-        "now": _state(change.now),
         "newHighs": change.new_highs,
         "newLows": change.new_lows,
-        "crossings": [{"on": history.day(c.bar), "what": c.what} for c in shown],
-        "crossingsLeftOut": len(change.crossings) - len(shown),
     }
 
 
@@ -159,8 +152,6 @@ def units(currency: str) -> dict[str, str]:
     return {
         **dict.fromkeys(prices, currency),
         **dict.fromkeys(percents, "%"),
-        "volatility": "% a year",
-        "rsi": "index 0-100",
         "volume": "shares",
         "averageVolume50": "shares",
         "volumeRatio": "times the 50-day average",
@@ -170,10 +161,6 @@ def units(currency: str) -> dict[str, str]:
         "newHighs": "days",
         "newLows": "days",
     }
-
-
-def _state(moment: changes.Moment) -> dict[str, Any]:
-    return {"rsi": moment.rsi, "trend": moment.trend, "volatility": moment.volatility}
 
 
 def _starts(history: History) -> dict[str, int | None]:

@@ -14,7 +14,7 @@ _NOTHING = word_set("data value values items rows result results")
 _FILING = word_set(
     """
     signals instruments indicators notes changes volatility technicalAnalysis movingAverages
-    trackRecord
+    trackRecord rows parts signalsFired levelsPassed
     """
 )
 """Keys that say where the values below them are kept and not what they are."""
@@ -68,6 +68,23 @@ _PHRASES = {
     "horizonBars": "horizon",
     "event": "definition of a past case",
     "like": "days like it",
+    "asOfDay": "day of the screen",
+    "matched": "number that meet the condition",
+    "judged": "number judged",
+    "count": "number {}",
+    "excessPercent": "return in excess of the baseline",
+    "fromHigh52wPercent": "distance from the 52-week high",
+    "high52w": "52-week high",
+    "low52w": "52-week low",
+    "volatility20": "20-bar volatility",
+    "volatility60": "60-bar volatility",
+    "distanceInAtr": "{} distance in ATR",
+    "atLevelsPercent": "turned at levels",
+    "atShiftedLinesPercent": "turned at shifted lines",
+    "cases": "cases behind the {}",
+    "closeVsLinePercent": "close against the {}",
+    "firedOn": "day of the {}",
+    "signalsLeftOut": "further signals",
     "kindsExamined": "kinds of signals examined",
     "notes": "note",
     "name": "{}",

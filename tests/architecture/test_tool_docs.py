@@ -24,7 +24,7 @@ def box() -> ToolBox:
 
 def at(document: Any, pointer: str) -> Any:
     for part in pointer.split("/")[1:]:
-        document = document[part]
+        document = document[int(part)] if isinstance(document, list) else document[part]
     return document
 
 

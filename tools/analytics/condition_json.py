@@ -24,6 +24,7 @@ from tools.analytics.condition_parts import (
     Times,
     leaves,
 )
+from tools.analytics.snapshot import FIELDS
 
 
 def parse(document: Any) -> Condition:
@@ -117,6 +118,12 @@ def _comparison(document: dict[str, Any], where: str, depth: int) -> Condition:
     value = _value(document["value"], f"{where}.value")
     if isinstance(value, Times) and value.field == field:
         _refuse(f"{where}.value", f"{field} cannot be compared with itself")
+    if isinstance(value, Times) and FIELDS[field].unit != FIELDS[value.field].unit:
+        _refuse(
+            f"{where}.value",
+            f"{field} ({FIELDS[field].unit}) and {value.field} ({FIELDS[value.field].unit}) do not "
+            "compare",
+        )
     return msgspec.convert({"field": field, "op": op, "value": value}, Comparison)
 
 

@@ -63,7 +63,8 @@ LABELS: dict[str, str] = {
     "low52w": "52-week low",
     "fromHigh52wPercent": "distance from the 52-week high (%)",
 }
-"""How each field is said in a sentence; the keys are the fields a condition may name."""
+"""How each field is said in a sentence; the keys are those of
+`snapshot.FIELDS`."""
 
 
 class BadCondition(ValueError):

@@ -10,7 +10,7 @@ from agents.llms.builtin.dialogue import ABOUT_ONE, Ask
 from agents.llms.builtin.periods import Period
 from agents.llms.builtin.results import Result, Results, day, number, text
 
-MOST_COMPARED = 5
+MOST_COMPARED = 8
 _PRESET_DAYS = {"1w": 7, "1m": 31, "3m": 92, "6m": 183, "1y": 366, "2y": 731, "3y": 1096,
                 "5y": 1827, "10y": 3653}  # fmt: skip
 
@@ -20,9 +20,9 @@ _TOOLS: dict[str, tuple[str, ...]] = {
     "outlook": ("quotes", "indicators", "signals"),
     "indicator": ("indicators",),
     "trend": ("indicators",),
-    "levels": ("indicators",),
+    "levels": ("levels",),
     "volatility": ("indicators",),
-    "changed": ("quotes",),
+    "changed": ("what_changed",),
     "price": ("quotes",),
     "performance": ("quotes",),
     "extremes": ("quotes",),
@@ -102,7 +102,7 @@ def _after_failure(ask: Ask, results: Results) -> list[Call]:
 
 def _call(tool: str, ask: Ask, period: Period | None) -> Call:
     arguments: dict[str, Any] = {"symbol": ask.symbols[0]}
-    if tool == "quotes":
+    if tool in {"quotes", "what_changed"}:
         arguments |= _stretch(ask, period)
     elif period is not None and (last := period.on or period.end) is not None:
         arguments["at"] = last.isoformat()

@@ -23,7 +23,20 @@ CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("quotes", {"symbol": "GOOG", "period": "1y"}),
     ("indicators", {"symbol": "GOOG"}),
     ("signals", {"symbol": "GOOG"}),
-    ("compare", {"symbols": ["GOOG", "AAPL"], "period": "1y"}),
+    ("levels", {"symbol": "GOOG"}),
+    ("what_changed", {"symbol": "GOOG", "period": "1y"}),
+    ("compare", {"symbols": ["GOOG", "AAPL"], "period": "1y", "baseline": "MSFT"}),
+    (
+        "screen",
+        {
+            "where": {
+                "all": [
+                    {"field": "rsi", "op": ">", "value": 50},
+                    {"field": "close", "op": ">", "value": {"field": "sma200", "times": 1.02}},
+                ]
+            }
+        },
+    ),
     ("instruments", {"query": "google"}),
 )
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tools.analytics import snapshot
 from tools.analytics.conditions import (
     LABELS,
     OPERATORS,
@@ -30,13 +31,14 @@ from tools.analytics.conditions import (
     to_json,
 )
 
-FIELDS = ("close", "rsi", "sma200", "volumeRatio")
+FIELDS = ("close", "rsi", "sma200", "ema12", "volumeRatio")
+PRICES = ("sma200", "ema12")
 numbers = st.floats(-1e6, 1e6).map(lambda value: round(value, 2))
 comparisons = st.builds(
     Comparison,
     field=st.just("close"),
     op=st.sampled_from(OPERATORS),
-    value=numbers | st.builds(Times, field=st.sampled_from(FIELDS[1:]), times=st.just(1.02)),
+    value=numbers | st.builds(Times, field=st.sampled_from(PRICES), times=st.just(1.02)),
 )
 signalled = st.builds(
     Signalled,
@@ -205,6 +207,10 @@ def test_words_read_like_a_sentence() -> None:
     assert signals(condition) == {"entry"}
 
 
+def test_a_condition_may_name_just_the_fields_of_a_snapshot() -> None:
+    assert list(LABELS) == list(snapshot.FIELDS)
+
+
 LEAF = {"field": "rsi", "op": ">", "value": 70}
 
 
@@ -226,6 +232,7 @@ LEAF = {"field": "rsi", "op": ">", "value": 70}
         ({"field": "rsi", "op": ">", "value": {"times": 2}}, "it must be a number, or {field"),
         ({"field": "rsi", "op": ">", "value": {"field": "rsi"}}, "cannot be compared with itself"),
         ({"field": "close", "op": ">", "value": {"field": "sma50", "times": 0}}, "above 0, not 0"),
+        ({"field": "rsi", "op": ">", "value": {"field": "close"}}, "do not compare"),
         (LEAF | {"at": "2013"}, "'at' does not belong here; allowed: field, op, value"),
         ({"signal": "golden"}, "'golden' is no signal. Allowed: entry, exit, trend_change"),
         ({"signal": "exit", "direction": "up"}, "'up' is no direction. Allowed: bullish, bearish"),

@@ -21,12 +21,20 @@ from tools.tool import ToolContext, ToolResult
 
 SYMBOLS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
 CALLS: list[tuple[str, dict[str, Any]]] = [
-    *[(name, {"symbol": s}) for name in ("quotes", "indicators", "signals") for s in SYMBOLS],
+    *[
+        (name, {"symbol": s})
+        for name in ("quotes", "indicators", "signals", "levels", "what_changed")
+        for s in SYMBOLS
+    ],
+    ("what_changed", {"symbol": "AAPL", "period": "max"}),
+    ("screen", {"where": {"field": "rsi", "op": ">", "value": 50}}),
+    ("screen", {"rankBy": "volatility20", "limit": 50}),
     *[("quotes", {"symbol": s, "period": p}) for s in SYMBOLS for p in ("1w", "1y", "max")],
     *[("indicators", {"symbol": "GOOG", "at": at}) for at in ("2004-08-19", "2004-10-01")],
     *[("signals", {"symbol": "GOOG", "at": at}) for at in ("2004-08-19", "2005-01-03")],
     ("compare", {"symbols": ["AAPL", "GOOG", "IBM", "MSFT", "FB"], "period": "max"}),
     ("compare", {"symbols": ["google", "apple"], "period": "1w"}),
+    ("compare", {"symbols": ["GOOG", "IBM"], "baseline": "MSFT", "fields": ["adx", "sma200"]}),
     ("instruments", {}),
     ("instruments", {"query": "micro"}),
     ("instruments", {"query": "nothing like it"}),
@@ -68,7 +76,7 @@ async def test_every_card_can_be_drawn_and_is_under_sixty_kilobytes(
 ) -> None:
     result = await box.call(name, arguments, context)
     charts = [card for card in result.cards if card.activity_type == "chart.candles"]
-    assert len(charts) == (0 if name == "instruments" else 1)
+    assert len(charts) == (0 if name in {"instruments", "screen"} else 1)
     for card in result.cards:
         assert len(compact(card.content)) < 60_000
         assert {"symbol", "timeframe", "source", "asOf"} <= card.content.keys()

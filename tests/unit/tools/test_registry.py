@@ -18,14 +18,27 @@ from tools.errors import (
 from tools.registry import ToolBox
 from tools.tool import ToolContext, ToolResult
 
-TOOLS = ("quotes", "indicators", "signals", "compare", "instruments")
+TOOLS = (
+    "quotes",
+    "indicators",
+    "signals",
+    "levels",
+    "what_changed",
+    "compare",
+    "screen",
+    "instruments",
+)
 CALLS: dict[str, dict[str, Any]] = {
     "quotes": {"symbol": "GOOG", "period": "1y"},
     "indicators": {"symbol": "GOOG"},
     "signals": {"symbol": "GOOG"},
+    "levels": {"symbol": "GOOG"},
+    "what_changed": {"symbol": "GOOG", "period": "3m"},
     "compare": {"symbols": ["AAPL", "MSFT"]},
+    "screen": {"where": {"field": "rsi", "op": ">", "value": 50}},
     "instruments": {},
 }
+ABOUT_ONE = ("quotes", "indicators", "signals", "levels", "what_changed")
 
 
 class Made:
@@ -127,7 +140,7 @@ async def test_every_tool_refuses_arguments_it_does_not_know(
         assert allowed in refused.value.message
 
 
-@pytest.mark.parametrize("name", [name for name in TOOLS if name != "instruments"])
+@pytest.mark.parametrize("name", [*ABOUT_ONE, "compare"])
 @pytest.mark.parametrize("value", [7, None, "", ["GOOG", 3], {"a": 1}, True])
 async def test_every_tool_refuses_arguments_of_the_wrong_kind(
     name: str, value: object, box: ToolBox, context: ToolContext

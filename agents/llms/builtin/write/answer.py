@@ -7,6 +7,7 @@ from agents.llms.builtin.results import Results
 from agents.llms.builtin.write import (
     advice,
     catalogue,
+    change,
     compare,
     define,
     indicator,
@@ -28,7 +29,7 @@ WRITERS: dict[str, Writer] = {
     "volatility": picture.volatility,
     "price": price.price,
     "performance": price.performance,
-    "changed": price.changed,
+    "changed": change.changed,
     "extremes": price.extremes,
     "volume": price.volume,
     "compare": compare.compare,

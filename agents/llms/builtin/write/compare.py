@@ -18,7 +18,7 @@ def compare(ask: Ask, results: Results) -> str:
         return ""
     too_many = ""
     if len(ask.symbols) > len(rows):
-        too_many = "I compare up to five at a time; the others are left out."
+        too_many = "I compare up to eight at a time; the others are left out."
     return say.paragraphs(
         _DECLINE if _WANTS_ADVICE.search(ask.text) else "",
         _notable(ask, found, rows),

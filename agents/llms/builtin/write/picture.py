@@ -1,7 +1,7 @@
 """The trend, the levels, the volatility: what the chart of one instrument shows."""
 
 from agents.llms.builtin.dialogue import Ask
-from agents.llms.builtin.results import Results, day, number, text
+from agents.llms.builtin.results import Result, Results, day, number, text
 from agents.llms.builtin.write import common
 from agents.llms.builtin.write import phrases as say
 
@@ -44,8 +44,8 @@ def trend(ask: Ask, results: Results) -> str:
 
 
 def levels(ask: Ask, results: Results) -> str:
-    """Write support and resistance, and what they are worth."""
-    found = results.good("indicators")
+    """Write support and resistance, the line, and what they are worth."""
+    found = results.good("levels")
     if found is None:
         return ""
     symbol, close = found.text("symbol"), found.number("close")
@@ -65,9 +65,47 @@ def levels(ask: Ask, results: Results) -> str:
     return say.paragraphs(
         f"**{symbol}: {say.listed(parts)}.**{closed}",
         say.table(["Level", "Price", "Distance", "Touches", "Last touch"], body) if body else "",
+        say.sentences(_trend_line(found), _range(found)),
         common.as_of(found, ask),
-        "These lines are drawing aids: measured, prices turn there **no more often** than at lines "
-        "drawn at random.",
+        _placebo(found),
+    )
+
+
+def _trend_line(found: Result) -> str:
+    value, distance = (
+        found.number("trendLine", "value"),
+        found.number("trendLine", "closeVsLinePercent"),
+    )
+    direction, closes = found.text("trendLine", "direction"), found.number("trendLine", "closes")
+    if value is None or distance is None or closes is None:
+        return ""
+    named = {"up": "rising", "down": "falling"}.get(direction, "without a clear direction")
+    side = "above" if distance > 0 else "below"
+    return (
+        f"The line through its last {say.count(closes)} closes, {named}, stands at "
+        f"{say.price(value)}; the close is {say.percent(abs(distance))} {side} it."
+    )
+
+
+def _range(found: Result) -> str:
+    low, high = found.number("yearRange", "low"), found.number("yearRange", "high")
+    if low is None or high is None:
+        return ""
+    return f"Its one-year range is {say.price(low)} (low) to {say.price(high)} (high)."
+
+
+def _placebo(found: Result) -> str:
+    at = found.number("placebo", "atLevelsPercent")
+    shifted = found.number("placebo", "atShiftedLinesPercent")
+    cases = found.number("placebo", "cases")
+    said = (
+        "These lines are drawing aids without confidence: measured, prices turn there **no more "
+        "often** than at lines drawn beside them"
+    )
+    if at is None or shifted is None or cases is None:
+        return f"{said}."
+    return (
+        f"{said} ({say.percent(at)} of {say.count(cases)} cases, against {say.percent(shifted)})."
     )
 
 

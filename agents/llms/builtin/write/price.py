@@ -1,7 +1,5 @@
 """What a price is or was, what it did over a time, how far it reached, how much was traded."""
 
-from collections.abc import Callable
-
 from agents.llms.builtin.dialogue import Ask
 from agents.llms.builtin.results import Result, Results
 from agents.llms.builtin.write import common
@@ -35,51 +33,6 @@ def performance(ask: Ask, results: Results) -> str:
         say.sentences(_headline(quotes), _total(quotes)),
         say.sentences(_reach(quotes), _deepest(quotes)),
         "Past performance; nothing in it says what comes next.",
-    )
-
-
-def changed(ask: Ask, results: Results) -> str:
-    """Write what is different now from then."""
-    quotes = results.good("quotes")
-    if quotes is None:
-        return ""
-    if not isinstance(quotes.at("period"), dict):
-        return price(ask, results)
-    now, then = quotes.day("period", "to"), quotes.day("period", "from")
-    body = [
-        [name, before, after]
-        for name, before, after in (
-            (
-                "Close",
-                _shown(quotes, "startClose", say.price),
-                _shown(quotes, "endClose", say.price),
-            ),
-            (
-                "RSI",
-                _state(quotes, "then", "rsi", say.index),
-                _state(quotes, "now", "rsi", say.index),
-            ),
-            (
-                "Trend",
-                quotes.text("period", "then", "trend") or "–",
-                quotes.text("period", "now", "trend") or "–",
-            ),
-            (
-                "Volatility (a year)",
-                _state(quotes, "then", "volatility", say.percent),
-                _state(quotes, "now", "volatility", say.percent),
-            ),
-        )
-        if before != "–" or after != "–"
-    ]
-    compared = ""
-    if now is not None and then is not None:
-        compared = say.table(["Measure", say.on_day(then), say.on_day(now)], body)
-    return say.paragraphs(
-        say.sentences(_headline(quotes), _highs(quotes)),
-        compared,
-        _crossings(quotes),
-        say.sentences(_reach(quotes), _deepest(quotes)),
     )
 
 
@@ -170,32 +123,6 @@ def _deepest(quotes: Result) -> str:
     return f"The deepest fall from a peak on the way (drawdown) was {say.percent(abs(fall))}."
 
 
-def _highs(quotes: Result) -> str:
-    highs, lows = quotes.number("period", "newHighs"), quotes.number("period", "newLows")
-    parts = []
-    if highs:
-        parts.append(f"new highs on {say.count(highs)} day{'s' if highs > 1 else ''}")
-    if lows:
-        parts.append(f"new lows on {say.count(lows)} day{'s' if lows > 1 else ''}")
-    return f"It made {say.listed(parts)}." if parts else ""
-
-
-def _crossings(quotes: Result) -> str:
-    crossings = quotes.rows("period", "crossings")
-    if not crossings:
-        return "It crossed none of its moving averages in that time."
-    shown = crossings[-5:]
-    lines = []
-    for crossing in shown:
-        on = Result("quotes", {}, data=crossing).day("on")
-        what = Result("quotes", {}, data=crossing).text("what")
-        if on is not None and what:
-            lines.append(f"- {say.on_day(on)}: {what}")
-    more = len(crossings) > len(shown) or quotes.number("period", "crossingsLeftOut")
-    head = "The latest crossings of its averages:" if more else "Crossings of its averages:"
-    return f"{head}\n\n" + "\n".join(lines) if lines else ""
-
-
 def _other_day(ask: Ask, quotes: Result) -> str:
     asked = ask.period.on if ask.period is not None else None
     last = quotes.day("lastBar")
@@ -231,13 +158,3 @@ def _year_range(quotes: Result) -> str:
         if place is not None
         else f"{said}."
     )
-
-
-def _shown(quotes: Result, key: str, show: Callable[[float], str]) -> str:
-    value = quotes.number("period", key)
-    return "–" if value is None else show(value)
-
-
-def _state(quotes: Result, moment: str, key: str, show: Callable[[float], str]) -> str:
-    value = quotes.number("period", moment, key)
-    return "–" if value is None else show(value)

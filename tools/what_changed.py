@@ -1,0 +1,173 @@
+"""`what_changed`: everything that is different now from a day before, in one answer."""
+
+import asyncio
+from datetime import date
+from typing import Annotated, Any
+
+import msgspec
+
+from tools import cards
+from tools.analytics import changes, composite, indicators, levels, snapshot
+from tools.analytics import signals as rules
+from tools.analytics.indicators import Indicators
+from tools.analytics.signals import Firing
+from tools.analytics.snapshot import Snapshot
+from tools.arguments import Arguments, json_schema, read_arguments
+from tools.errors import InvalidArguments
+from tools.history import History, Market, Period, start_of
+from tools.quotes import notes
+from tools.technicals import used
+from tools.tool import ToolContext, ToolResult
+
+SHOWN = 8
+"""Crossings and signals listed, the newest; the rest is counted."""
+STATE = (
+    "close",
+    "rsi",
+    "macdHistogram",
+    "adx",
+    "atrPercent",
+    "volatility20",
+    "percentB",
+    "strength",
+    "fromHigh52wPercent",
+)
+"""Fields of the snapshots at both ends."""
+
+
+class WhatChangedArguments(Arguments, frozen=True):
+    symbol: Annotated[
+        str,
+        msgspec.Meta(
+            min_length=1, max_length=80, description="Symbol or company name, e.g. GOOG or Apple."
+        ),
+    ]
+    from_: Annotated[
+        date | None, msgspec.Meta(description="First day (YYYY-MM-DD) to compare with.")
+    ] = msgspec.field(name="from", default=None)
+    to: Annotated[
+        date | None, msgspec.Meta(description="Last day (YYYY-MM-DD); default: the last bar.")
+    ] = None
+    period: Annotated[
+        Period | None,
+        msgspec.Meta(description="Instead of `from`: how far back; 1m when neither is given."),
+    ] = None
+
+
+class WhatChanged:
+    """One instrument, then and now."""
+
+    name = "what_changed"
+    description = (
+        "What changed for one instrument since a day or over a period: price, indicators then and "
+        "now, crossings of moving averages, signals that fired, levels that were passed. For the "
+        "price alone use `quotes`."
+    )
+    parameters = json_schema(WhatChangedArguments)
+
+    def __init__(self, market: Market) -> None:
+        self._market = market
+
+    async def __call__(self, arguments: dict[str, Any], context: ToolContext) -> ToolResult:
+        asked = read_arguments(WhatChangedArguments, arguments)
+        if asked.from_ is not None and asked.to is not None and asked.from_ >= asked.to:
+            raise InvalidArguments(f"`from` ({asked.from_}) must be before `to` ({asked.to}).")
+        history = await self._market.history(asked.symbol, context, at=asked.to)
+        period = asked.period or (None if asked.from_ is not None else "1m")
+        start = start_of(history, start=asked.from_, period=period)
+        return await asyncio.to_thread(_answer, history, start)
+
+
+def _answer(history: History, start: int) -> ToolResult:
+    prices, last = history.prices, len(history.bars) - 1
+    computed = indicators.compute(prices)
+    fields = snapshot.table(prices, timeframe=history.bars.timeframe)
+    change = changes.between(prices, computed, start, last)
+    strength = composite.combine(prices, computed)
+    firings = rules.fire(prices, computed, strength)
+    valid = {id(firing) for firing in rules.active(firings, strength, last)}
+    fired = [firing for firing in firings if firing.bar > start]
+    crossed = change.crossings[-SHOWN:]
+    data: dict[str, Any] = {
+        **history.span(),
+        "from": history.day(start),
+        "to": history.day(last),
+        "tradingDays": last - start,
+        "startClose": change.then.close,
+        "endClose": change.now.close,
+        "changePercent": change.change_percent,
+        "totalReturnPercent": change.total_return_percent,
+        "high": change.high,
+        "highOn": history.day(change.high_bar),
+        "low": change.low,
+        "lowOn": history.day(change.low_bar),
+        "drawdownPercent": change.drawdown_percent,
+        "newHighs": change.new_highs,
+        "newLows": change.new_lows,
+        "then": _state(snapshot.at(fields, start), change.then.trend),
+        "now": _state(snapshot.at(fields, last), change.now.trend),
+        "crossings": [{"on": history.day(c.bar), "what": c.what} for c in crossed],
+        "crossingsLeftOut": len(change.crossings) - len(crossed),
+        "signalsFired": [_fired(history, f, id(f) in valid) for f in fired[-SHOWN:]],
+        "signalsLeftOut": max(0, len(fired) - SHOWN),
+        "levelsPassed": _passed(history, computed, start),
+        "notes": notes(history),
+    }
+    currency = history.instrument.currency
+    return ToolResult(
+        data=data,
+        summary=(
+            f"compared {history.symbol} on {history.day(start)} and {history.day(last)}: "
+            f"{len(change.crossings)} crossings, {len(fired)} signals"
+        ),
+        source=history.instrument.source,
+        as_of=history.as_of,
+        units=used(_units(currency), data),
+        cards=(cards.chart(history, computed, firings=fired),),
+    )
+
+
+def _state(at: Snapshot, trend: str | None) -> dict[str, Any]:
+    return {**{name: at[name] for name in STATE}, "trend": trend}
+
+
+def _fired(history: History, firing: Firing, valid: bool) -> dict[str, Any]:
+    return {
+        "signalType": firing.type,
+        "direction": cards.direction(firing.side),
+        "firedOn": history.day(firing.bar),
+        "reason": firing.reason,
+        "stillValid": valid,
+    }
+
+
+def _passed(history: History, computed: Indicators, start: int) -> list[dict[str, Any]]:
+    """Return the levels known on the first day that the close is on the other side of now."""
+    prices = history.prices
+    below, above = levels.find(prices.upto(start), atr=float(computed.atr[start]))
+    close = float(prices.close[-1])
+    return [
+        {"kind": level.kind, "price": level.price, "lastTouchOn": history.day(level.pivot_at)}
+        for level in (*below, *above)
+        if (level.kind == "support") == (close < level.price)
+    ]
+
+
+def _units(currency: str) -> dict[str, str]:
+    prices = ("close", "startClose", "endClose", "high", "low", "price", "macdHistogram")
+    percents = ("changePercent", "totalReturnPercent", "drawdownPercent", "fromHigh52wPercent")
+    return {
+        **dict.fromkeys(prices, currency),
+        **dict.fromkeys(percents, "%"),
+        "rsi": "index 0-100",
+        "adx": "index 0-100",
+        "strength": "-100 to 100",
+        "volatility20": "% a year",
+        "atrPercent": "% of the close",
+        "percentB": "0 lower band, 1 upper band",
+        "tradingDays": "days",
+        "newHighs": "days",
+        "newLows": "days",
+        "bars": "daily bars",
+        "newestBarAgeDays": "days",
+    }
