@@ -14,6 +14,7 @@ from click.exceptions import Exit
 from rich.console import Console
 from rich.text import Text
 
+from app.verbs.feeds import ingest
 from app.verbs.people import key, secret, user
 from app.verbs.shared import data_dir_option, run, settings_with
 
@@ -130,7 +131,7 @@ def doctor(data_dir: Path | None) -> None:
     sys.exit(0 if run(examine(settings_with(data_dir=data_dir))) else 1)
 
 
-for verb in (user, key, secret):
+for verb in (ingest, user, key, secret):
     cli.add_command(verb)
 
 

@@ -116,9 +116,24 @@ async def serve(settings: Settings) -> None:
         server = _Server(_config(create_app(desk, gateway, origins)))
         desk.spawn(desk.runner.warm_up, "warm-up")
         desk.spawn(lambda: desk.load_demo_prices(say), "demo prices")
+        _read_topics(desk, say)
         stack.callback(settings.address_file.unlink, missing_ok=True)
         await _announce(desk, console, listener)
         await server.serve(sockets=[listener])
+
+
+def _read_topics(desk: Desk, say: Callable[[str], None]) -> None:
+    """Read the Kafka topics beside serving, if there are any."""
+    config, market = desk.settings.kafka, desk.market
+    if config is None or not desk.settings.ingest:
+        return
+    # Only who has a cluster pays for its client.
+    from app.wiring.feeds import kafka_feed  # noqa: PLC0415
+
+    feed = kafka_feed(
+        config, desk.database, market.instruments, market.bars, market.intake, say=say
+    )
+    desk.spawn(feed.run, "kafka")
 
 
 def _origins(settings: Settings, *, port: int) -> AllowedOrigins:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import msgspec
 
+from app.services.kafka_config import VARIABLES as KAFKA_VARIABLES
+from app.services.kafka_config import KafkaConfig
+
 
 class SettingsError(Exception):
     """A variable has a value that cannot be used; the message names it and what is allowed."""
@@ -53,6 +56,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     outbound_allow: tuple[str, ...] = ()
     """`OUTCRY_OUTBOUND_ALLOW`: host:port pairs, comma-separated, that webhooks may reach although
     they are not public; host:* is every port of a host."""
+    kafka: KafkaConfig | None = None
+    """`KAFKA_BOOTSTRAP_SERVERS` and its siblings: the topics to read; None without them."""
+    ingest: bool = True
+    """`OUTCRY_INGEST`: 0 leaves the topics to processes of `outcry ingest`."""
     log_level: str = "INFO"
     """`LOG_LEVEL`: DEBUG, INFO, WARNING or ERROR."""
     log_json: bool = False
@@ -92,10 +99,13 @@ _VARIABLES = {
     "secret_key": ("OUTCRY_SECRET_KEY",),
     "demo_fetch": ("OUTCRY_DEMO_FETCH",),
     "outbound_allow": ("OUTCRY_OUTBOUND_ALLOW",),
+    "ingest": ("OUTCRY_INGEST",),
     "log_level": ("LOG_LEVEL",),
     "log_json": ("OUTCRY_LOG_JSON",),
 }
-VARIABLE_NAMES = tuple(name for names in _VARIABLES.values() for name in names)
+VARIABLE_NAMES = tuple(
+    name for table in (_VARIABLES, KAFKA_VARIABLES) for names in table.values() for name in names
+)
 """Every variable that is read, for the docs test."""
 
 
@@ -113,7 +123,24 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
             if value:
                 found[field] = _parse(name, field, value)
                 break
+    if kafka := _read_kafka(environment):
+        found["kafka"] = kafka
     return Settings(**found)  # type: ignore[arg-type]
+
+
+def _read_kafka(environment: Mapping[str, str]) -> KafkaConfig | None:
+    found: dict[str, tuple[str, str]] = {}
+    for field, names in KAFKA_VARIABLES.items():
+        for name in names:
+            if value := _look_up(environment, name):
+                found[field] = (name, value)
+                break
+    if "bootstrap_servers" not in found:
+        return None
+    try:
+        return KafkaConfig.read(found)
+    except ValueError as wrong:
+        raise SettingsError(str(wrong)) from None
 
 
 def _look_up(environment: Mapping[str, str], name: str) -> str | None:
@@ -135,7 +162,7 @@ def _parse(name: str, field: str, value: str) -> object:
             return Path(value).expanduser()
         case "allowed_origins" | "outbound_allow":
             return tuple(part.strip() for part in value.split(",") if part.strip())
-        case "demo_fetch" | "log_json":
+        case "demo_fetch" | "log_json" | "ingest":
             if value not in {"0", "1"}:
                 raise SettingsError(f"{name}={value}: give 0 or 1.")
             return value == "1"

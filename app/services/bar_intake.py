@@ -87,7 +87,8 @@ class BarIntake:
                 timeframe=timeframe,
                 source=source or instrument.source,
             )
-            self._tell(await self._bars.add(bars))
+            if stored := await self._bars.add(bars):
+                self.tell(stored)
         return BarsTaken(accepted=accepted, refused=refused)
 
     async def _instrument(self, symbol: str) -> Instrument:
@@ -100,9 +101,8 @@ class BarIntake:
             raise NotFound(unknown.message, code="unknown_symbol")
         return found
 
-    def _tell(self, stored: BarsStored | None) -> None:
-        if stored is None:
-            return
+    def tell(self, stored: BarsStored) -> None:
+        """Tell the listeners of bars that are stored."""
         for listener in self.listeners:
             try:
                 listener(stored)

@@ -100,27 +100,31 @@ class PostgresBars:
             UnknownSymbol: no such instrument.
         """
         async with self._database.transaction() as connection:
-            instrument = await _locked(connection, bars.symbol)
-            written = await connection.fetch(
-                """
-                INSERT INTO bars AS b (instrument_id, timeframe, timestamp, open, high, low, close,
-                                  volume, adjusted_close)
-                SELECT $1, $2, * FROM unnest($3::timestamptz[], $4::float8[], $5::float8[],
-                                             $6::float8[], $7::float8[], $8::float8[], $9::float8[])
-                ON CONFLICT (instrument_id, timeframe, timestamp) DO UPDATE
-                   SET open = excluded.open, high = excluded.high, low = excluded.low,
-                       close = excluded.close, volume = excluded.volume,
-                       adjusted_close = excluded.adjusted_close, ingested_at = now()
-                 WHERE (b.open, b.high, b.low, b.close, b.volume, b.adjusted_close)
-                       IS DISTINCT FROM (excluded.open, excluded.high, excluded.low, excluded.close,
-                                         excluded.volume,
-                                         coalesce(excluded.adjusted_close, b.adjusted_close))
-                RETURNING timestamp, xmax <> 0 AS corrected
-                """,
-                instrument,
-                bars.timeframe,
-                *map(list, zip(*_rows(bars), strict=True)),
-            )
+            return await self.add_within(connection, bars)
+
+    async def add_within(self, connection: PooledConnection, bars: Bars) -> BarsStored | None:
+        """Do what `add` does as a part of a transaction that is open."""
+        instrument = await _locked(connection, bars.symbol)
+        written = await connection.fetch(
+            """
+            INSERT INTO bars AS b (instrument_id, timeframe, timestamp, open, high, low, close,
+                              volume, adjusted_close)
+            SELECT $1, $2, * FROM unnest($3::timestamptz[], $4::float8[], $5::float8[],
+                                         $6::float8[], $7::float8[], $8::float8[], $9::float8[])
+            ON CONFLICT (instrument_id, timeframe, timestamp) DO UPDATE
+               SET open = excluded.open, high = excluded.high, low = excluded.low,
+                   close = excluded.close, volume = excluded.volume,
+                   adjusted_close = excluded.adjusted_close, ingested_at = now()
+             WHERE (b.open, b.high, b.low, b.close, b.volume, b.adjusted_close)
+                   IS DISTINCT FROM (excluded.open, excluded.high, excluded.low, excluded.close,
+                                     excluded.volume,
+                                     coalesce(excluded.adjusted_close, b.adjusted_close))
+            RETURNING timestamp, xmax <> 0 AS corrected
+            """,
+            instrument,
+            bars.timeframe,
+            *map(list, zip(*_rows(bars), strict=True)),
+        )
         if not written:
             return None
         return BarsStored(

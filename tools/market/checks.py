@@ -19,6 +19,7 @@ _EARLIEST = datetime(1800, 1, 1, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HIGHEST_PRICE = 1e12
 _HIGHEST_VOLUME = 1e18
+DUPLICATE = "duplicate timestamp"
 MAY_BE_NEGATIVE = frozenset({"future", "commodity", "rate", "spread"})
 """Kinds of instrument whose price may really be zero or less (oil, on 20 April 2020)."""
 _PRICES = ("open", "high", "low", "close")
@@ -121,7 +122,7 @@ def judge(
     order = positions[np.argsort(rows.timestamps[positions], kind="stable")]
     again = np.zeros(len(order), dtype=bool)
     again[1:] = np.diff(rows.timestamps[order]) == np.timedelta64(0, "us")
-    reasons |= dict.fromkeys(order[again].tolist(), "duplicate timestamp")
+    reasons |= dict.fromkeys(order[again].tolist(), DUPLICATE)
     return order[~again], [Refused(index, reasons[index]) for index in sorted(reasons)]
 
 

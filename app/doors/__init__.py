@@ -1,0 +1,1 @@
+"""Ways in besides the websocket and REST: `kafka.KafkaFeed` reads topics."""
