@@ -6,7 +6,6 @@ Heavy parts are imported by the verbs that need them, so that `--help` answers a
 import asyncio
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import rich_click as click
@@ -15,11 +14,9 @@ from rich.console import Console
 from rich.text import Text
 
 from app.verbs.feeds import ingest
+from app.verbs.files import export_group, import_group
 from app.verbs.people import key, secret, user
 from app.verbs.shared import data_dir_option, run, settings_with
-
-if TYPE_CHECKING:
-    pass
 
 _err = Console(stderr=True)
 
@@ -131,7 +128,7 @@ def doctor(data_dir: Path | None) -> None:
     sys.exit(0 if run(examine(settings_with(data_dir=data_dir))) else 1)
 
 
-for verb in (ingest, user, key, secret):
+for verb in (import_group, export_group, ingest, user, key, secret):
     cli.add_command(verb)
 
 

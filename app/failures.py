@@ -7,6 +7,8 @@ from app.domain.errors import Refusal
 from app.security.errors import SecurityError
 from app.settings import SettingsError
 from app.storage.errors import StorageError
+from tools.errors import ToolError
+from tools.market.sources.source import SourceError
 
 
 def explain(failure: BaseException) -> str | None:
@@ -14,7 +16,16 @@ def explain(failure: BaseException) -> str | None:
     if isinstance(failure, BaseExceptionGroup):
         told = [explain(part) for part in failure.exceptions]
         return "\n".join(dict.fromkeys(part for part in told if part)) if all(told) else None
-    if isinstance(failure, Refusal | SettingsError | SecurityError | StorageError | AgentError):
+    if isinstance(
+        failure,
+        Refusal
+        | SettingsError
+        | SecurityError
+        | StorageError
+        | AgentError
+        | SourceError
+        | ToolError,
+    ):
         return str(failure)
     if isinstance(failure, PermissionError | FileNotFoundError | NotADirectoryError):
         return f"{failure.strerror}: {failure.filename}"

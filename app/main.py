@@ -57,6 +57,7 @@ def create_app(desk: Desk, gateway: Gateway, origins: AllowedOrigins) -> Litesta
         runs=desk.run_reads,
         costs=desk.costs,
         market=desk.market.data,
+        news=desk.market.news.service,
         llm=lambda: _llm_name(desk.llm()),
         checks={"database": desk.database.check, "journal": desk.check_journal},
         origins=origins,

@@ -60,6 +60,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`KAFKA_BOOTSTRAP_SERVERS` and its siblings: the topics to read; None without them."""
     ingest: bool = True
     """`OUTCRY_INGEST`: 0 leaves the topics to processes of `outcry ingest`."""
+    demo_news: bool = True
+    """`OUTCRY_DEMO_NEWS`: 0 keeps out, and removes, the invented headlines of the demonstration."""
     log_level: str = "INFO"
     """`LOG_LEVEL`: DEBUG, INFO, WARNING or ERROR."""
     log_json: bool = False
@@ -100,6 +102,7 @@ _VARIABLES = {
     "demo_fetch": ("OUTCRY_DEMO_FETCH",),
     "outbound_allow": ("OUTCRY_OUTBOUND_ALLOW",),
     "ingest": ("OUTCRY_INGEST",),
+    "demo_news": ("OUTCRY_DEMO_NEWS",),
     "log_level": ("LOG_LEVEL",),
     "log_json": ("OUTCRY_LOG_JSON",),
 }
@@ -143,6 +146,15 @@ def _read_kafka(environment: Mapping[str, str]) -> KafkaConfig | None:
         raise SettingsError(str(wrong)) from None
 
 
+def read_variable(name: str) -> str | None:
+    """Return a variable that belongs to a plug-in, such as a data vendor's key; None if absent.
+
+    Raises:
+        SettingsError: its `X_FILE` cannot be read.
+    """
+    return _look_up(os.environ, name) or None
+
+
 def _look_up(environment: Mapping[str, str], name: str) -> str | None:
     if path := environment.get(f"{name}_FILE"):
         try:
@@ -162,7 +174,7 @@ def _parse(name: str, field: str, value: str) -> object:
             return Path(value).expanduser()
         case "allowed_origins" | "outbound_allow":
             return tuple(part.strip() for part in value.split(",") if part.strip())
-        case "demo_fetch" | "log_json" | "ingest":
+        case "demo_fetch" | "demo_news" | "ingest" | "log_json":
             if value not in {"0", "1"}:
                 raise SettingsError(f"{name}={value}: give 0 or 1.")
             return value == "1"

@@ -71,4 +71,6 @@ async def database(migrated: Database) -> Database:
     await migrated.execute("DELETE FROM agents")
     await migrated.execute("DELETE FROM instruments")
     await migrated.execute("DELETE FROM secrets")
+    await migrated.execute("DELETE FROM news")
+    await migrated.execute("DELETE FROM statements")
     return migrated

@@ -5,7 +5,9 @@ from tools.history import Market
 from tools.indicators import IndicatorsTool
 from tools.instruments import Instruments
 from tools.levels import Levels
+from tools.market.news import NewsStore
 from tools.market.store import BarStore, InstrumentStore
+from tools.news import NewsTool
 from tools.quotes import Quotes
 from tools.screen import Screen
 from tools.signals import Signals
@@ -13,10 +15,12 @@ from tools.tool import Tool
 from tools.what_changed import WhatChanged
 
 
-def market_tools(instruments: InstrumentStore, bars: BarStore) -> tuple[Tool, ...]:
-    """Return every tool that reads prices."""
+def market_tools(
+    instruments: InstrumentStore, bars: BarStore, *, news: NewsStore | None = None
+) -> tuple[Tool, ...]:
+    """Return every tool that reads prices, and those on whatever else is kept here."""
     market = Market(instruments, bars)
-    return (
+    tools: list[Tool] = [
         Quotes(market),
         IndicatorsTool(market),
         Signals(market),
@@ -25,4 +29,7 @@ def market_tools(instruments: InstrumentStore, bars: BarStore) -> tuple[Tool, ..
         Compare(market),
         Screen(market),
         Instruments(market),
-    )
+    ]
+    if news is not None:
+        tools.append(NewsTool(instruments, news))
+    return tuple(tools)

@@ -30,6 +30,7 @@ from app.rest.market import (
 )
 from app.rest.me import LLMName, MeController
 from app.rest.messages import MessagesController
+from app.rest.news import NewsController
 from app.rest.openapi import openapi
 from app.rest.problems import EXCEPTION_HANDLERS
 from app.rest.requests import StrictRequest, refuse_unknown_parameters
@@ -43,6 +44,7 @@ from app.services.agents import Agents
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
 from app.services.market import MarketData
+from app.services.news import News
 from app.services.run_reads import RunReads
 
 API = "/api/v1"
@@ -60,6 +62,7 @@ class RestServices:
     runs: RunReads
     costs: CostsReport
     market: MarketData
+    news: News
     llm: Callable[[], LLMName]
     """What agents think with today."""
     checks: Mapping[str, Check] = field(default_factory=dict)
@@ -113,6 +116,7 @@ def build_routes(services: RestServices) -> list[Router]:
             BarsController,
             IndicatorsController,
             SignalsController,
+            NewsController,
         ],
         middleware=[SignIn(services.authenticator, origins)],
         dependencies={
@@ -126,6 +130,7 @@ def build_routes(services: RestServices) -> list[Router]:
             "runs": _given(services.runs),
             "costs": _given(services.costs),
             "market": _given(services.market),
+            "news": _given(services.news),
         },
         request_class=StrictRequest,
         before_request=refuse_unknown_parameters,

@@ -1,6 +1,6 @@
 """How strictly a request is read: JSON only, no coercion, no field or parameter we do not know."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
@@ -98,6 +98,20 @@ def moment(value: str | None, name: str) -> datetime | None:
         raise Invalid(
             f"`{name}` must be a date or a time such as 2024-05-01 or 2024-05-01T14:30:00Z."
         ) from None
+
+
+def day(value: str | None, name: str) -> date | None:
+    """Return a date, ISO 8601.
+
+    Raises:
+        Invalid: it is none.
+    """
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise Invalid(f"`{name}` must be a date such as 2024-05-01.") from None
 
 
 def address_of(request: Request[Any, Any, Any]) -> str:

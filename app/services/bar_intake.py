@@ -91,6 +91,19 @@ class BarIntake:
                 self.tell(stored)
         return BarsTaken(accepted=accepted, refused=refused)
 
+    async def rehearse(self, timeframe: str, rows: Rows, *, kind: str) -> BarsTaken:
+        """Tell what `take` would make of rows of an instrument of this kind; nothing is stored.
+
+        Raises:
+            Invalid: the timeframe is unknown.
+        """
+        if timeframe not in TIMEFRAMES:
+            raise Invalid(f"`timeframe` must be one of {', '.join(TIMEFRAMES)}.")
+        taken, refused = await asyncio.to_thread(
+            judge, rows, timeframe, kind=kind, now=self._clock()
+        )
+        return BarsTaken(accepted=len(taken), refused=refused)
+
     async def _instrument(self, symbol: str) -> Instrument:
         found = await self._instruments.find(symbol)
         if found is None and symbol != symbol.upper():

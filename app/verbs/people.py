@@ -9,6 +9,15 @@ import rich_click as click
 
 from app.verbs.shared import data_dir_option, run, settings_with
 
+_SECRETS = (
+    "OPENAI_API_KEY",
+    "ANTHROPIC_API_KEY",
+    "ALPACA_API_KEY",
+    "ALPACA_API_SECRET",
+    "MASSIVE_API_KEY",
+    "TIINGO_API_KEY",
+)
+
 if TYPE_CHECKING:
     from app.domain.principal import Scope
 
@@ -112,9 +121,7 @@ def secret() -> None:
 
 
 @secret.command("set")
-@click.argument(
-    "name", type=click.Choice(["OPENAI_API_KEY", "ANTHROPIC_API_KEY"], case_sensitive=False)
-)
+@click.argument("name", type=click.Choice(_SECRETS, case_sensitive=False))
 @data_dir_option
 def secret_set(name: str, data_dir: Path | None) -> None:
     """Seal a provider key, read from standard input. The environment stays stronger."""

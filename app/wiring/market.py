@@ -14,6 +14,7 @@ from app.settings import Settings
 from app.storage.bars import PostgresBars
 from app.storage.engine import Database
 from app.storage.instruments import PostgresInstruments
+from app.wiring.news import NewsDesk, open_news
 from tools.desk import market_tools
 from tools.market.demo import load_demo
 from tools.registry import ToolBox
@@ -31,6 +32,7 @@ class MarketDesk(msgspec.Struct, kw_only=True):
     intake: BarIntake
     """The one way bars get in; whoever must hear of them adds a listener."""
     data: MarketData
+    news: NewsDesk
     live: Live
 
     async def load_demo(self, on_progress: Progress, *, allow_fetch: bool) -> None:
@@ -51,7 +53,8 @@ async def open_market(
     """Open the market side of the desk, with the prices that ship loaded."""
     instruments, bars = PostgresInstruments(database), PostgresBars(database)
     intake = BarIntake(instruments, bars, clock=utc_now)
-    toolbox = ToolBox(market_tools(instruments, bars))
+    news = open_news(settings, database, instruments)
+    toolbox = ToolBox(market_tools(instruments, bars, news=news.store))
     live = Live(instruments, bars, ticker, clock=utc_now)
     intake.listeners.append(live.bars_stored)
     market = MarketDesk(
@@ -61,8 +64,10 @@ async def open_market(
         toolbox=toolbox,
         intake=intake,
         data=MarketData(instruments, bars, toolbox, intake, clock=utc_now),
+        news=news,
         live=live,
     )
     await market.load_demo(on_progress, allow_fetch=False)
+    await news.load_demo()
     async with live:
         yield market

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.tools.shipped_news import demo_news
 from tools.desk import market_tools
 from tools.market.demo import vendored_market
 from tools.registry import ToolBox
@@ -17,9 +18,9 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs/tools.md").read_text()
 EXAMPLES = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
 
 
-def box() -> ToolBox:
+async def box() -> ToolBox:
     market = vendored_market()
-    return ToolBox(market_tools(market, market))
+    return ToolBox(market_tools(market, market, news=await demo_news(market)))
 
 
 def at(document: Any, pointer: str) -> Any:
@@ -28,8 +29,8 @@ def at(document: Any, pointer: str) -> Any:
     return document
 
 
-def test_every_tool_and_argument_is_documented() -> None:
-    for spec in box().specs():
+async def test_every_tool_and_argument_is_documented() -> None:
+    for spec in (await box()).specs():
         heading = f"## `{spec.name}`\n"
         assert heading in PAGE
         section = PAGE.split(heading, 1)[1].split("\n## ", 1)[0]
@@ -37,14 +38,14 @@ def test_every_tool_and_argument_is_documented() -> None:
         assert missing == [], spec.name
 
 
-def test_every_tool_has_an_example() -> None:
-    assert {example["tool"] for example in EXAMPLES} == set(box().names)
+async def test_every_tool_has_an_example() -> None:
+    assert {example["tool"] for example in EXAMPLES} == set((await box()).names)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["tool"])
 async def test_the_example_is_true(example: dict[str, Any]) -> None:
     context = ToolContext(principal_id="docs", now=datetime(2026, 1, 1, tzinfo=UTC))
-    result = await box().call(example["tool"], example["arguments"], context)
+    result = await (await box()).call(example["tool"], example["arguments"], context)
     evidence = result.evidence()
     for pointer, expected in example["expect"].items():
         found = at(evidence, pointer)

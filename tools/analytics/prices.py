@@ -75,5 +75,6 @@ def log_returns(closes: Floats) -> Floats:
     """Return the log return of each bar over the one before; NaN for the first."""
     returns = np.full(len(closes), np.nan)
     if len(closes) > 1:
-        returns[1:] = np.diff(np.log(closes))
+        # Not a difference of logarithms: that loses the digits of small moves of large prices.
+        returns[1:] = np.log1p(np.diff(closes) / closes[:-1])
     return returns

@@ -68,10 +68,10 @@ def lines(close: Floats, bars: int = BARS) -> tuple[Floats, Floats, Floats, Floa
     sxx = float(x @ x)
     sxy = centred @ x
     syy = np.einsum("ij,ij->i", centred, centred)
-    slope[bars - 1 :] = sxy / sxx
-    intercept[bars - 1 :] = mean - slope[bars - 1 :] * (bars - 1) / 2
     # A flat window has nothing to explain: no trend, not a perfect one.
     moves = syy > 1e-24 * bars * mean**2
+    slope[bars - 1 :] = np.where(moves, sxy / sxx, 0.0)
+    intercept[bars - 1 :] = mean - slope[bars - 1 :] * (bars - 1) / 2
     explained = np.zeros(len(sxy))
     np.divide(sxy**2, sxx * syy, out=explained, where=moves)
     explained = np.clip(explained, 0.0, 1.0)

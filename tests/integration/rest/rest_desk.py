@@ -39,6 +39,7 @@ from app.services.bar_intake import BarIntake
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
 from app.services.market import MarketData
+from app.services.news import News, NewsIntake
 from app.services.run_reads import RunReads
 from app.storage.accounts import Accounts
 from app.storage.agent_reads import AgentReads
@@ -48,9 +49,11 @@ from app.storage.cost_reads import CostReads
 from app.storage.engine import Database
 from app.storage.instruments import PostgresInstruments
 from app.storage.journal_store import PostgresJournal
+from app.storage.news import PostgresNews
 from app.storage.run_reads import RunViews
 from app.storage.runs import StoredRuns
 from tools.desk import market_tools
+from tools.market.scorer import HenryRules
 from tools.registry import ToolBox
 
 PROMPTS = Path(__file__).parents[3] / "agents" / "prompts"
@@ -86,7 +89,8 @@ class Desk:
         self.minute = 0
         instruments, bars = PostgresInstruments(database), PostgresBars(database)
         self.instruments, self.bars = instruments, bars
-        toolbox = ToolBox(market_tools(instruments, bars))
+        news = PostgresNews(database)
+        toolbox = ToolBox(market_tools(instruments, bars, news=news))
         self.agents = Agents(
             AgentReads(database),
             tools=toolbox.specs,
@@ -97,6 +101,8 @@ class Desk:
         self.market = MarketData(
             instruments, bars, toolbox, self.intake, clock=lambda: datetime.now(UTC)
         )
+        intake = NewsIntake(instruments, news, HenryRules(), clock=lambda: datetime.now(UTC))
+        self.news = News(instruments, news, intake, clock=lambda: datetime.now(UTC))
 
     def services(self) -> RestServices:
         database = self.database
@@ -108,6 +114,7 @@ class Desk:
             runs=RunReads(RunViews(database), self),
             costs=CostsReport(CostReads(database)),
             market=self.market,
+            news=self.news,
             llm=lambda: LLMName(provider="builtin", model="builtin-1", label="built-in", free=True),
             checks={"database": database.check},
         )

@@ -1,0 +1,211 @@
+"""Bring the bars of a source in through the intake, and report what was refused and why."""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from app.domain.errors import Invalid
+from app.services.bar_intake import BarsTaken
+from tools.market.checks import Rows
+from tools.market.instruments import Instrument
+from tools.market.sources.source import BarSource, Chunk
+from tools.market.store import InstrumentStore
+
+log = structlog.get_logger(__name__)
+
+_SHOWN = 10
+"""Refused rows that a report shows one by one; all of them are counted."""
+_NEW = "this import"
+_SYMBOL = re.compile(r"[\w.^=/-]{1,32}", re.ASCII)
+_VALUES = re.compile(r"'(?:[^'\\]|\\.)*'|(?<!ISO )(?<![\w])[-+]?\d[\d.,eE+-]*")
+
+
+class NewSymbols(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said of symbols that the import makes known."""
+
+    source: str
+    """Whom answers cite for their prices."""
+    name: str | None = None
+    """For a single symbol; several are named by their symbols."""
+    kind: str = "equity"
+    currency: str = "USD"
+    exchange: str | None = None
+
+
+class RefusedRow(msgspec.Struct, frozen=True):
+    """One row that was not taken."""
+
+    row: int
+    """Counted from 1, headings left out."""
+    symbol: str
+    reason: str
+
+
+class SymbolReport(msgspec.Struct):
+    """What became of one symbol's rows."""
+
+    symbol: str
+    rows: int = 0
+    accepted: int = 0
+    refused: int = 0
+    created: bool = False
+
+
+class ImportReport(msgspec.Struct, rename="camel"):
+    """What became of a source."""
+
+    label: str
+    timeframe: str
+    dry_run: bool
+    symbols: list[SymbolReport]
+    reasons: dict[str, int]
+    """Kind of reason (without its values) -> rows, the commonest first."""
+    examples: list[RefusedRow]
+
+    @property
+    def rows(self) -> int:
+        return sum(one.rows for one in self.symbols)
+
+    @property
+    def accepted(self) -> int:
+        return sum(one.accepted for one in self.symbols)
+
+    @property
+    def refused(self) -> int:
+        return sum(one.refused for one in self.symbols)
+
+
+class Intake(Protocol):
+    """`bar_intake.BarIntake`, as far as it is needed here."""
+
+    async def take(
+        self, symbol: str, timeframe: str, rows: Rows, *, source: str | None = None
+    ) -> BarsTaken: ...
+
+    async def rehearse(self, timeframe: str, rows: Rows, *, kind: str) -> BarsTaken: ...
+
+
+class BarImport:
+    """The use case."""
+
+    def __init__(self, instruments: InstrumentStore, intake: Intake) -> None:
+        self._instruments = instruments
+        self._intake = intake
+
+    async def run(
+        self,
+        source: BarSource,
+        timeframe: str,
+        *,
+        create: NewSymbols | None = None,
+        dry_run: bool = False,
+        on_progress: Callable[[int, int | None], None] = lambda done, total: None,
+        on_refused: Callable[[RefusedRow], None] = lambda row: None,
+    ) -> ImportReport:
+        """Take what can be taken; `create` makes unknown symbols known, else they are refused.
+
+        Importing the same again changes nothing. A dry run judges every row and stores none.
+
+        Raises:
+            SourceError: the source as a whole cannot be used.
+            Invalid: the timeframe is unknown.
+            Unavailable: the database cannot be reached; what was reported as done is stored.
+        """
+        reports: dict[str, SymbolReport] = {}
+        reasons: Counter[str] = Counter()
+        examples: list[RefusedRow] = []
+        done = 0
+        async for chunk in source.chunks():
+            report = reports.get(chunk.symbol)
+            if report is None:
+                report = reports[chunk.symbol] = SymbolReport(chunk.symbol)
+            refused = await self._take(chunk, timeframe, report, create, dry_run=dry_run)
+            for row in refused:
+                reasons[_VALUES.sub("…", row.reason)] += 1
+                on_refused(row)
+            examples += refused[: _SHOWN - len(examples)]
+            done += len(chunk.rows)
+            on_progress(done, source.row_count())
+        return ImportReport(
+            label=source.label,
+            timeframe=timeframe,
+            dry_run=dry_run,
+            symbols=list(reports.values()),
+            reasons=dict(reasons.most_common()),
+            examples=examples,
+        )
+
+    async def _take(
+        self,
+        chunk: Chunk,
+        timeframe: str,
+        report: SymbolReport,
+        create: NewSymbols | None,
+        *,
+        dry_run: bool,
+    ) -> list[RefusedRow]:
+        report.rows += len(chunk.rows)
+        instrument, problem = await self._instrument(chunk.symbol, create)
+        if instrument is None:
+            report.refused += len(chunk.rows)
+            return [RefusedRow(int(n), chunk.symbol, problem) for n in chunk.numbers]
+        known = instrument.provenance.get("addedBy") != _NEW
+        if dry_run or not known:
+            taken = await self._intake.rehearse(timeframe, chunk.rows, kind=instrument.kind)
+            report.created |= not known and taken.accepted > 0
+        # A symbol of which nothing can be believed is not made known.
+        if not dry_run and (known or taken.accepted):
+            if not known:
+                await self._instruments.put(
+                    msgspec.structs.replace(instrument, provenance={"addedBy": "import"})
+                )
+            taken = await self._intake.take(instrument.symbol, timeframe, chunk.rows)
+        report.accepted += taken.accepted
+        report.refused += len(taken.refused)
+        return [
+            RefusedRow(int(chunk.numbers[one.index]), chunk.symbol, one.reason)
+            for one in taken.refused
+        ]
+
+    async def _instrument(
+        self, symbol: str, create: NewSymbols | None
+    ) -> tuple[Instrument | None, str]:
+        """Return whose bars these are, stored or to be, or why nobody's."""
+        if not symbol:
+            return None, "symbol is missing"
+        if not _SYMBOL.fullmatch(symbol):
+            return (
+                None,
+                f"symbol {symbol[:40]!r} has other signs than letters, digits and . - ^ = /",
+            )
+        found = await self._instruments.find(symbol)
+        if found is not None:
+            return found, ""
+        if create is None:
+            return None, f"symbol {symbol!r} is unknown"
+        made = Instrument(
+            symbol=symbol,
+            name=create.name or symbol,
+            kind=create.kind,
+            currency=create.currency.upper(),
+            exchange=create.exchange,
+            source=create.source,
+            provenance={"addedBy": _NEW},
+        )
+        return made, ""
+
+
+def check_new_symbols(new: NewSymbols) -> NewSymbols:
+    """Return it, if an instrument can be made of it.
+
+    Raises:
+        Invalid: a text is empty or too long.
+    """
+    for name in ("source", "kind", "currency"):
+        if not 1 <= len(getattr(new, name).strip()) <= 200:
+            raise Invalid(f"`{name}` must have 1 to 200 characters.")
+    return new
