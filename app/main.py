@@ -58,6 +58,7 @@ def create_app(desk: Desk, gateway: Gateway, origins: AllowedOrigins) -> Litesta
         costs=desk.costs,
         market=desk.market.data,
         news=desk.market.news.service,
+        fundamentals=desk.market.fundamentals.service,
         llm=lambda: _llm_name(desk.llm()),
         checks={"database": desk.database.check, "journal": desk.check_journal},
         origins=origins,

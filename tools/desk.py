@@ -1,10 +1,12 @@
 """The tools of a market desk, joined to where prices are kept."""
 
 from tools.compare import Compare
+from tools.fundamentals import FundamentalsTool
 from tools.history import Market
 from tools.indicators import IndicatorsTool
 from tools.instruments import Instruments
 from tools.levels import Levels
+from tools.market.fundamentals import StatementStore
 from tools.market.news import NewsStore
 from tools.market.store import BarStore, InstrumentStore
 from tools.news import NewsTool
@@ -16,7 +18,11 @@ from tools.what_changed import WhatChanged
 
 
 def market_tools(
-    instruments: InstrumentStore, bars: BarStore, *, news: NewsStore | None = None
+    instruments: InstrumentStore,
+    bars: BarStore,
+    *,
+    news: NewsStore | None = None,
+    statements: StatementStore | None = None,
 ) -> tuple[Tool, ...]:
     """Return every tool that reads prices, and those on whatever else is kept here."""
     market = Market(instruments, bars)
@@ -32,4 +38,6 @@ def market_tools(
     ]
     if news is not None:
         tools.append(NewsTool(instruments, news))
+    if statements is not None:
+        tools.append(FundamentalsTool(instruments, bars, statements))
     return tuple(tools)

@@ -20,6 +20,7 @@ from app.rest.agents import AgentsController
 from app.rest.auth import Auth, CookiePolicy
 from app.rest.conversations import ConversationsController
 from app.rest.costs import CostsController
+from app.rest.fundamentals import FundamentalsController
 from app.rest.headers import add_security_headers, leave_out_body
 from app.rest.health import Check, HealthChecks, HealthController
 from app.rest.market import (
@@ -43,6 +44,7 @@ from app.services.accounts import ApiKeys
 from app.services.agents import Agents
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
+from app.services.fundamentals import FundamentalsService
 from app.services.market import MarketData
 from app.services.news import News
 from app.services.run_reads import RunReads
@@ -63,6 +65,7 @@ class RestServices:
     costs: CostsReport
     market: MarketData
     news: News
+    fundamentals: FundamentalsService
     llm: Callable[[], LLMName]
     """What agents think with today."""
     checks: Mapping[str, Check] = field(default_factory=dict)
@@ -117,6 +120,7 @@ def build_routes(services: RestServices) -> list[Router]:
             IndicatorsController,
             SignalsController,
             NewsController,
+            FundamentalsController,
         ],
         middleware=[SignIn(services.authenticator, origins)],
         dependencies={
@@ -131,6 +135,7 @@ def build_routes(services: RestServices) -> list[Router]:
             "costs": _given(services.costs),
             "market": _given(services.market),
             "news": _given(services.news),
+            "fundamentals": _given(services.fundamentals),
         },
         request_class=StrictRequest,
         before_request=refuse_unknown_parameters,

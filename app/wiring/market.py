@@ -14,6 +14,7 @@ from app.settings import Settings
 from app.storage.bars import PostgresBars
 from app.storage.engine import Database
 from app.storage.instruments import PostgresInstruments
+from app.wiring.fundamentals import FundamentalsDesk, open_fundamentals
 from app.wiring.news import NewsDesk, open_news
 from tools.desk import market_tools
 from tools.market.demo import load_demo
@@ -33,6 +34,7 @@ class MarketDesk(msgspec.Struct, kw_only=True):
     """The one way bars get in; whoever must hear of them adds a listener."""
     data: MarketData
     news: NewsDesk
+    fundamentals: FundamentalsDesk
     live: Live
 
     async def load_demo(self, on_progress: Progress, *, allow_fetch: bool) -> None:
@@ -54,7 +56,10 @@ async def open_market(
     instruments, bars = PostgresInstruments(database), PostgresBars(database)
     intake = BarIntake(instruments, bars, clock=utc_now)
     news = open_news(settings, database, instruments)
-    toolbox = ToolBox(market_tools(instruments, bars, news=news.store))
+    fundamentals = open_fundamentals(database, instruments, bars)
+    toolbox = ToolBox(
+        market_tools(instruments, bars, news=news.store, statements=fundamentals.store)
+    )
     live = Live(instruments, bars, ticker, clock=utc_now)
     intake.listeners.append(live.bars_stored)
     market = MarketDesk(
@@ -65,6 +70,7 @@ async def open_market(
         intake=intake,
         data=MarketData(instruments, bars, toolbox, intake, clock=utc_now),
         news=news,
+        fundamentals=fundamentals,
         live=live,
     )
     await market.load_demo(on_progress, allow_fetch=False)

@@ -2,25 +2,43 @@
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.unit.tools.shipped_news import demo_news
+from tools.analytics.fundamentals import Statement
 from tools.desk import market_tools
 from tools.market.demo import vendored_market
+from tools.market.fundamentals import InProcessStatements
 from tools.registry import ToolBox
 from tools.tool import ToolContext
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/tools.md").read_text()
+REPORT = Statement(
+    symbol="IBM",
+    period_end=date(2012, 12, 31),
+    months=12,
+    published_at=datetime(2013, 2, 20, tzinfo=UTC),
+    currency="USD",
+    revenue=Decimal(1000),
+    net_income=Decimal(100),
+    equity=Decimal(400),
+    total_debt=Decimal(200),
+    shares=Decimal(10),
+    dividends_per_share=Decimal(2),
+    source="a made-up report, for the example only",
+)
 EXAMPLES = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
 
 
 async def box() -> ToolBox:
     market = vendored_market()
-    return ToolBox(market_tools(market, market, news=await demo_news(market)))
+    news, statements = await demo_news(market), InProcessStatements([REPORT])
+    return ToolBox(market_tools(market, market, news=news, statements=statements))
 
 
 def at(document: Any, pointer: str) -> Any:

@@ -38,6 +38,7 @@ from app.services.agents import Agents
 from app.services.bar_intake import BarIntake
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
+from app.services.fundamentals import FundamentalsService, StatementIntake
 from app.services.market import MarketData
 from app.services.news import News, NewsIntake
 from app.services.run_reads import RunReads
@@ -52,6 +53,7 @@ from app.storage.journal_store import PostgresJournal
 from app.storage.news import PostgresNews
 from app.storage.run_reads import RunViews
 from app.storage.runs import StoredRuns
+from app.storage.statements import PostgresStatements
 from tools.desk import market_tools
 from tools.market.scorer import HenryRules
 from tools.registry import ToolBox
@@ -90,7 +92,8 @@ class Desk:
         instruments, bars = PostgresInstruments(database), PostgresBars(database)
         self.instruments, self.bars = instruments, bars
         news = PostgresNews(database)
-        toolbox = ToolBox(market_tools(instruments, bars, news=news))
+        statements = PostgresStatements(database)
+        toolbox = ToolBox(market_tools(instruments, bars, news=news, statements=statements))
         self.agents = Agents(
             AgentReads(database),
             tools=toolbox.specs,
@@ -102,6 +105,10 @@ class Desk:
             instruments, bars, toolbox, self.intake, clock=lambda: datetime.now(UTC)
         )
         intake = NewsIntake(instruments, news, HenryRules(), clock=lambda: datetime.now(UTC))
+        statement_intake = StatementIntake(instruments, statements, clock=lambda: datetime.now(UTC))
+        self.fundamentals = FundamentalsService(
+            instruments, bars, statements, statement_intake, clock=lambda: datetime.now(UTC)
+        )
         self.news = News(instruments, news, intake, clock=lambda: datetime.now(UTC))
 
     def services(self) -> RestServices:
@@ -115,6 +122,7 @@ class Desk:
             costs=CostsReport(CostReads(database)),
             market=self.market,
             news=self.news,
+            fundamentals=self.fundamentals,
             llm=lambda: LLMName(provider="builtin", model="builtin-1", label="built-in", free=True),
             checks={"database": database.check},
         )

@@ -17,11 +17,13 @@ from app.services.agents import Agents
 from app.services.bar_intake import BarIntake
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
+from app.services.fundamentals import FundamentalsService, StatementIntake
 from app.services.market import MarketData
 from app.services.news import News, NewsIntake
 from app.services.run_reads import RunReads
 from tests.unit.app.rest.in_process import NOW, Open, Ring, principal
 from tools.market.demo import vendored_market
+from tools.market.fundamentals import InProcessStatements
 from tools.market.news import InProcessNews
 from tools.market.scorer import HenryRules
 from tools.registry import ToolBox
@@ -49,6 +51,8 @@ def services(ring: Ring, tmp_path: Path) -> RestServices:
     intake = BarIntake(market, market, clock=lambda: NOW)
     news = InProcessNews()
     news_intake = NewsIntake(market, news, HenryRules(), clock=lambda: NOW)
+    statements = InProcessStatements()
+    statement_intake = StatementIntake(market, statements, clock=lambda: NOW)
     return RestServices(
         authenticator=ring,
         api_keys=ApiKeys(absent),
@@ -57,6 +61,9 @@ def services(ring: Ring, tmp_path: Path) -> RestServices:
         runs=RunReads(absent, absent),
         costs=CostsReport(absent),
         market=MarketData(market, market, ToolBox([]), intake, clock=lambda: NOW),
+        fundamentals=FundamentalsService(
+            market, market, statements, statement_intake, clock=lambda: NOW
+        ),
         news=News(market, news, news_intake, clock=lambda: NOW),
         origins=AllowedOrigins(public_url="http://desk.example", listed=["https://other.example"]),
         llm=lambda: LLMName(provider="builtin", model="builtin-1", label="built-in", free=True),
