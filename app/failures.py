@@ -9,6 +9,7 @@ from app.settings import SettingsError
 from app.storage.errors import StorageError
 from tools.errors import ToolError
 from tools.market.sources.source import SourceError
+from tools.market.wheels import FetchFailed
 
 
 def explain(failure: BaseException) -> str | None:
@@ -24,7 +25,8 @@ def explain(failure: BaseException) -> str | None:
         | StorageError
         | AgentError
         | SourceError
-        | ToolError,
+        | ToolError
+        | FetchFailed,
     ):
         return str(failure)
     if isinstance(failure, PermissionError | FileNotFoundError | NotADirectoryError):

