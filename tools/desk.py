@@ -1,5 +1,6 @@
 """The tools of a market desk, joined to where prices are kept."""
 
+from tools.case_book import CaseBook, ComputedCases
 from tools.compare import Compare
 from tools.fundamentals import FundamentalsTool
 from tools.history import Market
@@ -23,13 +24,17 @@ def market_tools(
     *,
     news: NewsStore | None = None,
     statements: StatementStore | None = None,
+    cases: CaseBook | None = None,
 ) -> tuple[Tool, ...]:
-    """Return every tool that reads prices, and those on whatever else is kept here."""
+    """Return every tool that reads prices, and those on whatever else is kept here.
+
+    `cases` is where the past of signals is kept; by default it is computed from the bars.
+    """
     market = Market(instruments, bars)
     tools: list[Tool] = [
         Quotes(market),
         IndicatorsTool(market),
-        Signals(market),
+        Signals(market, cases or ComputedCases(instruments, bars)),
         Levels(market),
         WhatChanged(market),
         Compare(market),

@@ -1,26 +1,34 @@
 """`signals`: what the rules say about one instrument, and how often they were right before."""
 
 import asyncio
-from datetime import UTC, date, datetime
+from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Annotated, Any
-from uuid import UUID, uuid5
 
 import msgspec
 import numpy as np
 
 from tools import cards, technicals
-from tools.analytics import composite, track_record
-from tools.analytics import signals as rules
-from tools.analytics.composite import CALL, Composite
-from tools.analytics.signals import VALID_BARS, Firing
-from tools.analytics.track_record import ENOUGH, Outcome, TrackRecord
+from tools.analytics import cases as analytics
+from tools.analytics import track_record
+from tools.analytics.cases import Cases, Study
+from tools.analytics.composite import CALL
+from tools.analytics.firings import KINDS, ends
+from tools.analytics.outcomes import Outcome
+from tools.analytics.track_record import ENOUGH, TrackRecord
 from tools.arguments import Arguments, json_schema, read_arguments
+from tools.case_book import CaseBook
 from tools.history import History, Market
+from tools.market.signals import MarketSignal
 from tools.quotes import notes
-from tools.tool import ToolContext, ToolResult
+from tools.signal_views import SignalMaker
+from tools.technicals import Technicals
+from tools.tool import Card, ToolContext, ToolResult
 
-RULES = uuid5(UUID("5f0f6b6e-6d8f-5c3a-9a3e-0c5b7a2f4d11"), "rules-1")
-"""The `modelId` of these rules: changes when a rule does."""
+CHANCE = (
+    f"{len(KINDS)} kinds of signal are examined, so an edge is only called one from a t-value of "
+    f"{track_record.PROOF:g} on."
+)
 
 
 class SignalsArguments(Arguments, frozen=True):
@@ -42,20 +50,24 @@ class Signals:
     name = "signals"
     description = (
         "What the technical rules say about one instrument: a composite strength from -100 to 100 "
-        "with the vote of each indicator, and every signal still valid (entry, exit, trend_change, "
-        "volatility, volume_spike, breakout, reversal). Each comes with its measured track record "
-        "on this symbol: hit rate, n, base rate, and whether there is a measured edge. Use it for "
-        "outlooks and 'should I' questions, and report the track record with the signal."
+        "with each indicator's vote, and every signal still valid, each with its measured track "
+        "record: how often such signals were right in this market before it fired, the base rate, "
+        "and whether there is a measured edge. Without one, `confidence` of a direction is only "
+        "the base rate. Use it for outlooks and 'should I' questions, and report the record too; "
+        "`scorecard` tells more about a kind of signal."
     )
     parameters = json_schema(SignalsArguments)
 
-    def __init__(self, market: Market) -> None:
+    def __init__(self, market: Market, book: CaseBook) -> None:
         self._market = market
+        self._book = book
 
     async def __call__(self, arguments: dict[str, Any], context: ToolContext) -> ToolResult:
         asked = read_arguments(SignalsArguments, arguments)
         history = await self._market.history(asked.symbol, context, at=asked.at)
-        return await asyncio.to_thread(_answer, history)
+        before = history.as_of
+        known = await self._book.cases(history.instrument, history.bars.timeframe, before=before)
+        return await asyncio.to_thread(_answer, history, known, context.now)
 
 
 def market_signals(data: dict[str, Any]) -> list[dict[str, Any]]:
@@ -67,15 +79,22 @@ def market_signals(data: dict[str, Any]) -> list[dict[str, Any]]:
     return [{**signal, **shared} for signal in data["signals"]]
 
 
-def _answer(history: History) -> ToolResult:
+def _answer(history: History, known: Mapping[str, Cases], now: datetime) -> ToolResult:
+    study = analytics.study(history.prices)
     picture = technicals.look(history)
-    strength = composite.combine(history.prices, picture.indicators)
-    firings = rules.fire(history.prices, picture.indicators, strength)
-    outcomes = track_record.outcomes(history.prices, picture.indicators.atr)
-    valid = rules.active(firings, strength, len(history.bars) - 1)
-    signals = [_signal(history, firing, firings, outcomes) for firing in valid]
-    whole = _composite(strength, outcomes)
-    votes = _votes(strength)
+    last = len(history.bars) - 1
+    maker = SignalMaker(history.instrument, history.bars, study, known, now=now)
+    held = [
+        maker.make(firing, end)
+        for firing, end in zip(
+            study.firings, ends(study.firings, study.composite, last), strict=True
+        )
+        if end is None
+    ]
+    held.sort(key=lambda signal: (-signal.valid_from.timestamp(), signal.signal_type))
+    whole = _composite(study)
+    votes = [msgspec.to_builtins(vote) for vote in maker.votes(last)]
+    signals = [_told(signal) for signal in held]
     data = {
         **history.span(),
         "close": float(history.bars.close[-1]),
@@ -83,124 +102,120 @@ def _answer(history: History) -> ToolResult:
         "composite": whole,
         "indicators": votes,
         "signals": signals,
-        "kindsExamined": len(outcomes),
+        "kindsExamined": len(KINDS),
         "technicalAnalysis": technicals.seed_shape(picture),
         "notReady": technicals.not_ready(len(history.bars)),
-        "notes": [
-            *notes(history),
-            f"{len(outcomes)} kinds of signal are examined per symbol, so that about one in forty "
-            "looks like an edge by chance alone.",
-        ],
+        "notes": [*notes(history), CHANCE],
     }
+    return ToolResult(
+        data=data,
+        summary=_summary(history, whole, held),
+        source=history.instrument.source,
+        as_of=history.as_of,
+        units=technicals.used(units(history.instrument.currency), data),
+        cards=_cards(history, study, picture, {"indicators": votes, "signals": signals}, whole),
+    )
+
+
+def _cards(
+    history: History,
+    study: Study,
+    picture: Technicals,
+    shown: dict[str, Any],
+    whole: dict[str, Any] | None,
+) -> tuple[Card, ...]:
     chart = cards.chart(
         history,
         picture.indicators,
         levels=picture.levels,
         line=picture.trend,
-        firings=[firing for firing in firings if firing.type in ("entry", "exit", "breakout")],
+        firings=[f for f in study.firings if f.type in ("entry", "exit", "breakout")],
     )
-    shown = {**(whole or {}), "indicators": votes, "signals": signals}
-    return ToolResult(
-        data=data,
-        summary=_summary(history, whole, signals),
-        source=history.instrument.source,
-        as_of=history.as_of,
-        units=technicals.used(units(history.instrument.currency), data),
-        cards=(cards.signal(history, shown), chart) if whole else (chart,),
-    )
+    return (chart,) if whole is None else (cards.signal(history, {**whole, **shown}), chart)
 
 
-def _composite(strength: Composite, outcomes: dict[str, Outcome]) -> dict[str, Any] | None:
-    record = track_record.of_composite(strength, outcomes)
+def _composite(study: Study) -> dict[str, Any] | None:
+    named: dict[str, Outcome] = dict(study.outcomes)
+    record = track_record.of_composite(study.composite, named, study.prices)
     if record is None:
         return None
-    now = float(strength.strength[-1])
+    now = float(study.composite.strength[-1])
     side = 0 if abs(now) < CALL else int(np.sign(now))
     return {
         "strength": now,
         "direction": cards.direction(side),
-        **_confidence(record),
-    }
-
-
-def _votes(strength: Composite) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": vote.name,
-            "value": vote.value,
-            "signal": vote.signal,
-            "weight": vote.weight,
-            "vote": vote.vote,
-        }
-        for vote in composite.votes_at(strength, -1)
-    ]
-
-
-def _signal(
-    history: History, firing: Firing, firings: list[Firing], outcomes: dict[str, Outcome]
-) -> dict[str, Any]:
-    fired = history.bars.time(firing.bar)
-    bars = VALID_BARS[firing.type]
-    # Counted from the last bar: the bars until then are known, holidays and all.
-    left = bars - (len(history.bars) - 1 - firing.bar)
-    key = f"{history.symbol}|{history.bars.timeframe}|{firing.like}|{fired.isoformat()}"
-    return {
-        "id": str(uuid5(RULES, key)),
-        "modelId": str(RULES),
-        "symbol": history.symbol,
-        "signalType": firing.type,
-        "strength": firing.strength,
-        "direction": cards.direction(firing.side),
-        "timeframe": history.bars.timeframe,
-        "reason": firing.reason,
-        **_confidence(track_record.of_firing(firing, firings, outcomes)),
-        "validFrom": cards.stamp(fired),
-        "validUntil": cards.stamp(_weekdays_after(history.as_of, left)),
-        "validBars": bars,
-        "metadata": {"like": firing.like},
-        "createdAt": cards.stamp(fired),
-    }
-
-
-def _confidence(record: TrackRecord) -> dict[str, Any]:
-    """Return the number, the badge and everything they were counted from."""
-    return {
-        "confidence": record.hit_rate,
+        "confidence": record.confidence(sided=True),
         "edge": record.edge,
+        "trackRecord": _record(record),
+    }
+
+
+def _told(signal: MarketSignal) -> dict[str, Any]:
+    """Return what a model needs of a signal; `id` leads to all of it."""
+    record = signal.track_record
+    told: dict[str, Any] = {
+        "id": str(signal.id),
+        "signalType": signal.signal_type,
+        "strength": signal.strength,
+        "direction": signal.direction,
+        "reason": signal.reason,
+        "confidence": signal.confidence,
+        "edge": signal.edge,
         "trackRecord": {
             "event": record.event,
             "like": record.like,
             "horizonBars": record.horizon_bars,
             "n": record.n,
             "hits": record.hits,
-            "hitRate": _percent(record.hit_rate),
-            "wilsonLow": _percent(record.wilson_low),
-            "wilsonHigh": _percent(record.wilson_high),
-            "baseRate": _percent(record.base_rate),
-            "baseDays": record.base_n,
-            "expectedRate": _percent(record.expected),
-            "enough": record.n >= ENOUGH,
+            **_percents(
+                hitRate=record.hit_rate,
+                wilsonLow=record.wilson_low,
+                wilsonHigh=record.wilson_high,
+                baseRate=signal.base_rate,
+            ),
+            "enough": record.enough,
         },
+        "validFrom": cards.stamp(signal.valid_from),
+        "validUntil": cards.stamp(signal.valid_until),
+        "validBars": signal.valid_bars,
+    }
+    if signal.variant is not None:
+        told["variant"] = signal.variant
+    if (own := record.own) is not None:
+        told["trackRecord"]["thisSymbol"] = {"n": own.n, "hits": own.hits}
+    if (grade := signal.outcome) is not None:
+        told["outcome"] = {"result": grade.result, "value": grade.value, "unit": grade.unit}
+    return told
+
+
+def _record(record: TrackRecord) -> dict[str, Any]:
+    return {
+        "event": record.event,
+        "like": record.like,
+        "horizonBars": record.horizon_bars,
+        "n": record.n,
+        "hits": record.hits,
+        **_percents(
+            hitRate=record.hit_rate,
+            wilsonLow=record.wilson_low,
+            wilsonHigh=record.wilson_high,
+            baseRate=record.base_rate,
+            expectedRate=record.expected,
+        ),
+        "enough": record.n >= ENOUGH,
     }
 
 
-def _percent(rate: float | None) -> float | None:
-    return None if rate is None else 100.0 * rate
+def _percents(**rates: float | None) -> dict[str, float | None]:
+    return {name: None if rate is None else 100.0 * rate for name, rate in rates.items()}
 
 
-def _weekdays_after(day: datetime, bars: int) -> datetime:
-    """Return the weekday so many weekdays later; holidays are not known here."""
-    later = np.busday_offset(np.datetime64(day.date(), "D"), bars, roll="forward")
-    moved = later.astype(object)
-    return datetime(moved.year, moved.month, moved.day, tzinfo=UTC)
-
-
-def _summary(history: History, whole: dict[str, Any] | None, signals: list[dict[str, Any]]) -> str:
+def _summary(history: History, whole: dict[str, Any] | None, held: list[MarketSignal]) -> str:
     if whole is None:
-        return f"{history.symbol} has {len(history.bars)} daily bars: too few for a signal"
-    names = ", ".join(signal["signalType"].replace("_", " ") for signal in signals) or "none"
+        return f"{history.symbol} has {len(history.bars)} bars: too few for a signal"
+    names = ", ".join(signal.signal_type.replace("_", " ") for signal in held) or "none"
     return (
-        f"ran the signal rules over {len(history.bars):,} daily bars of {history.symbol}; "
+        f"ran the signal rules over {len(history.bars):,} bars of {history.symbol}; "
         f"valid on {history.day(-1)}: {names}"
     )
 
@@ -222,7 +237,6 @@ def units(currency: str) -> dict[str, str]:
         "vote": "-1 to 1",
         "n": "past cases",
         "hits": "past cases",
-        "baseDays": "days",
         "horizonBars": "daily bars",
         "validBars": "daily bars",
     }

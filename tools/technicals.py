@@ -47,25 +47,28 @@ def look(history: History) -> Technicals:
     )
 
 
-def seed_shape(technicals: Technicals) -> dict[str, Any]:
-    """Return the picture as the data model's `TechnicalAnalysis`, null where not ready."""
+def seed_shape(technicals: Technicals, *, bar: int = -1) -> dict[str, Any]:
+    """Return the picture as the data model's `TechnicalAnalysis`, null where not ready.
+
+    `bar` is where the indicators are read; trend and levels are those of the picture.
+    """
     i, line = technicals.indicators, technicals.trend
     return {
-        "rsi": number(i.rsi[-1]),
+        "rsi": number(i.rsi[bar]),
         "macd": {
-            "macd": number(i.macd[-1]),
-            "signal": number(i.macd_signal[-1]),
-            "histogram": number(i.macd_histogram[-1]),
+            "macd": number(i.macd[bar]),
+            "signal": number(i.macd_signal[bar]),
+            "histogram": number(i.macd_histogram[bar]),
         },
         "movingAverages": {
-            name: number(getattr(i, name)[-1])
+            name: number(getattr(i, name)[bar])
             for name in ("sma20", "sma50", "sma200", "ema12", "ema26")
         },
         "bollingerBands": {
-            "upper": number(i.upper[-1]),
-            "middle": number(i.middle[-1]),
-            "lower": number(i.lower[-1]),
-            "width": number(i.bandwidth[-1]),
+            "upper": number(i.upper[bar]),
+            "middle": number(i.middle[bar]),
+            "lower": number(i.lower[bar]),
+            "width": number(i.bandwidth[bar]),
         },
         "support": [level.price for level in technicals.support],
         "resistance": [level.price for level in technicals.resistance],

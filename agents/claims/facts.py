@@ -23,6 +23,8 @@ BULK = 12
 
 _DIGIT = re.compile(r"[0-9]")
 _NUMERIC = re.compile(r"[+-]?[0-9]{1,30}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?")
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+"""The digits of an id count nothing."""
 _ISO_DATE = re.compile(r"([12][0-9]{3})-([01][0-9])-([0-3][0-9])(?:[T ].{0,40})?")
 _SETTINGS = word_set(
     """
@@ -176,7 +178,7 @@ def _facts_in(
             continue
         fact = _fact(node, here, index=index, units=units, asked=asked, order=given)
         found = [fact] if fact is not None else []
-        if fact is None and not asked and isinstance(node, str):
+        if fact is None and not asked and isinstance(node, str) and not _UUID.fullmatch(node):
             found = _quoted(node, here, index=index, order=given)
         given += len(found)
         yield from found

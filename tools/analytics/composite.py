@@ -2,9 +2,11 @@
 
 Each vote lies in [-1, 1]; the strength S = 100 * sum(w v) / sum(w) lies in [-100, 100]. It is a
 heuristic and is never called a probability: what such days were followed by is measured in
-`track_record`.
+`track_record`. News and fundamentals may vote too, with weight 0 until somebody has measured that
+they help: they are shown and move nothing.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,7 +30,15 @@ WEIGHTS = {
     "SMA 50 vs SMA 200": 1.0,
     "Trend line (50)": 1.5,
     "Directional movement (14)": 1.0,
+    "News sentiment": 0.0,
+    "Fundamentals": 0.0,
 }
+UNMEASURED = ("News sentiment", "Fundamentals")
+"""Votes that come from outside the prices."""
+IN_PRICE = tuple(
+    name for name in WEIGHTS if name.startswith(("MACD", "Close vs", "SMA", "Trend line"))
+)
+"""Indicators whose value is an amount of money, which a later split divides."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,13 +63,29 @@ class Vote:
     signal: Literal["buy", "sell", "neutral"]
 
 
-def combine(prices: Prices, indicators: Indicators) -> Composite:
-    """Return the votes and the strength at every bar."""
+def combine(
+    prices: Prices, indicators: Indicators, *, opinions: Mapping[str, Floats] | None = None
+) -> Composite:
+    """Return the votes and the strength at every bar.
+
+    `opinions` are votes of `UNMEASURED` names, one value per bar in [-1, 1], NaN where there is
+    none.
+
+    Raises:
+        ValueError: an opinion has another name or length.
+    """
     slope, _, _, t_value = lines(prices.close)
-    return weigh(prices.close, indicators, slope=slope, t_value=t_value)
+    return weigh(prices.close, indicators, slope=slope, t_value=t_value, opinions=opinions)
 
 
-def weigh(close: Floats, indicators: Indicators, *, slope: Floats, t_value: Floats) -> Composite:
+def weigh(
+    close: Floats,
+    indicators: Indicators,
+    *,
+    slope: Floats,
+    t_value: Floats,
+    opinions: Mapping[str, Floats] | None = None,
+) -> Composite:
     """Return the votes and the strength, element by element.
 
     The elements are the bars of one instrument, or the newest bars of many.
@@ -87,6 +113,10 @@ def weigh(close: Floats, indicators: Indicators, *, slope: Floats, t_value: Floa
         "Directional movement (14)": np.clip(directional / 25.0, -1.0, 1.0)
         * np.minimum(indicators.adx / 40.0, 1.0),
     }
+    for name, opinion in (opinions or {}).items():
+        if name not in UNMEASURED or len(opinion) != len(close):
+            raise ValueError(f"{name!r} is none of {UNMEASURED}, or not one vote per bar")
+        raw[name] = values[name] = opinion
     votes = {name: np.clip(vote, -1.0, 1.0) for name, vote in raw.items()}
     total, weight = np.zeros(len(close)), np.zeros(len(close))
     for name, vote in votes.items():
@@ -102,9 +132,9 @@ def votes_at(composite: Composite, bar: int) -> list[Vote]:
     """Return the votes that are ready at `bar`, in the order of `WEIGHTS`."""
     out: list[Vote] = []
     for name, weight in WEIGHTS.items():
-        vote = float(composite.votes[name][bar])
-        if np.isnan(vote):
+        if name not in composite.votes or np.isnan(composite.votes[name][bar]):
             continue
+        vote = float(composite.votes[name][bar])
         label: Literal["buy", "sell", "neutral"] = "neutral"
         if abs(vote) >= LABEL:
             label = "buy" if vote > 0 else "sell"

@@ -39,15 +39,21 @@ class Prices:
 
     def upto(self, index: int) -> "Prices":
         """Return the columns as they stood at the close of bar `index` (0-based)."""
-        stop = index + 1
+        return self._cut(np.s_[: index + 1])
+
+    def newest(self, bars: int) -> "Prices":
+        """Return the last `bars` rows, or all there are."""
+        return self._cut(np.s_[max(0, len(self) - bars) :])
+
+    def _cut(self, rows: slice) -> "Prices":
         return Prices(
-            days=self.days[:stop],
-            open=self.open[:stop],
-            high=self.high[:stop],
-            low=self.low[:stop],
-            close=self.close[:stop],
-            volume=self.volume[:stop],
-            total=self.total[:stop],
+            days=self.days[rows],
+            open=self.open[rows],
+            high=self.high[rows],
+            low=self.low[rows],
+            close=self.close[rows],
+            volume=self.volume[rows],
+            total=self.total[rows],
         )
 
 

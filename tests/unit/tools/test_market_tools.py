@@ -214,11 +214,11 @@ async def test_signals_have_the_shape_of_the_data_model(box: ToolBox, context: T
     assert [signal["signalType"] for signal in whole] == ["reversal", "breakout", "trend_change"]
     for signal in whole:
         assert {
-            "id", "modelId", "symbol", "signalType", "strength", "direction", "timeframe",
-            "indicators", "technicalAnalysis", "confidence", "validFrom", "validUntil", "createdAt",
+            "id", "signalType", "strength", "direction", "indicators", "technicalAnalysis",
+            "confidence", "validFrom", "validUntil",
         } <= signal.keys()  # fmt: skip
         assert signal["direction"] in ("bullish", "bearish", "neutral")
-        assert signal["validFrom"] <= "2013-03-01T00:00:00Z" < signal["validUntil"]
+        assert signal["validFrom"] <= "2013-03-01T00:00:00Z" <= signal["validUntil"]
         for indicator in signal["indicators"]:
             assert {"name", "value", "signal", "weight"} <= indicator.keys()
         assert {"rsi", "macd", "movingAverages", "bollingerBands", "support", "resistance",
@@ -227,25 +227,34 @@ async def test_signals_have_the_shape_of_the_data_model(box: ToolBox, context: T
     assert again.data == result.data
 
 
-async def test_confidence_is_the_measured_rate_or_nothing(
+async def test_confidence_is_what_was_measured_and_for_a_direction_without_edge_the_base_rate(
     box: ToolBox, context: ToolContext
 ) -> None:
     seen = set()
     for symbol in SYMBOLS:
-        data = (await box.call("signals", {"symbol": symbol}, context)).data
-        for one in [data["composite"], *data["signals"]]:
-            record = one["trackRecord"]
-            seen.add(one["edge"])
-            if record["n"] < 30:
-                assert one["confidence"] is record["hitRate"] is record["wilsonLow"] is None
-                assert one["edge"] == "too few"
-            else:
-                assert one["confidence"] == record["hits"] / record["n"]
-                assert record["wilsonLow"] < record["hitRate"] < record["wilsonHigh"]
-                clears = record["wilsonLow"] > record["baseRate"]
-                assert (one["edge"] == "measured edge") == clears
-            assert record["event"]
-    assert {"too few", "no measured edge"} <= seen
+        for day in ("2008-10-10", "2010-05-07", "2013-03-01"):
+            try:
+                data = (await box.call("signals", {"symbol": symbol, "at": day}, context)).data
+            except NoData:
+                continue
+            for one in filter(None, [data["composite"], *data["signals"]]):
+                record = one["trackRecord"]
+                seen.add(one["edge"])
+                base = record["baseRate"]
+                assert record["event"]
+                if record["n"] < 30:
+                    assert record["hitRate"] is record["wilsonLow"] is None
+                    assert one["edge"] == "too few"
+                else:
+                    assert record["hitRate"] == pytest.approx(100 * record["hits"] / record["n"])
+                    assert record["wilsonLow"] < record["hitRate"] < record["wilsonHigh"]
+                sided = one is data["composite"] or one["direction"] != "neutral"
+                if one["edge"] == "measured edge" or not sided:
+                    expected = (record["hits"] + base) / (record["n"] + 100)
+                    assert one["confidence"] == pytest.approx(expected)
+                elif base is not None:
+                    assert one["confidence"] == pytest.approx(base / 100)
+    assert {"too few", "no measured edge", "measured edge"} <= seen
 
 
 async def test_the_signal_card_carries_the_badge_and_the_record(
@@ -254,7 +263,7 @@ async def test_the_signal_card_carries_the_badge_and_the_record(
     result = await box.call("signals", {"symbol": "GOOG"}, context)
     card = next(card for card in result.cards if card.activity_type == "signal")
     assert card.content["edge"] == "no measured edge"
-    assert card.content["trackRecord"]["n"] == 43
+    assert card.content["trackRecord"]["n"] == 36
     assert len(card.content["signals"]) == 3
     chart = next(card for card in result.cards if card.activity_type == "chart.candles")
     assert {marker["direction"] for marker in chart.content["markers"]} <= {"bullish", "bearish"}

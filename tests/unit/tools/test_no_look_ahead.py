@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from tests.unit.tools.samples import as_prices
-from tools.analytics import changes, composite, indicators, signals, track_record, trend, volatility
+from tools.analytics import cases as analytics
+from tools.analytics import changes, composite, indicators, outcomes, signals, trend, volatility
 from tools.analytics.levels import SIDE, find, pivot_bars
 from tools.desk import market_tools
 from tools.market.bars import Bars
@@ -101,16 +102,42 @@ def test_outcomes_become_known_only_when_their_horizon_has_passed(
     shipped: dict[str, Bars],
 ) -> None:
     prices = as_prices(shipped["GOOG"])
-    whole = track_record.outcomes(prices, indicators.compute(prices).atr)
+    whole = outcomes.judge(prices, indicators.compute(prices).atr)
     for last in some_bars(len(prices), seed=3, least=100):
         cut = prices.upto(last)
-        early = track_record.outcomes(cut, indicators.compute(cut).atr)
+        early = outcomes.judge(cut, indicators.compute(cut).atr)
         for like, outcome in early.items():
             horizon = outcome.horizon_bars
             assert np.isnan(outcome.hits[last + 1 - horizon :]).all(), like
             np.testing.assert_array_equal(
                 outcome.hits[: last + 1 - horizon], whole[like].hits[: last + 1 - horizon], like
             )
+            np.testing.assert_array_equal(
+                outcome.base_rates(), whole[like].base_rates()[: last + 1], like
+            )
+
+
+def test_the_newest_bars_say_the_same_as_the_whole_history(shipped: dict[str, Bars]) -> None:
+    """What is read when one bar arrives is enough: nothing remembers further back."""
+    prices = as_prices(shipped["AAPL"])
+    assert len(prices) > 3_000
+    whole = analytics.study(prices)
+    tail = analytics.study(prices.newest(2_000))
+    start = len(prices) - 2_000
+
+    def late(found: analytics.Study, offset: int) -> list[signals.Firing]:
+        moved = [replace(f, bar=f.bar + offset) for f in found.firings]
+        return [f for f in moved if f.bar >= start + 1_400]
+
+    expected = late(whole, 0)
+    assert len(expected) > 100
+    found = late(tail, start)
+    assert [replace(f, strength=0.0) for f in found] == [replace(f, strength=0.0) for f in expected]
+    assert [f.strength for f in found] == pytest.approx([f.strength for f in expected], rel=1e-9)
+    for like, outcome in tail.outcomes.items():
+        np.testing.assert_array_equal(
+            outcome.hits[1_400:], whole.outcomes[like].hits[start + 1_400 :], like
+        )
 
 
 def test_a_pivot_is_known_five_bars_later_and_not_sooner(shipped: dict[str, Bars]) -> None:

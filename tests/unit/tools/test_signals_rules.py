@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.tools.samples import as_prices, made_up
-from tools.analytics import composite, indicators, signals, track_record
+from tools.analytics import composite, indicators, signals
 from tools.analytics.composite import WEIGHTS, Composite
 from tools.analytics.prices import Floats, Prices
 from tools.analytics.signals import VALID_BARS, Firing
-from tools.analytics.track_record import ENOUGH, Outcome, apart, wilson
+from tools.analytics.track_record import apart, wilson
 from tools.market.bars import Bars
 
 
@@ -103,12 +103,49 @@ def test_a_golden_cross_is_a_change_of_trend() -> None:
     assert "crossed above" in changes[0].reason
 
 
-def test_a_burst_fires_once_when_calm_ends() -> None:
+def test_a_burst_fires_when_calm_ends_and_again_while_the_storm_lasts() -> None:
     rng = np.random.default_rng(11)
-    moves = np.concatenate([rng.normal(0, 0.005, 400), [0.06, -0.06, 0.06, -0.06]])
+    moves = np.concatenate([rng.normal(0, 0.005, 400), np.tile([0.06, -0.06], 6)])
     _, _, fired = study(made_up(100 * np.exp(np.cumsum(moves))))
-    bursts = [f.bar for f in fired if f.like == "volatility:burst" and f.bar >= 395]
-    assert bursts == [400]
+    bursts = [f.bar for f in fired if f.like == "volatility:burst" and f.bar >= 400]
+    assert bursts == [400, 405, 410]
+
+
+def test_a_trend_line_only_turns_when_it_pointed_the_other_way_before() -> None:
+    # Down, then up, then a pause that lets the t-value dip below 2, then up again.
+    legs = [np.linspace(200, 150, 120), np.linspace(150, 250, 100), np.full(40, 250.0),
+            np.linspace(250, 330, 80)]  # fmt: skip
+    close = np.concatenate(legs) + np.random.default_rng(4).normal(0, 0.3, 340)
+    prices, _, fired = study(made_up(close))
+    computed = indicators.compute(prices)
+    gap = computed.sma50 - computed.sma200
+    turned = [f for f in fired if f.type == "trend_change" and "trend line" in f.reason]
+    assert [f.side for f in turned] == [1]
+    crossed = [f for f in fired if f.type == "trend_change" and f not in turned]
+    assert all(gap[f.bar] * f.side > 0 >= gap[f.bar - 1] * f.side for f in crossed)
+
+
+def test_a_close_through_the_chandelier_ends_an_entry_while_the_strength_still_holds() -> None:
+    calm = 100 + np.random.default_rng(3).normal(0, 0.2, 80)
+    close = np.concatenate([calm, np.linspace(102, 130, 12), [124.0, 125.0]])
+    _, strength, fired = study(made_up(close, spread=0.002))
+    leave = [f for f in fired if f.type == "exit" and f.bar >= 80]
+    assert [(f.bar, f.side) for f in leave] == [(92, -1)]
+    assert strength.strength[92] > 0
+    assert leave[0].strength < 0
+    assert "fell through its stop" in leave[0].reason
+
+
+def test_opinions_are_shown_and_move_nothing() -> None:
+    prices, strength, _ = study(made_up(walk(6, 300)))
+    computed = indicators.compute(prices)
+    opinion = np.linspace(-1, 1, 300)
+    with_news = composite.combine(prices, computed, opinions={"News sentiment": opinion})
+    np.testing.assert_array_equal(with_news.strength, strength.strength)
+    shown = {vote.name: vote for vote in composite.votes_at(with_news, -1)}
+    assert (shown["News sentiment"].signal, shown["News sentiment"].weight) == ("buy", 0.0)
+    with pytest.raises(ValueError, match="Tea leaves"):
+        composite.combine(prices, computed, opinions={"Tea leaves": opinion})
 
 
 def test_rsi_that_leaves_thirty_is_a_reversal_upwards() -> None:
@@ -121,20 +158,21 @@ def test_rsi_that_leaves_thirty_is_a_reversal_upwards() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
-def test_entries_never_overlap_and_every_exit_has_its_entry(seed: int) -> None:
+def test_every_exit_closes_the_entry_that_was_open(seed: int) -> None:
     _, strength, fired = study(made_up(walk(seed)))
-    open_since: Firing | None = None
-    for firing in (f for f in fired if f.type in ("entry", "exit")):
-        if firing.type == "entry":
-            assert open_since is None or firing.bar - open_since.bar >= VALID_BARS["entry"]
-            assert abs(strength.strength[firing.bar]) >= composite.CALL
-            assert np.sign(strength.strength[firing.bar]) == firing.side
-            open_since = firing
-        else:
-            assert open_since is not None
-            assert firing.side == -open_since.side
-            assert firing.bar - open_since.bar <= VALID_BARS["entry"]
-            open_since = None
+    opened: Firing | None = None
+    for bar in range(len(strength.strength)):
+        for firing in (f for f in fired if f.bar == bar and f.type == "exit"):
+            assert opened is not None
+            assert firing.side == -opened.side
+            assert bar - opened.bar <= VALID_BARS["entry"]
+            opened = None
+        for firing in (f for f in fired if f.bar == bar and f.type == "entry"):
+            assert abs(strength.strength[bar]) >= composite.CALL
+            assert firing.strength == strength.strength[bar]
+            assert np.sign(firing.strength) == firing.side
+            assert strength.strength[bar - 1] * firing.side < composite.CALL
+            opened = firing
 
 
 @settings(max_examples=40, deadline=None)
@@ -146,15 +184,15 @@ def test_every_strength_lies_between_minus_and_plus_a_hundred(seed: int) -> None
     last = len(prices) - 1
     valid = signals.active(fired, strength, last)
     assert all(0 <= last - firing.bar < VALID_BARS[firing.type] for firing in valid)
-    kinds = [(f.type, f.like if f.side == 0 else "") for f in valid]
-    assert len(kinds) == len(set(kinds))
+    newest = {firing.line: firing.bar for firing in fired}
+    assert all(firing.bar == newest[firing.line] for firing in valid)
 
 
 def test_a_signal_expires_and_is_superseded() -> None:
     quiet = Composite(strength=np.full(100, 10.0), votes={}, values={})
 
     def firing(kind: signals.SignalType, bar: int, side: int) -> Firing:
-        return Firing(kind, f"{kind}{'+' if side > 0 else '-'}", bar, 1 if side > 0 else -1, 1, "")
+        return Firing(kind, bar, 1 if side > 0 else -1, 1, "")
 
     up, down = firing("reversal", 80, 1), firing("reversal", 85, -1)
     assert signals.active([up], quiet, 89) == [up]
@@ -179,69 +217,3 @@ def test_wilson_agrees_with_published_values() -> None:
 def test_cases_that_share_days_are_counted_once() -> None:
     assert apart(np.array([1, 5, 20, 21, 40, 41, 61]), 20).tolist() == [1, 21, 41, 61]
     assert apart(np.array([], dtype=np.int64), 20).tolist() == []
-
-
-def record(hits: list[float], base: list[float]) -> track_record.TrackRecord:
-    """The record of firings five bars apart with these outcomes, amid days with these."""
-    every = np.array([*hits, *base])
-    spaced = np.full(5 * len(every), np.nan)
-    spaced[::5] = every
-    bars = [5 * i for i in range(len(hits))]
-    fired = [Firing("reversal", "reversal+", bar, 1, 50.0, "") for bar in bars]
-    outcome = Outcome("it rises", 5, spaced)
-    return track_record.of_firing(fired[-1], fired, {"reversal+": outcome})
-
-
-def test_too_few_cases_show_no_rate() -> None:
-    few = record([1.0] * (ENOUGH - 1), [0.0] * 100)
-    assert few.edge == "too few"
-    assert few.hit_rate is None
-    assert few.wilson_low is None
-    assert few.n == ENOUGH - 1
-    assert few.base_rate == pytest.approx(29 / 129)
-
-
-def test_an_edge_is_only_called_one_when_the_whole_interval_clears_the_base_rate() -> None:
-    clear = record([1.0] * 40 + [0.0] * 10, [1.0, 0.0] * 200)
-    assert clear.edge == "measured edge"
-    assert clear.hit_rate == 0.8
-    assert clear.wilson_low is not None
-    assert clear.base_rate is not None
-    assert clear.wilson_low > clear.base_rate
-    close_call = record([1.0] * 28 + [0.0] * 22, [1.0, 0.0] * 200)
-    assert close_call.hit_rate == 0.56
-    assert close_call.edge == "no measured edge"
-    worse = record([0.0] * 50, [1.0, 0.0] * 200)
-    assert worse.edge == "no measured edge"
-
-
-def test_what_is_expected_lies_between_the_base_rate_and_the_record() -> None:
-    one = record([1.0] * 40 + [0.0] * 10, [1.0, 0.0] * 200)
-    assert one.base_rate is not None
-    assert one.expected == pytest.approx((40 + 100 * one.base_rate) / 150)
-
-
-def test_outcomes_count_what_they_say() -> None:
-    close = np.concatenate([np.full(30, 100.0), [110.0], np.full(30, 110.0)])
-    prices = as_prices(made_up(close, spread=0.001))
-    got = track_record.outcomes(prices, np.full(len(close), 1.0))
-    rises, falls = got["reversal+"].hits, got["reversal-"].hits
-    assert rises[25:30].tolist() == [1.0] * 5
-    assert falls[25:30].tolist() == [0.0] * 5
-    assert rises[24] == falls[24] == 0.0  # nothing moved: a tie is a miss on both sides
-    assert np.isnan(rises[-5:]).all()
-    assert got["exit+"].hits[22] == 1.0
-    assert got["exit-"].hits[22] == 0.0
-    assert got["trend_change+"].hits[15] == 1.0
-
-
-def test_doing_nothing_clever_is_right_as_often_as_the_base_rate() -> None:
-    """Firing on every day, thinned, measures the base rate and no edge."""
-    rng = np.random.default_rng(21)
-    prices = as_prices(made_up(100 * np.exp(np.cumsum(rng.normal(0.0003, 0.01, 4000)))))
-    outcome = track_record.outcomes(prices, np.full(4000, 1.0))
-    fired = [Firing("reversal", "reversal+", bar, 1, 50.0, "") for bar in range(300, 4000)]
-    one = track_record.of_firing(fired[-1], fired, outcome)
-    assert one.n > 700
-    assert one.edge == "no measured edge"
-    assert one.hit_rate == pytest.approx(one.base_rate, abs=0.05)

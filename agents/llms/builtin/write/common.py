@@ -174,7 +174,8 @@ def signal_line(signal: dict[str, object]) -> str:
         head += f", since {say.on_day(since)}"
     said = f"{head}: {reason}." if reason else f"{head}."
     if hit is not None and base is not None and n is not None:
-        shown, base_shown = say.rates(hit, base)
+        # Kinds are often right about equally often: a decimal tells whose rate it is.
+        shown, base_shown = (f"{rate:.1f}{say.GAP}%" for rate in (hit, base))
         badge = text(signal, "edge") or "no measured edge"
         return (
             f"{said} Right {shown} of the time (n {say.count(n)}; base rate {base_shown}): {badge}."

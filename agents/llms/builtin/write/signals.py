@@ -37,8 +37,9 @@ def record(ask: Ask, results: Results) -> str:
     if found is None:
         return say.paragraphs(
             "**On direction, mostly no better than doing nothing clever.** I measure it and say "
-            "so: with every signal I give how often such signals were right on that symbol, from "
-            "how many cases, and the base rate beside it. Too few cases, and I give no rate.",
+            "so: with every signal I give how often such signals were right before it in the same "
+            "market, from how many cases, and the base rate beside it. Too few cases, and I give "
+            "no rate.",
             "How much a price will move is far better known than which way. Name a symbol and I "
             "show you its record, for instance “How often were GOOG's signals right?”",
         )

@@ -119,7 +119,7 @@ async def test_the_outlook_leads_with_the_close_and_says_what_is_known(desk: Any
     text = (await desk.ask("How does GOOG look right now, and is that unusual?")).text
     assert text.startswith("**GOOG closed at 806.19 on 1 March 2013**, the last bar I have.")
     for said in ("up-trend", "20-, 50- and 200-day averages", "RSI is 68", "**Unusual?** No",
-                 "**no measured edge**", "n 43", "37\u00a0%", "42\u00a0%"):  # fmt: skip
+                 "**no measured edge**", "n 36", "42\u00a0%", "46\u00a0%"):  # fmt: skip
         assert said in text
 
 
@@ -131,9 +131,9 @@ async def test_evidence_of_the_outlook_points_at_the_right_values(desk: Any) -> 
     assert paths["0.84"][1] in {"/data/trend/r2", "/data/technicalAnalysis/trendLine/r2"}
     assert paths["83\u00a0%"] == ("indicators", "/data/rsi/percentileRank")
     assert paths["15\u00a0%"] == ("indicators", "/data/volatility/days20/percentileRank")
-    assert paths["37\u00a0%"] == ("signals", "/data/composite/trackRecord/hitRate")
-    assert paths["42\u00a0%"] == ("signals", "/data/composite/trackRecord/baseRate")
-    assert paths["44\u00a0%"] == ("signals", "/data/signals/0/trackRecord/hitRate")
+    assert paths["42\u00a0%"] == ("signals", "/data/composite/trackRecord/hitRate")
+    assert paths["46\u00a0%"] == ("signals", "/data/composite/trackRecord/baseRate")
+    assert paths["47.0\u00a0%"] == ("signals", "/data/signals/0/trackRecord/hitRate")
 
 
 async def test_follow_ups_understand_what_was_spoken_of(desk: Any) -> None:

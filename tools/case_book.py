@@ -1,0 +1,74 @@
+"""Where the past of signals comes from: a protocol, and the sibling that computes it from bars."""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+from tools.analytics import cases
+from tools.analytics.cases import Cases
+from tools.analytics.firings import KINDS
+from tools.market.bars import TIMEFRAMES, Bars
+from tools.market.instruments import Instrument
+from tools.market.prices import prices_of
+from tools.market.signals import market_of
+from tools.market.store import BarStore, InstrumentStore
+
+
+class CaseBook(Protocol):
+    """Knows how earlier signals turned out."""
+
+    async def cases(
+        self, instrument: Instrument, timeframe: str, *, before: datetime
+    ) -> Mapping[str, Cases]:
+        """Return the cases of the instrument's market by kind, settled at or before `before`."""
+        ...
+
+
+class ComputedCases:
+    """Studies the bars of every instrument when asked, and remembers what did not change."""
+
+    def __init__(self, instruments: InstrumentStore, bars: BarStore) -> None:
+        self._instruments = instruments
+        self._bars = bars
+        self._known: dict[tuple[str, str], tuple[bytes, dict[str, Cases]]] = {}
+
+    async def cases(
+        self, instrument: Instrument, timeframe: str, *, before: datetime
+    ) -> Mapping[str, Cases]:
+        """Return the cases of the instrument's market by kind, settled at or before `before`."""
+        market = market_of(instrument)
+        members = [one for one in await self._instruments.all() if market_of(one) == market]
+        series = [await self._bars.read(one.symbol, timeframe=timeframe) for one in members]
+        collected = await asyncio.to_thread(lambda: [self._of(bars) for bars in series])
+        moment = int(before.timestamp())
+        return {
+            like: cases.pool(found[like].before(moment) for found in collected if like in found)
+            for like in KINDS
+        }
+
+    def _of(self, bars: Bars) -> dict[str, Cases]:
+        if not len(bars):
+            return {}
+        key, digest = (bars.symbol, bars.timeframe), fingerprint(bars)
+        known = self._known.get(key)
+        if known is None or known[0] != digest:
+            found = cases.collect(
+                cases.study(prices_of(bars)),
+                bars.symbol,
+                bar_seconds=int(TIMEFRAMES[bars.timeframe].total_seconds()),
+            )
+            known = self._known[key] = (digest, found)
+        return known[1]
+
+
+def fingerprint(bars: Bars) -> bytes:
+    """Return what changes when any number of the bars does."""
+    total = hashlib.blake2b(digest_size=16)
+    columns = (bars.epochs(), bars.open, bars.high, bars.low, bars.close, bars.volume)
+    for column in columns:
+        total.update(column.tobytes())
+    if bars.adjusted_close is not None:
+        total.update(bars.adjusted_close.tobytes())
+    return total.digest()
