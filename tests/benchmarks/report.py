@@ -163,6 +163,23 @@ LINES = [
         lambda f: f"{f['install_mb']:.0f} MB" if "install_mb" in f else "not measured",
         lambda f: f.get("install_mb", 1e9) <= 450,
     ),
+    Line(
+        "ingest",
+        "bars judged and stored per second, brought as columns",
+        "≥ 25 % of COPY",
+        lambda f: (
+            f"{f['columns_rows_per_s']:,.0f}; COPY {f['copy_rows_per_s']:,.0f}: "
+            f"{f['columns_share_of_copy'] * 100:.0f} %"
+        ),
+        lambda f: f["columns_share_of_copy"] >= 0.25,
+    ),
+    Line(
+        "ingest",
+        "... out of a CSV file, by everything `outcry import` does",
+        "≥ 15 % of COPY",
+        lambda f: f"{f['csv_rows_per_s']:,.0f}: {f['csv_share_of_copy'] * 100:.0f} %",
+        lambda f: f["csv_share_of_copy"] >= 0.15,
+    ),
 ]
 
 
