@@ -9,8 +9,7 @@ again for ever.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -155,8 +154,11 @@ class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has 
                 raise self._failed
             try:
                 found = await self._consumer.getmany(timeout_ms=self._policy.wait_ms)
-            except (OffsetOutOfRangeError, NoOffsetForPartitionError) as lost:
-                await self._start_over(lost)
+            except NoOffsetForPartitionError:
+                # It was asked for before `_stand` could say where to begin.
+                continue
+            except OffsetOutOfRangeError as lost:
+                await self._start_over(lost.args[0])
                 continue
             if found:
                 await self._store(
@@ -249,12 +251,16 @@ class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has 
             found = await self._consumer.end_offsets(wanted)
         return {(tp.topic, tp.partition): offset for tp, offset in found.items()}
 
-    async def _start_over(self, lost: KafkaError) -> None:
+    async def _start_over(self, lost: Mapping[TopicPartition, int]) -> None:
         """Go on where the topic does, if what comes next for us is not kept any more."""
-        of = cast("Iterable[TopicPartition]", lost.args[0] if lost.args else ())
-        partitions = {(tp.topic, tp.partition) for tp in of} & self._owned
         async with self._writing:
-            for partition, offset in (await self._edges(partitions)).items():
+            partitions = {
+                (tp.topic, tp.partition)
+                for tp, offset in lost.items()
+                # Not an answer to a question of before the last `_stand`.
+                if offset == self._intake.position((tp.topic, tp.partition))
+            }
+            for partition, offset in (await self._edges(partitions & self._owned)).items():
                 log.error(
                     "kafka.messages_lost",
                     topic=partition[0],
