@@ -1,35 +1,57 @@
 """From stored bars to what people see of them, within a moment.
 
 Bars come in through `BarIntake`, which tells this pipeline after the commit. It only notes which
-series changed; one task then reads, computes and publishes series after series, oldest change
-first. So a burst of bars costs one computation per series, not per bar, and the memory is bounded
-by the number of series. Nothing here is the truth: whatever is shown was read from the store.
+series changed; one task then takes series after series, the oldest change first: it reads what is
+new, advances the numbers bar by bar, refreshes signals, judges alerts at every new closed bar and
+shows the newest. When it falls behind, changes of one series gather: the pictures in between are
+left out, a bar of the signals and alerts never is. The memory is bounded by the number of series.
+Nothing here is the truth: whatever is shown was read from the store.
 """
 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
+import msgspec
+import numpy as np
 import structlog
 
 from app.domain.errors import Invalid, NotFound, Unavailable
 from app.protocol.frames import LiveBar, MarketFrame
 from app.services.lag import Lag
-from app.services.live_ports import Key, Ticker
-from tools.analytics.prices import Prices
-from tools.analytics.snapshot import at, table
+from app.services.live_numbers import BarStep, LiveNumbers
+from app.services.live_ports import AlertJudge, Key, SignalKeeper, Ticker
 from tools.errors import UnknownSymbol
-from tools.market.bars import TIMEFRAMES, Bars
+from tools.market.bars import TIMEFRAMES, Bars, moment
 from tools.market.intake import BarsStored
+from tools.market.replays import is_replay
 from tools.market.store import BarStore, InstrumentStore
 from tools.market.symbols import nearest
 
 log = structlog.get_logger(__name__)
 
+FEW_SERIES = 64
+"""While no more series than this bring bars, all of them have their signals kept up to date; of
+more, only those that somebody watches or has an alert on."""
+MOST_NEW = 1_000
+"""Bars at once up to which each is judged; more are an import of the past, not news."""
+MOST_MISSED = 100
+"""Bars that alerts are caught up with when a series is looked at for the first time."""
 _FIRST_PAUSE_S = 0.1
 _LAST_PAUSE_S = 5.0
+_REPORT_S = 60.0
+
+
+class _Change(msgspec.Struct):
+    """What happened to a series since it was last looked at."""
+
+    arrived_at: float | None = None
+    """When the first of it arrived; None when somebody only began to watch."""
+    first: datetime | None = None
+    """When the oldest bar of it opened."""
+    count: int = 0
 
 
 class Live:
@@ -42,19 +64,31 @@ class Live:
         ticker: Ticker,
         *,
         clock: Callable[[], datetime],
+        signals: SignalKeeper | None = None,
+        alerts: AlertJudge | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._instruments = instruments
         self._bars = bars
         self._ticker = ticker
         self._clock = clock
+        self._signals = signals
+        self._alerts = alerts
         self._monotonic = monotonic
-        self._changed: dict[Key, float | None] = {}
-        """Series to look at, oldest change first, and when its first unseen bar arrived."""
+        self._numbers = LiveNumbers()
+        self._changed: dict[Key, _Change] = {}
+        """Series to look at, oldest change first."""
+        self._open: dict[Key, LiveBar] = {}
+        """The open bar of each series that is watched, where trades tell it."""
+        self._bringing: set[Key] = set()
+        """The first series that brought bars, up to one more than few."""
         self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._worker: asyncio.Task[None] | None = None
+        self._reported_at = monotonic()
         self.lag = Lag()
-        """Seconds from a bar's commit to the frame that shows it."""
+        """Seconds from the commit of a series' first unseen bar to the frame that shows it."""
 
     async def __aenter__(self) -> Self:
         self._worker = asyncio.create_task(self._work(), name="live")
@@ -64,6 +98,10 @@ class Live:
         if self._worker is not None:
             self._worker.cancel()
             await asyncio.wait({self._worker})
+
+    async def idle(self) -> None:
+        """Return once everything that was told has been looked at."""
+        await self._idle.wait()
 
     # --- what may be watched --------------------------------------------------------------------
 
@@ -86,16 +124,38 @@ class Live:
 
     def want(self, symbol: str, timeframe: str) -> None:
         """Publish the newest bar of a series soon; somebody has begun to watch it."""
-        self._changed.setdefault((symbol, timeframe), None)
-        self._wake.set()
+        self._note((symbol, timeframe))
+
+    # --- what happened --------------------------------------------------------------------------
 
     def bars_stored(self, stored: BarsStored) -> None:
         """Note that a series changed. `BarIntake` calls this after each commit."""
         key = (stored.symbol, stored.timeframe)
-        if self._ticker.is_watched(*key):
-            if self._changed.get(key) is None:
-                self._changed[key] = self._monotonic()
-            self._wake.set()
+        if len(self._bringing) <= FEW_SERIES:
+            self._bringing.add(key)
+        change = self._note(key)
+        if change.arrived_at is None:
+            change.arrived_at = self._monotonic()
+        change.first = stored.first if change.first is None else min(change.first, stored.first)
+        change.count += stored.count
+
+    def bar_open(self, symbol: str, timeframe: str, bar: LiveBar) -> None:
+        """Note how the open bar of a series stands; nothing but the picture will read it."""
+        if self._ticker.is_watched(symbol, timeframe):
+            self._open[symbol, timeframe] = bar
+            change = self._note((symbol, timeframe))
+            if change.arrived_at is None:
+                change.arrived_at = self._monotonic()
+
+    def may_have_missed(self) -> None:
+        """Look at everything that is followed: changes may have gone by unheard."""
+        for key in {*self._ticker.watched(), *self._bringing}:
+            self._note(key)
+
+    def _note(self, key: Key) -> _Change:
+        self._wake.set()
+        self._idle.clear()
+        return self._changed.setdefault(key, _Change())
 
     # --- the work -------------------------------------------------------------------------------
 
@@ -103,58 +163,139 @@ class Live:
         pause_s = _FIRST_PAUSE_S
         while True:
             if not self._changed:
+                self._idle.set()
                 self._wake.clear()
                 await self._wake.wait()
             key = next(iter(self._changed))
-            arrived_at = self._changed.pop(key)
+            change = self._changed.pop(key)
             try:
-                await self._look_at(key)
+                shown = await self._look_at(key, change)
             except Unavailable as away:
                 log.warning("live.waits", reason=away.code, series=len(self._changed) + 1)
-                self._changed.setdefault(key, arrived_at)
+                self._put_back(key, change)
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, _LAST_PAUSE_S)
                 continue
+            except UnknownSymbol:
+                self._numbers.drop(key)  # removed since
             except Exception:
                 # One series that cannot be computed must not end the others.
                 log.exception("live.series_failed", symbol=key[0], timeframe=key[1])
+                self._numbers.drop(key)
+            else:
+                if shown and change.arrived_at is not None:
+                    self.lag.add(self._monotonic() - change.arrived_at)
             pause_s = _FIRST_PAUSE_S
-            if arrived_at is not None:
-                self.lag.add(self._monotonic() - arrived_at)
+            self._report()
 
-    async def _look_at(self, key: Key) -> None:
+    def _put_back(self, key: Key, change: _Change) -> None:
+        """Keep a change that could not be looked at, with whatever came meanwhile."""
+        newer = self._changed.pop(key, _Change())
+        firsts = [one.first for one in (change, newer) if one.first is not None]
+        change.first = min(firsts) if firsts else None
+        change.count += newer.count
+        if change.arrived_at is None:
+            change.arrived_at = newer.arrived_at
+        self._changed = {key: change, **self._changed}
+
+    async def _look_at(self, key: Key, change: _Change) -> bool:
+        """Bring a series up to date; tell whether anybody was shown it."""
         symbol, timeframe = key
-        if not self._ticker.is_watched(symbol, timeframe):
-            return
+        watched = self._ticker.is_watched(symbol, timeframe)
+        judged = self._alerts is not None and await self._alerts.watches(symbol, timeframe)
+        if not (watched or judged or self._is_one_of_few(key)):
+            self._numbers.drop(key)
+            self._open.pop(key, None)
+            return False
+        steps = await self._catch_up(key, change, whole=judged)
+        fired: Sequence[Any] = ()
+        if self._signals is not None and change.first is not None:
+            fired = await self._signals.refresh(symbol, timeframe)
+        if watched:
+            self._show(key, steps, fired)
+        return watched
+
+    def _is_one_of_few(self, key: Key) -> bool:
+        return len(self._bringing) <= FEW_SERIES and key in self._bringing
+
+    async def _catch_up(self, key: Key, change: _Change, *, whole: bool) -> list[BarStep]:
+        """Bring a series' numbers up to the store and judge alerts at what is new."""
+        symbol, timeframe = key
+        last, now = self._numbers.last(key), self._clock()
+        behind = last is not None and (change.first is None or change.first > last)
+        if behind and not whole:
+            tail = await self._bars.read(symbol, timeframe=timeframe, start=last)
+            steps = self._numbers.advance(key, tail.closed_by(now))
+            if steps is not None:
+                return steps
         stored = await self._bars.read(symbol, timeframe=timeframe)
-        if not len(stored):
+        closed = stored.closed_by(now)
+        new = _new_bars(closed, last=last, first=change.first)
+        if last is None and whole:
+            # Bars that came while nobody looked; those that were judged are not judged again.
+            new = max(new, min(MOST_MISSED, len(closed)))
+        if change.count > MOST_NEW or new > MOST_NEW:
+            new = 1
+        steps = await asyncio.to_thread(self._numbers.seed, key, closed, new=new)
+        if self._alerts is not None and whole and new:
+            await self._alerts.judge(closed, steps)
+        return steps
+
+    # --- showing --------------------------------------------------------------------------------
+
+    def _show(self, key: Key, steps: Sequence[BarStep], fired: Sequence[Any]) -> None:
+        newest = steps[-1] if steps else self._numbers.newest(key)
+        if newest is None:
             return
-        self._ticker.publish(await asyncio.to_thread(_frame, stored, self._clock()))
+        if steps or fired or key not in self._open:
+            self._publish(key, newest.bar, newest.now, fired, provisional=False)
+        bar = self._open.get(key)
+        if bar is None:
+            return
+        if bar.timestamp <= newest.bar.timestamp:
+            del self._open[key]  # it has closed
+            return
+        numbers = self._numbers.preview(key, bar)
+        if numbers is not None:
+            self._publish(key, bar, numbers, (), provisional=True)
+
+    def _publish(
+        self,
+        key: Key,
+        bar: LiveBar,
+        numbers: dict[str, float | None],
+        fired: Sequence[Any],
+        *,
+        provisional: bool,
+    ) -> None:
+        self._ticker.publish(
+            MarketFrame(
+                symbol=key[0],
+                timeframe=key[1],
+                bar=bar,
+                indicators=numbers,
+                signals=tuple(fired),
+                provisional=provisional,
+                replay=is_replay(key[0]),
+            )
+        )
+
+    def _report(self) -> None:
+        now = self._monotonic()
+        if now - self._reported_at >= _REPORT_S:
+            self._reported_at = now
+            log.info(
+                "live.progress",
+                series=len(self._numbers),
+                waiting=len(self._changed),
+                **msgspec.to_builtins(self.lag.summary()),
+            )
 
 
-def _frame(stored: Bars, now: datetime) -> MarketFrame:
-    bars = stored.split_adjusted()
-    prices = Prices(
-        days=bars.timestamps,
-        open=bars.open,
-        high=bars.high,
-        low=bars.low,
-        close=bars.close,
-        volume=bars.volume,
-        total=bars.close if stored.adjusted_close is None else stored.adjusted_close,
-    )
-    return MarketFrame(
-        symbol=bars.symbol,
-        timeframe=bars.timeframe,
-        bar=LiveBar(
-            bars.time(-1),
-            float(bars.open[-1]),
-            float(bars.high[-1]),
-            float(bars.low[-1]),
-            float(bars.close[-1]),
-            float(bars.volume[-1]),
-        ),
-        indicators=at(table(prices, timeframe=bars.timeframe), -1),
-        signals=(),
-        provisional=len(stored.closed_by(now)) < len(stored),
-    )
+def _new_bars(closed: Bars, *, last: datetime | None, first: datetime | None) -> int:
+    """Count the bars behind the last one that was seen; without one, those from `first` on."""
+    if last is not None:
+        return len(closed) - int(np.searchsorted(closed.timestamps, moment(last), side="right"))
+    if first is not None:
+        return len(closed) - int(np.searchsorted(closed.timestamps, moment(first), side="left"))
+    return 0

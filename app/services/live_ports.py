@@ -1,8 +1,10 @@
-"""What the live pipeline needs from outside: met by the gateway, joined in wiring."""
+"""What the live pipeline needs from outside: joined in wiring, each part as it is there."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from app.protocol.frames import MarketFrame
+from tools.market.bars import Bars
 
 Key = tuple[str, str]
 """A symbol and a timeframe: one series of bars."""
@@ -19,6 +21,26 @@ class Ticker(Protocol):
 
     def watched(self) -> list[Key]:
         """Return every price that anybody watches."""
+        ...
+
+
+class SignalKeeper(Protocol):
+    """Keeps signals up to date with stored bars; `app.services.signals.SignalBook`."""
+
+    async def refresh(self, symbol: str, timeframe: str) -> Sequence[Any]:
+        """Store what is new, settle what is due, and return the signals that fired anew."""
+        ...
+
+
+class AlertJudge(Protocol):
+    """Judges alerts at closed bars; whoever brings a bar, however often, it is judged once."""
+
+    async def watches(self, symbol: str, timeframe: str) -> bool:
+        """Tell whether any alert would be judged at a bar of this series."""
+        ...
+
+    async def judge(self, closed: Bars, steps: Sequence[Any]) -> None:
+        """Judge the bars of `steps`, the last ones of `closed`, in their order."""
         ...
 
 

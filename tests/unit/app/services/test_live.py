@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,11 +11,14 @@ import numpy as np
 import pytest
 
 from app.domain.errors import Invalid, NotFound, Unavailable
-from app.protocol.frames import MarketFrame
+from app.protocol.frames import LiveBar, MarketFrame
 from app.services.bar_intake import BarIntake
-from app.services.live import Live
+from app.services.live import FEW_SERIES, Live
+from app.services.live_numbers import prices_of
+from tools.analytics.snapshot import at, table
 from tools.market.bars import TIMEFRAMES, Bars
 from tools.market.instruments import Instrument
+from tools.market.replays import replay_of
 from tools.market.store import InProcessMarket
 
 NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
@@ -61,8 +65,12 @@ class CountingMarket(InProcessMarket):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.reads: list[str] = []
+        self.whole: list[str] = []
         self.away = 0
         self.read_once = asyncio.Event()
+
+    def series(self, symbol: str) -> Bars:
+        return self._bars[symbol, "1d"]
 
     async def read(self, symbol: str, **kwargs: Any) -> Bars:
         self.read_once.set()
@@ -71,7 +79,49 @@ class CountingMarket(InProcessMarket):
             self.away -= 1
             raise Unavailable("gone", code="database_unavailable")
         self.reads.append(symbol)
+        if kwargs.get("start") is None:
+            self.whole.append(symbol)
         return await super().read(symbol, **kwargs)
+
+
+class Book:
+    """A keeper of signals that says what it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+        self.fires: list[Any] = []
+
+    async def refresh(self, symbol: str, timeframe: str) -> list[Any]:
+        self.asked.append((symbol, timeframe))
+        fires, self.fires = self.fires, []
+        return fires
+
+
+class Judge:
+    """Notes each bar it is brought for the first time."""
+
+    def __init__(self) -> None:
+        self.watching: set[tuple[str, str]] = set()
+        self.bars: list[tuple[str, datetime]] = []
+
+    async def watches(self, symbol: str, timeframe: str) -> bool:
+        return (symbol, timeframe) in self.watching
+
+    async def judge(self, closed: Bars, steps: Any) -> None:
+        for step in steps:
+            bar = (closed.symbol, step.bar.timestamp)
+            if not self.bars or bar[1] > self.bars[-1][1]:
+                self.bars.append(bar)
+
+
+@pytest.fixture
+def book() -> Book:
+    return Book()
+
+
+@pytest.fixture
+def judge() -> Judge:
+    return Judge()
 
 
 @pytest.fixture
@@ -86,8 +136,11 @@ def screen() -> Screen:
 
 
 @pytest.fixture
-async def live(market: CountingMarket, screen: Screen) -> AsyncIterator[Live]:
-    async with Live(market, market, screen, clock=lambda: NOW) as live:
+async def live(
+    market: CountingMarket, screen: Screen, book: Book, judge: Judge
+) -> AsyncIterator[Live]:
+    live = Live(market, market, screen, clock=lambda: NOW, signals=book, alerts=judge)
+    async with live:
         yield live
 
 
@@ -115,13 +168,156 @@ async def test_a_series_nobody_watches_is_not_read(
     assert market.reads == ["GOOG"]
 
 
-async def test_a_bar_that_is_still_open_is_provisional(
+async def test_an_open_bar_is_shown_as_provisional_and_read_by_nothing_else(
+    live: Live, screen: Screen, book: Book, judge: Judge, market: CountingMarket
+) -> None:
+    await market.replace(bars("GOOG", 300, end="2024-02-28"))
+    live.want("GOOG", "1d")
+    await live.idle()
+    today = LiveBar(datetime(2024, 2, 29, tzinfo=UTC), 110.0, 125.0, 105.0, 120.0, 10.0)
+    live.bar_open("GOOG", "1d", today)
+    live.bar_open("IBM", "1d", today)
+    await live.idle()
+    closed, provisional = screen.frames
+    assert (closed.provisional, provisional.provisional) == (False, True)
+    assert provisional.bar == today
+    assert provisional.indicators["close"] == 120.0
+    assert provisional.indicators["rsi"] != closed.indicators["rsi"]
+    assert (book.asked, judge.bars) == ([], [])
+    # Once the bar has closed, what was open of it is gone.
+    await store(live, "GOOG", bars("GOOG", 1, end="2024-02-29"))
+    await live.idle()
+    assert not screen.frames[-1].provisional
+    assert screen.frames[-1].bar.close == 100.0
+
+
+async def test_every_new_bar_is_judged_once_in_order_however_they_come(
+    live: Live, judge: Judge, screen: Screen, market: CountingMarket
+) -> None:
+    judge.watching.add(("IBM", "1d"))
+    history = market.series("IBM")
+    await market.replace(history.slice(0, 200))
+    for start, stop in ((200, 201), (201, 205), (205, 206), (206, 290), (290, 300)):
+        await store(live, "IBM", history.slice(start, stop))
+        await asyncio.sleep(0)
+    await live.idle()
+    times = [time for _, time in judge.bars]
+    assert times[-100:] == [history.time(n) for n in range(200, 300)]
+    assert times == sorted(set(times))
+    assert screen.frames == [], "nobody watches"
+
+
+async def test_the_numbers_of_a_bar_are_those_of_a_computation_from_the_beginning(
+    live: Live, judge: Judge, screen: Screen, market: CountingMarket
+) -> None:
+    history = market.series("GOOG")
+    await market.replace(history.slice(0, 250))
+    live.want("GOOG", "1d")
+    await live.idle()
+    for n in range(250, 300):
+        await store(live, "GOOG", history.slice(n, n + 1))
+        await live.idle()
+    # Read once whole, then only what is new.
+    assert len(market.whole) == 1
+    expected = at(table(prices_of(history, history)), -1)
+    assert screen.frames[-1].bar.timestamp == history.time(-1)
+    for name, value in expected.items():
+        shown = screen.frames[-1].indicators[name]
+        assert shown == pytest.approx(value, rel=1e-8, abs=1e-8), name
+
+
+@pytest.mark.parametrize("at_bar", [100, 299])
+async def test_a_corrected_bar_changes_the_numbers_and_is_not_judged_anew(
+    live: Live, judge: Judge, screen: Screen, market: CountingMarket, at_bar: int
+) -> None:
+    judge.watching.add(("GOOG", "1d"))
+    live.want("GOOG", "1d")
+    await live.idle()
+    judged = list(judge.bars)
+    before = screen.frames[-1]
+    old = market.series("GOOG").slice(at_bar, at_bar + 1)
+    await store(live, "GOOG", replace(old, close=old.close + 0.9, high=old.high + 5))
+    await live.idle()
+    after = screen.frames[-1]
+    assert after.bar.timestamp == before.bar.timestamp
+    assert after.indicators["obv"] != before.indicators["obv"] or at_bar == 100
+    assert after.indicators["high52w"] == pytest.approx(
+        max(before.indicators["high52w"] or 0, float(old.high[0]) + 5)
+    )
+    assert judge.bars == judged
+
+
+async def test_an_import_of_the_past_is_no_news(
+    live: Live, judge: Judge, market: CountingMarket
+) -> None:
+    judge.watching.add(("IBM", "1d"))
+    await market.replace(market.series("IBM").slice(0, 10))
+    await store(live, "IBM", bars("IBM", 5_000))
+    await live.idle()
+    assert len(judge.bars) == 1
+
+
+async def test_signals_that_fired_come_with_the_frame_and_only_for_who_matters(
+    live: Live, screen: Screen, book: Book, market: CountingMarket
+) -> None:
+    book.fires = [{"type": "breakout"}]
+    await market.replace(bars("GOOG", 300, end="2024-02-28"))
+    await store(live, "GOOG", bars("GOOG", 1, end="2024-02-29"))
+    await live.idle()
+    assert [frame.signals for frame in screen.frames] == [({"type": "breakout"},)]
+    assert book.asked == [("GOOG", "1d")]
+    live.want("GOOG", "1d")
+    await live.idle()
+    assert screen.frames[-1].signals == ()
+    assert book.asked == [("GOOG", "1d")], "no bar came"
+
+
+async def test_beyond_a_few_series_only_what_is_followed_costs_anything(
+    live: Live, book: Book, market: CountingMarket
+) -> None:
+    symbols = [f"S{number}" for number in range(FEW_SERIES + 40)]
+    for symbol in symbols:
+        await market.put(Instrument(symbol=symbol, name=symbol, source="test"))
+        await store(live, symbol, bars(symbol, 30))
+    await live.idle()
+    book.asked.clear()
+    for symbol in [*symbols, "GOOG"]:
+        await store(live, symbol, bars(symbol, 1, end="2024-02-29"))
+    await live.idle()
+    assert book.asked == [("GOOG", "1d")]
+
+
+async def test_prices_at_or_below_zero_are_shown_too(
     live: Live, screen: Screen, market: CountingMarket
 ) -> None:
-    await market.replace(bars("GOOG", 300, end="2024-03-01"))
+    oil = bars("GOOG", 60)
+    await market.replace(
+        replace(oil, open=oil.open - 100, high=oil.high - 100, low=oil.low - 100,
+                close=oil.close - 100)
+    )  # fmt: skip
     live.want("GOOG", "1d")
-    await until(lambda: screen.frames)
-    assert screen.frames[0].provisional
+    await live.idle()
+    assert screen.frames[-1].indicators["close"] == pytest.approx(float(oil.close[-1]) - 100)
+
+
+async def test_a_replay_is_marked_in_every_frame(
+    live: Live, screen: Screen, market: CountingMarket
+) -> None:
+    symbol = replay_of("GOOG")
+    screen.keys.add((symbol, "1d"))
+    await market.put(Instrument(symbol=symbol, name="again", source="replay of test"))
+    await store(live, symbol, replace(bars("GOOG", 30), symbol=symbol))
+    live.want("GOOG", "1d")
+    await live.idle()
+    assert {frame.symbol: frame.replay for frame in screen.frames} == {symbol: True, "GOOG": False}
+
+
+async def store(live: Live, symbol: str, new: Bars) -> None:
+    """Store bars and tell the pipeline, as the intake does."""
+    market: CountingMarket = live._bars  # type: ignore[assignment]
+    stored = await market.add(new)
+    if stored is not None:
+        live.bars_stored(stored)
 
 
 async def test_a_burst_of_stored_bars_is_shown_once_and_its_lag_measured(
