@@ -75,9 +75,10 @@ def _answer(instrument: Instrument, mood: Mood, asked: NewsArguments) -> ToolRes
         "name": instrument.name,
         "sentiment": _sentiment(mood) if mood.items else None,
         "headlines": [_headline(item) for item in shown],
-        "items": len(mood.items),
+        "headlineCount": len(mood.items),
         "synthetic": bool(mood.synthetic),
         "newestAgeDays": mood.age_days,
+        "scorers": sorted({item.scorer for item in mood.items}),
         "quotedText": THIRD_PARTY,
         "notes": mood.notes,
     }
@@ -98,7 +99,7 @@ UNITS = {
     "weight": "share of all weight, 0-1",
     "confidence": "probability 0-1",
     "stories": "stories",
-    "items": "items",
+    "headlineCount": "headlines",
     "newestAgeDays": "days",
 }
 
@@ -137,7 +138,6 @@ def _headline(item: NewsItem) -> dict[str, Any]:
         "label": item.label,
         "confidence": item.sentiment.confidence,
         "unsure": item.sentiment.abstains,
-        "scorer": item.scorer,
         "synthetic": item.synthetic,
         "repeatsAnother": item.duplicate_of is not None,
     }

@@ -30,6 +30,9 @@ _CONTEXTS = {
     "trend": "trend line",
     "crossings": "crossing",
     "correlations": "correlation",
+    "headlines": "headline",
+    "sources": "source",
+    "definitions": "definition of the",
 }
 _AFTER = {"then": "at the start", "now": "at the end"}
 """Keys that are said behind what they hold."""
@@ -87,6 +90,16 @@ _PHRASES = {
     "signalsLeftOut": "further signals",
     "kindsExamined": "kinds of signals examined",
     "notes": "note",
+    "publishedAt": "day of publication",
+    "newestAgeDays": "age of the newest news",
+    "headlineCount": "headlines",
+    "beforeShrinking": "{} score before it is drawn to zero",
+    "periodEnd": "end of the reported period",
+    "twelveMonths": "twelve reported months",
+    "peRatio": "P/E ratio",
+    "pbRatio": "P/B ratio",
+    "divYield": "dividend yield",
+    "roe": "return on equity",
     "name": "{}",
 }
 """What people call a value; {} is what it belongs to, which otherwise stands in front."""

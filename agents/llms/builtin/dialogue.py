@@ -15,9 +15,11 @@ REMEMBERED = 10
 
 ABOUT_ONE = frozenset(
     ("outlook", "indicator", "trend", "levels", "changed", "volatility", "price", "performance",
-     "extremes", "volume", "signals")
+     "extremes", "volume", "signals", "news", "fundamentals")
 )  # fmt: skip
 """Intents that speak of one instrument and so need one."""
+APART = frozenset(("news", "fundamentals"))
+"""Intents that take several instruments one after the other, and are not a comparison of prices."""
 WITH_SYMBOL = ABOUT_ONE | {"compare", "advice", "forecast", "record", "why"}
 TALK = frozenset(("help", "hello", "thanks", "bye", "who", "other", "define", "missing"))
 UNCLEAR = 0.30
@@ -108,7 +110,7 @@ def _resolve(parts: Parts, scores: Scores, before: Ask | None) -> Ask:
                 symbols = before.symbols[:1]
     if intent in {"symbols", "data"} and not symbols and parts.guesses:
         unknown = parts.guesses[0]
-    if intent in ABOUT_ONE and len(symbols) > 1:
+    if intent in ABOUT_ONE - APART and len(symbols) > 1:
         intent = "compare"
     period = parts.period
     if period is None and intent == "compare" and before is not None and not parts.symbols:
@@ -182,9 +184,12 @@ _STRETCHED = re.compile(r"\bover(?:bought|sold)\b", re.IGNORECASE)
 _KEYWORDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (name, re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE))
     for name, pattern in (
+        ("missing", r"bitcoin|btc|ethereum|crypto\w*|cash|earnings (?:date|call)|next earnings"),
+        ("news", r"news|headlines?|sentiment"),
         (
-            "missing",
-            r"bitcoin|btc|ethereum|crypto\w*|dividends?|earnings|market cap\w*|p/?e ratio|news",
+            "fundamentals",
+            r"dividends?|earnings|market cap\w*|p/?[eb](?: ratio)?|fundamentals?|revenues?|"
+            r"net income|valuation",
         ),
         ("forecast", r"predict\w*|forecasts?|price target|tomorrow|next (?:week|month|year)"),
         ("volatility", r"volatil\w+|riskier|risky"),
@@ -252,7 +257,7 @@ def _ellipsis(
         if re.match(r"^(?:versus|vs|against|compared|with)\b", parts.text.lower()):
             symbols = tuple(dict.fromkeys((*before.symbols[:1], *symbols)))
         kind = before.intent
-        if len(symbols) > 1 and kind in ABOUT_ONE:
+        if len(symbols) > 1 and kind in ABOUT_ONE - APART:
             kind = "compare"
         return msgspec.structs.replace(
             before,

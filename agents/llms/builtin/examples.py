@@ -777,48 +777,93 @@ EXAMPLES: dict[str, str] = {
         are you claude
         introduce yourself
     """,
-    "missing": """
+    "news": """
+        any news on SYM
+        news about SYM
+        what is the news on SYM
+        what is new with SYM in the news
+        what is the latest news
+        latest headlines about SYM
+        what do the headlines say about SYM
+        show me the news for SYM PERIOD
+        news on SYM on PERIOD
+        what is being said about SYM
+        what do people say about SYM
+        is there good news on SYM
+        what is the sentiment on SYM
+        how is the sentiment for SYM
+        sentiment of SYM
+        market mood on SYM
+        how does the press see SYM
+        what is twitter saying about SYM
+        what does social media think of SYM
+        what do analysts say about SYM
+        analyst ratings for SYM
+        what did the papers write about SYM
+        read me the headlines of SYM
+        has anything been reported about SYM
+        are the news on SYM positive or negative
+    """,
+    "fundamentals": """
+        what is the pe of SYM
+        what is the p e of SYM
+        p e of SYM
+        what is the pe ratio of SYM
+        price to earnings of SYM
+        price to book of SYM
+        what is the pb of SYM
+        fundamentals of SYM
+        what are the fundamentals of SYM
+        fundamental data on SYM
+        market cap of SYM
         market capitalisation of SYM
         market capitalization of SYM
         how big is SYM as a company
+        what is SYM worth as a company
+        what are the earnings of SYM
+        how much does SYM earn
+        what did SYM earn PERIOD
+        net income of SYM
+        revenue of SYM
+        sales of SYM
+        is SYM profitable
+        does SYM make money
+        does SYM pay dividends
+        does SYM pay a dividend
+        what dividend does SYM pay
+        dividend yield of SYM
+        debt of SYM
+        how much debt does SYM have
+        debt to equity of SYM
+        is SYM in debt
+        return on equity of SYM
+        roe of SYM
+        book value of SYM
+        valuation of SYM
+        is SYM overvalued
+        is SYM undervalued
+        is SYM cheap
+        is SYM expensive
+        is SYM cheap compared to its earnings
+        fair value of SYM
+        fundamentals of SYM on PERIOD
+    """,
+    "missing": """
         how is ethereum doing
         what is the price of gold today
         earnings date of SYM
-        does SYM pay dividends
-        sales of SYM
-        latest headlines about SYM
-        what is inflation
-        is SYM cheap compared to its earnings
-        who runs SYM
-        book value of SYM
-        esg rating of SYM
-        any news on SYM
-        what is the latest news
-        news about SYM
-        what are the earnings of SYM
         when does SYM report earnings
-        what is the pe ratio of SYM
-        p e of SYM
-        market cap of SYM
-        what dividend does SYM pay
-        dividend yield of SYM
-        revenue of SYM
-        is SYM profitable
-        fundamentals of SYM
-        balance sheet of SYM
-        is SYM overvalued
-        is SYM undervalued
-        fair value of SYM
-        analyst ratings for SYM
-        what do analysts say about SYM
+        when are the next earnings of SYM
+        what is inflation
+        who runs SYM
+        esg rating of SYM
         option prices for SYM
         implied volatility of SYM
-        what is the sentiment on SYM
-        what is twitter saying about SYM
         who is the ceo of SYM
         how many employees does SYM have
-        debt of SYM
+        balance sheet of SYM
         cash flow of SYM
+        how much cash does SYM have
         insider trades in SYM
         short interest in SYM
         what is the price of bitcoin

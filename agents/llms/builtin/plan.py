@@ -6,10 +6,11 @@ from typing import Any
 
 import msgspec
 
-from agents.llms.builtin.dialogue import ABOUT_ONE, Ask
+from agents.llms.builtin.dialogue import ABOUT_ONE, APART, Ask
 from agents.llms.builtin.periods import Period
 from agents.llms.builtin.results import Result, Results, day, number, text
 
+MOST_APART = 3
 MOST_COMPARED = 8
 _PRESET_DAYS = {"1w": 7, "1m": 31, "3m": 92, "6m": 183, "1y": 366, "2y": 731, "3y": 1096,
                 "5y": 1827, "10y": 3653}  # fmt: skip
@@ -32,6 +33,8 @@ _TOOLS: dict[str, tuple[str, ...]] = {
     "advice": ("quotes", "indicators", "signals"),
     "forecast": ("indicators", "signals"),
     "why": ("indicators", "signals"),
+    "news": ("news",),
+    "fundamentals": ("fundamentals",),
 }
 _DEFAULT_PERIOD = {"performance": "1y", "changed": "1m", "extremes": "1y"}
 """What is meant when no stretch of time is named."""
@@ -90,6 +93,10 @@ def _wanted(ask: Ask, results: Results, offered: frozenset[str]) -> list[Call]:
     period = _period(ask, results, offered)
     if isinstance(period, list):
         return period
+    if ask.intent in APART:
+        (tool,) = _TOOLS[ask.intent]
+        each = [msgspec.structs.replace(ask, symbols=(one,)) for one in ask.symbols[:MOST_APART]]
+        return [_call(tool, one, period) for one in each]
     return [_call(tool, ask, period) for tool in _TOOLS[ask.intent]] + _after_failure(ask, results)
 
 

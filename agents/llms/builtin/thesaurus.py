@@ -36,11 +36,21 @@ _CONCEPTS = {
     ),
     "news": word_set(
         """
-        news headline headlines earnings dividend dividends revenue revenues profit profitable
-        sales pe valuation overvalued undervalued cheap expensive fundamentals balance debt cash
-        analysts analyst ratings sentiment twitter reddit ceo employees inflation gdp fed
-        interest rates bitcoin crypto oil gold currency dollar euro options eps cap
-        capitalisation capitalization products lawsuit merger
+        news headline headlines analysts analyst ratings sentiment twitter reddit press media
+        papers newspapers reported stories mood social forum posts lawsuit merger
+        """
+    ),
+    "reported": word_set(
+        """
+        earnings dividend dividends revenue revenues profit profitable sales pe pb eps valuation
+        overvalued undervalued cheap expensive fundamentals fundamental debt cap capitalisation
+        capitalization income equity roe payout
+        """
+    ),
+    "elsewhere": word_set(
+        """
+        ceo employees inflation gdp fed interest rates bitcoin crypto oil gold currency dollar
+        euro options cash insider products balance ethereum
         """
     ),
     "traded": word_set(

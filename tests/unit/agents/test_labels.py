@@ -4,7 +4,8 @@
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ import pytest
 from agents.claims.facts import Fact, collect_facts
 from agents.claims.labels import label_of, words_of
 from agents.claims.values import Evidence
+from tests.unit.tools.shipped_news import demo_news
+from tools.analytics.fundamentals import Statement
 from tools.desk import market_tools
 from tools.market.demo import vendored_market
+from tools.market.fundamentals import InProcessStatements
 from tools.registry import ToolBox
 from tools.tool import ToolContext
 
@@ -38,13 +42,30 @@ CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
         },
     ),
     ("instruments", {"query": "google"}),
+    ("news", {"symbol": "GOOG"}),
+    ("fundamentals", {"symbol": "GOOG"}),
+)
+_REPORT = Statement(
+    symbol="GOOG",
+    period_end=date(2012, 12, 31),
+    months=12,
+    published_at=datetime(2013, 2, 20, tzinfo=UTC),
+    currency="USD",
+    revenue=Decimal(1000),
+    net_income=Decimal(100),
+    equity=Decimal(400),
+    total_debt=Decimal(200),
+    shares=Decimal(10),
+    dividends_per_share=Decimal(2),
+    source="made up",
 )
 
 
 @pytest.fixture(scope="module")
 async def facts() -> list[Fact]:
     market = vendored_market()
-    box = ToolBox(market_tools(market, market))
+    news, statements = await demo_news(market), InProcessStatements([_REPORT])
+    box = ToolBox(market_tools(market, market, news=news, statements=statements))
     context = ToolContext(principal_id="somebody", now=datetime(2026, 11, 23, tzinfo=UTC))
     evidence = []
     for tool, arguments in CALLS:

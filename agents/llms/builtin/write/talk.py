@@ -53,6 +53,7 @@ def help_(ask: Ask, results: Results) -> str:
         "- price on a day, performance over a time, what changed since a date, highs and lows\n"
         "- a comparison of up to five symbols, or which did best\n"
         "- signals, and how often signals like them were right\n"
+        "- news and how it sounds; P/E, dividends and what else was reported, where it is stored\n"
         "- what a word means, which symbols there are, how old the data is",
         "Follow-ups such as “and MSFT?”, “over the last year?” and “why?” work. For instance:",
         _EXAMPLES,
@@ -63,9 +64,9 @@ def help_(ask: Ask, results: Results) -> str:
 def missing(ask: Ask, results: Results) -> str:
     about = f" for {ask.symbols[0]}" if ask.symbols else ""
     return say.paragraphs(
-        f"**I cannot answer that{about}: I have daily prices and volumes only.** There are no "
-        "news, earnings, valuations, dividends, options, analyst views or economic figures "
-        "here, and I will not guess them.",
+        f"**I cannot answer that{about}: I have prices, volumes, stored news and reported figures "
+        "only.** There are no options, earnings dates, economic figures or anything else here, "
+        "and I will not guess them.",
         f"What prices can tell I can give you: “How does {_subject(ask)} look?”, “How volatile "
         "is it?”, “What changed over the last year?”",
     )

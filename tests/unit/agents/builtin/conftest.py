@@ -1,8 +1,10 @@
 """A desk for conversations with the built-in model: the real tools on the vendored prices."""
 
+import asyncio
 import json
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Coroutine, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -12,13 +14,31 @@ from agents.claims import Claim, Evidence, find_claims
 from agents.llms.builtin import BuiltinLLM
 from agents.llms.llm import LLMReply, LLMRequest
 from agents.messages import Message
+from tests.unit.tools.shipped_news import demo_news
+from tools.analytics.fundamentals import Statement
 from tools.desk import market_tools
 from tools.errors import ToolError
 from tools.market.demo import vendored_market
+from tools.market.fundamentals import InProcessStatements
+from tools.market.news import InProcessNews
 from tools.registry import ToolBox
 from tools.tool import ToolContext
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
+_REPORT = Statement(
+    symbol="IBM",
+    period_end=date(2012, 12, 31),
+    months=12,
+    published_at=datetime(2013, 2, 20, tzinfo=UTC),
+    currency="USD",
+    revenue=Decimal("1234567890"),
+    net_income=Decimal("-98765432"),
+    equity=Decimal("4000000000"),
+    total_debt=Decimal("1500000000"),
+    shares=Decimal("100000000"),
+    dividends_per_share=Decimal("3.30"),
+    source="made-up report for a test",
+)
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -49,7 +69,9 @@ class Desk:
 
     def __init__(self) -> None:
         market = vendored_market()
-        self.toolbox = ToolBox(market_tools(market, market))
+        news = _now(demo_news(market))
+        statements = InProcessStatements([_REPORT])
+        self.toolbox = ToolBox(market_tools(market, market, news=news, statements=statements))
         self.llm = BuiltinLLM()
         self._known: dict[str, dict[str, Any] | str] = {}
 
@@ -116,6 +138,15 @@ class Desk:
             except ToolError as error:
                 self._known[key] = error.message
         return self._known[key]
+
+
+def _now(work: Coroutine[Any, Any, InProcessNews]) -> InProcessNews:
+    """Do something that never really waits, outside of any test's loop."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(work)
+    finally:
+        loop.close()
 
 
 @pytest.fixture(scope="session")
