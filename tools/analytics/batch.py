@@ -32,7 +32,7 @@ def _example() -> list[object]:
     return [one, one, one, np.array([2 * step.WARM]), np.empty((step.OUTPUTS, *one.shape))]
 
 
-FUSED = Kernel(step.fuse, step._around, step._still, example=_example)
+FUSED = Kernel(step.fuse, step._around, step._still, example=_example, contract=True)
 """Prepare it, in a thread, where whole histories of many instruments are to be fast."""
 
 

@@ -24,10 +24,18 @@ class Kernel:
         function: Callable[..., None],
         *parts: Callable[..., Any],
         example: Callable[[], Sequence[Any]],
+        contract: bool = False,
     ) -> None:
+        """Name what to compile.
+
+        Args:
+            example: small arguments to compile for.
+            contract: let a product and the sum it goes into be rounded once, as one operation.
+        """
         self._function = function
         self._parts = parts
         self._example = example
+        self._fastmath = {"contract"} if contract else False
         self._lock = threading.Lock()
         self.fast: Callable[..., None] | None = None
         """The compiled function, once `prepare` has returned True."""
@@ -41,7 +49,9 @@ class Kernel:
                 numba = importlib.import_module("numba")
                 for part in self._parts:
                     numba.extending.register_jitable(part)
-                fast = numba.njit(cache=True, error_model="numpy")(self._function)
+                fast = numba.njit(cache=True, error_model="numpy", fastmath=self._fastmath)(
+                    self._function
+                )
                 fast(*self._example())
                 self.fast = fast
         return True
