@@ -41,6 +41,15 @@ def turn(question: str, calls: Sequence[PastCall], answer: str) -> list[Message]
     return messages
 
 
+def opened_by(calls: Sequence[PastCall]) -> str:
+    """Return the question that stands before a conversation nobody asked for: it answers as well
+    as any, and says what the conversation is about."""
+    symbol = next((call.arguments.get("symbol") for call in calls), None)
+    return (
+        f"An alert of mine fired. How does {symbol} look?" if symbol else "An alert of mine fired."
+    )
+
+
 def tool_text(output: dict[str, Any]) -> str:
     """Return what a model reads of a tool's output: compact JSON, or the failure's sentence."""
     if set(output) == {"error"}:

@@ -57,6 +57,7 @@ def create_app(desk: Desk, gateway: Gateway, origins: AllowedOrigins) -> Litesta
         runs=desk.run_reads,
         costs=desk.costs,
         market=desk.market.data,
+        alerts=desk.alerts.alerts,
         news=desk.market.news.service,
         fundamentals=desk.market.fundamentals.service,
         llm=lambda: _llm_name(desk.llm()),
@@ -98,7 +99,7 @@ async def serve(settings: Settings) -> None:
         stack.callback(listener.close)
         hub, market, notices = Hub(), MarketHub(), Notices()
         desk = await stack.enter_async_context(
-            open_desk(settings, hub, on_progress=say, ticker=market)
+            open_desk(settings, hub, on_progress=say, ticker=market, notices=notices)
         )
         gateway = Gateway(
             GatewayServices(

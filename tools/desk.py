@@ -2,6 +2,7 @@
 
 from tools.case_book import CaseBook, ComputedCases
 from tools.compare import Compare
+from tools.condition_record import ConditionRecordTool
 from tools.fundamentals import FundamentalsTool
 from tools.history import Market
 from tools.indicators import IndicatorsTool
@@ -40,6 +41,7 @@ def market_tools(
         Compare(market),
         Screen(market),
         Instruments(market),
+        ConditionRecordTool(market),
     ]
     if news is not None:
         tools.append(NewsTool(instruments, news))

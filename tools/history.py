@@ -75,8 +75,10 @@ class Market:
     async def instruments(self) -> list[Instrument]:
         return await self._instruments.all()
 
-    async def history(self, said: str, context: ToolContext, *, at: date | None = None) -> History:
-        """Return the daily history of what was `said`, up to `context.now` and to `at`.
+    async def history(
+        self, said: str, context: ToolContext, *, at: date | None = None, timeframe: str = "1d"
+    ) -> History:
+        """Return the history of what was `said`, up to `context.now` and to the day `at`.
 
         Raises:
             UnknownSymbol: with the nearest known ones.
@@ -87,7 +89,7 @@ class Market:
         if instrument is None:
             instrument = resolve(said, await self._instruments.all())
         # Rows after the cut are never even fetched.
-        stored = await self._bars.read(instrument.symbol, end=context.now)
+        stored = await self._bars.read(instrument.symbol, timeframe=timeframe, end=context.now)
         known = stored.closed_by(context.now)
         history = _known(instrument, known, context, at)
         if history is None:

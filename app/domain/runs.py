@@ -9,7 +9,7 @@ from app.domain.agents import Agent
 from app.domain.ids import AgentId, ConversationId, MessageId, RunId, UserId
 
 RunStatus = Literal["running", "finished", "cancelled", "failed"]
-RunMode = Literal["answer", "regenerate", "edit"]
+RunMode = Literal["answer", "regenerate", "edit", "alert"]
 
 
 class StartRun(msgspec.Struct, frozen=True):

@@ -175,7 +175,7 @@ class RunView(View, frozen=True):
     conversation_id: UUID
     agent_id: UUID
     agent_version: int
-    mode: Literal["answer", "regenerate", "edit"]
+    mode: Literal["answer", "regenerate", "edit", "alert"]
     status: Literal["running", "finished", "cancelled", "failed"]
     user_message_id: UUID | None
     started_at: datetime

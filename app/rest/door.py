@@ -17,6 +17,7 @@ from litestar.routes import BaseRoute, HTTPRoute
 
 from app.domain.principal import Principal
 from app.rest.agents import AgentsController
+from app.rest.alerts import AlertsController
 from app.rest.auth import Auth, CookiePolicy
 from app.rest.conversations import ConversationsController
 from app.rest.costs import CostsController
@@ -42,6 +43,7 @@ from app.rest.web_client import WebClient, WebClientController
 from app.security.origins import AllowedOrigins
 from app.services.accounts import ApiKeys
 from app.services.agents import Agents
+from app.services.alerts import Alerts
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
 from app.services.fundamentals import FundamentalsService
@@ -64,6 +66,7 @@ class RestServices:
     runs: RunReads
     costs: CostsReport
     market: MarketData
+    alerts: Alerts
     news: News
     fundamentals: FundamentalsService
     llm: Callable[[], LLMName]
@@ -119,6 +122,7 @@ def build_routes(services: RestServices) -> list[Router]:
             BarsController,
             IndicatorsController,
             SignalsController,
+            AlertsController,
             NewsController,
             FundamentalsController,
         ],
@@ -134,6 +138,7 @@ def build_routes(services: RestServices) -> list[Router]:
             "runs": _given(services.runs),
             "costs": _given(services.costs),
             "market": _given(services.market),
+            "alerts": _given(services.alerts),
             "news": _given(services.news),
             "fundamentals": _given(services.fundamentals),
         },

@@ -17,6 +17,13 @@ from app.domain.text import clean_text
 MAX_MESSAGE_CHARACTERS = 100_000
 
 
+class Opening(msgspec.Struct, frozen=True):
+    """Who opens a conversation that nobody asked for, and with which tools."""
+
+    chosen: Selection
+    tools: tuple[str, ...]
+
+
 def checked(command: StartRun) -> StartRun:
     """Return the command with clean text.
 
@@ -32,7 +39,7 @@ def checked(command: StartRun) -> StartRun:
         )
     if command.mode != "regenerate" and not content.strip():
         raise Invalid("The message is empty.", code="empty_message")
-    if command.mode != "answer" and command.from_message_id is None:
+    if command.mode in ("regenerate", "edit") and command.from_message_id is None:
         raise Invalid(f"'{command.mode}' needs fromMessageId.", code="from_message_id_missing")
     return msgspec.structs.replace(command, content=content)
 
@@ -43,8 +50,8 @@ def command_hash(command: StartRun) -> bytes:
     return hashlib.sha256(msgspec.json.encode(same)).digest()
 
 
-def agent_spec(agent: Agent) -> AgentSpec:
-    """Return what the runner must know of an agent."""
+def agent_spec(agent: Agent, opening: Opening | None = None) -> AgentSpec:
+    """Return what the runner must know of an agent; who opens a conversation brings its tools."""
     config = agent.config
     return AgentSpec(
         id=str(agent.id),
@@ -54,7 +61,7 @@ def agent_spec(agent: Agent) -> AgentSpec:
         system_prompt=config.system_prompt,
         temperature=config.temperature,
         max_output_tokens=config.max_tokens,
-        tool_names=tuple(tool.name for tool in config.tools),
+        tool_names=opening.tools if opening else tuple(tool.name for tool in config.tools),
         memory_max_tokens=config.memory.max_tokens,
     )
 
@@ -79,7 +86,7 @@ def run_started(
     if run.user_message_id is not None:
         told["userMessageId"] = str(run.user_message_id)
     asked = []
-    if mode != "regenerate":
+    if mode in ("answer", "edit"):
         asked = [{"id": str(run.user_message_id), "role": "user", "content": question}]
     thread_id, run_id = str(run.conversation_id), str(run.id)
     return RunStarted(

@@ -14,7 +14,7 @@ import structlog
 
 from agents.errors import AgentError
 from agents.events import RunError, RunFinished
-from agents.history import PastCall, turn
+from agents.history import PastCall, opened_by, turn
 from agents.limits import Limits
 from agents.llms.catalog import Selection
 from agents.messages import Message
@@ -31,7 +31,7 @@ from app.services.journal import Journal
 from app.services.ports import RunStore
 from app.services.pricing import PriceBook
 from app.services.recorder import Clock, RunRecorder, utc_now
-from app.services.run_commands import agent_spec, checked, command_hash, run_started
+from app.services.run_commands import Opening, agent_spec, checked, command_hash, run_started
 from app.services.run_log import RunLog
 
 log = structlog.get_logger(__name__)
@@ -97,8 +97,12 @@ class Runs:
 
     # --- begin --------------------------------------------------------------------------------
 
-    async def start(self, command: StartRun, principal: Principal) -> StartedRun:
+    async def start(
+        self, command: StartRun, principal: Principal, *, opening: Opening | None = None
+    ) -> StartedRun:
         """Store the question, begin the run, and return once both are durable.
+
+        With `opening` it is not the agent who answers, but whoever opens the conversation.
 
         Raises:
             Refusal: the command cannot be taken up; nothing was stored.
@@ -109,7 +113,7 @@ class Runs:
         if not self._has_room(principal.user_id):
             raise Unavailable("Too many answers are being written.", code="busy", retry_after_s=5)
         # Shielded: a socket that goes away must not leave a stored run that nobody executes.
-        beginning = asyncio.ensure_future(self._begin(command, principal))
+        beginning = asyncio.ensure_future(self._begin(command, principal, opening))
         self._beginning[beginning] = _Beginning(command.run_id, principal.user_id)
         beginning.add_done_callback(self._beginning.pop)
         return await asyncio.shield(beginning)
@@ -123,7 +127,9 @@ class Runs:
             and users.count(user_id) < self._policy.max_running_per_user
         )
 
-    async def _begin(self, command: StartRun, principal: Principal) -> StartedRun:
+    async def _begin(
+        self, command: StartRun, principal: Principal, opening: Opening | None = None
+    ) -> StartedRun:
         started = await self._store.start(
             command,
             principal,
@@ -134,7 +140,7 @@ class Runs:
         run_id = started.run.id
         if started.created:
             task = asyncio.create_task(
-                self._execute(started, command, principal), name=f"run {run_id}"
+                self._execute(started, command, principal, opening), name=f"run {run_id}"
             )
             self._running[run_id] = running = _Running(started=started, task=task)
             task.add_done_callback(partial(self._ended, run_id))
@@ -204,7 +210,13 @@ class Runs:
 
     # --- carry out ----------------------------------------------------------------------------
 
-    async def _execute(self, started: StartedRun, command: StartRun, principal: Principal) -> None:
+    async def _execute(
+        self,
+        started: StartedRun,
+        command: StartRun,
+        principal: Principal,
+        opening: Opening | None,
+    ) -> None:
         run = started.run
         running = self._running[run.id]
         running.begun = True
@@ -217,7 +229,7 @@ class Runs:
         history: list[Message] = []
         chosen: Selection | None = None
         try:
-            chosen, refused = self._choose(started.agent)
+            chosen, refused = (opening.chosen, None) if opening else self._choose(started.agent)
             recorder.emit(
                 run_started(
                     run,
@@ -232,12 +244,12 @@ class Runs:
                 raise refused or RuntimeError("no LLM was chosen")
             if running.stopped_as is not None:
                 raise asyncio.CancelledError
-            history = await self._history(started, rewound=command.mode != "answer")
+            history = await self._history(started, rewound=command.mode in ("regenerate", "edit"))
             request = RunRequest(
                 run_id=run.id,
                 conversation_id=run.conversation_id,
                 principal_id=str(principal.user_id),
-                agent=agent_spec(started.agent),
+                agent=agent_spec(started.agent, opening),
                 history=tuple(history),
                 question=started.question,
                 llm=chosen.llm,
@@ -345,13 +357,13 @@ class Runs:
         """Keep the window for the next turn."""
         if outcome.status != "finished" or not outcome.pieces:
             return
+        calls = [
+            PastCall(call.call_id, call.name, call.arguments, call.output, call.status)
+            for call in outcome.tool_calls
+        ]
+        unasked = started.run.user_message_id is None
         said = turn(
-            started.question,
-            [
-                PastCall(call.call_id, call.name, call.arguments, call.output, call.status)
-                for call in outcome.tool_calls
-            ],
-            outcome.pieces[-1].text,
+            opened_by(calls) if unasked else started.question, calls, outcome.pieces[-1].text
         )
         self._histories.keep(run_log.conversation_id, [*history, *said], seq=run_log.last_seq)
 

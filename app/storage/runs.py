@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from agents.history import PastCall, turn
+from agents.history import PastCall, opened_by, turn
 from agents.messages import Message
 from app.domain.agents import Agent, AgentConfig
 from app.domain.errors import Conflict, Invalid, NotFound, Unavailable
@@ -117,8 +117,10 @@ SELECT m.role, m.content,
   FROM messages m, bound
  WHERE m.conversation_id = $1 AND m.superseded_at IS NULL AND m.role <> 'system'
    AND (m.timestamp, m.id) < (bound.timestamp, bound.id)
-   AND (m.timestamp, m.id) >= (SELECT q.timestamp, q.id FROM questions q
-                                ORDER BY q.timestamp, q.id LIMIT 1)
+   AND ((m.timestamp, m.id) >= (SELECT q.timestamp, q.id FROM questions q
+                                 ORDER BY q.timestamp, q.id LIMIT 1)
+        -- What an alert opened a conversation with answers no question.
+        OR (SELECT count(*) FROM questions) < $3)
  ORDER BY m.timestamp, m.id
 """
 _RUNNING = f"SELECT {_RUN} FROM runs r WHERE r.status = 'running' AND r.owner <> $1"
@@ -158,7 +160,7 @@ class StoredRuns:
             agent = _agent(found, command)
             if found["busy"]:
                 raise Conflict("This conversation is being answered.", code="run_active")
-            if new_conversation and command.mode != "answer":
+            if new_conversation and command.mode in ("regenerate", "edit"):
                 raise NotFound("There is no such conversation.")
             question = await self._question(command)
             try:
@@ -197,7 +199,7 @@ class StoredRuns:
 
     async def _question(self, command: StartRun) -> "_Question | None":
         """Return the stored message that is answered again or replaced, None for a new one."""
-        if command.mode == "answer":
+        if command.mode in ("answer", "alert"):
             return None
         row = await self._database.fetchrow(
             _QUESTION, command.conversation_id, command.from_message_id
@@ -217,8 +219,13 @@ class StoredRuns:
         owner: str,
         now: datetime,
     ) -> StartedRun:
+        message_id: MessageId | None
+        asked: str | None
         if command.mode == "regenerate" and question is not None:
             message_id, text, asked = question.id, question.content, None
+        elif command.mode == "alert":
+            # Nobody asked: the conversation begins with the answer.
+            message_id, text, asked = None, clean_text(command.content), None
         else:
             message_id = command.message_id or MessageId(new_id())
             text = asked = clean_text(command.content)
@@ -315,9 +322,9 @@ class StoredRuns:
             if role == "assistant":
                 answer = (content, calls)
                 continue
-            if question is not None and answer is not None:
+            if answer is not None:
                 past = [PastCall(*call) for call in answer[1] or ()]
-                messages += turn(question, past, answer[0])
+                messages += turn(opened_by(past) if question is None else question, past, answer[0])
             question, answer = content, None
         return messages
 
@@ -356,7 +363,7 @@ def _agent(found: Record, command: StartRun | None) -> Agent:
     )
 
 
-def _attachment_columns(command: StartRun, message_id: UUID) -> tuple[list[Any], ...]:
+def _attachment_columns(command: StartRun, message_id: UUID | None) -> tuple[list[Any], ...]:
     """Read what a client attached; nothing it names is ever opened by us."""
     if not command.attachments:
         return _NO_ATTACHMENTS

@@ -228,7 +228,7 @@ runs = sa.Table(
     time("started_at"),
     time("ended_at", nullable=True),
     one_of("status", "running", "finished", "cancelled", "failed"),
-    one_of("mode", "answer", "regenerate", "edit"),
+    one_of("mode", "answer", "regenerate", "edit", "alert"),
     sa.UniqueConstraint("user_id", "command_id"),
     sa.Index("ix_runs_conversation_id_started_at", "conversation_id", "started_at"),
     sa.Index(

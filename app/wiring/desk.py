@@ -21,6 +21,7 @@ from app.security.passwords import Passwords
 from app.security.people import People, utc_now
 from app.security.sealing import Sealer, load_secret_key
 from app.services.agents import Agents
+from app.services.alert_ports import Notices
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
 from app.services.journal import Journal
@@ -46,6 +47,7 @@ from app.storage.orphans import Orphans
 from app.storage.run_reads import RunViews
 from app.storage.runs import StoredRuns
 from app.storage.secrets import StoredSecrets
+from app.wiring.alerts import AlertDesk, open_alerts
 from app.wiring.market import MarketDesk, open_market
 
 log = structlog.get_logger(__name__)
@@ -71,6 +73,7 @@ class Desk(msgspec.Struct, kw_only=True):
     conversations: Conversations
     costs: CostsReport
     market: MarketDesk
+    alerts: AlertDesk
     catalog: Catalog
     journal: Journal
     runs: Runs
@@ -142,8 +145,9 @@ async def open_desk(
     *,
     on_progress: Progress,
     ticker: Ticker | None = None,
+    notices: Notices | None = None,
 ) -> AsyncIterator[Desk]:
-    """Open everything but the doors; without a `ticker` nobody watches prices."""
+    """Open everything but the doors; without `ticker` and `notices` there are no sockets."""
     async with AsyncExitStack() as stack:
         database, label = await stack.enter_async_context(
             open_database(settings, on_progress=on_progress)
@@ -182,6 +186,17 @@ async def open_desk(
             llm_for=lambda agent: _llm_of(agent, catalog),
         )
         stack.push_async_callback(runs.close)
+        alerts = await stack.enter_async_context(
+            open_alerts(
+                settings,
+                database,
+                sealer,
+                market=market,
+                agents=agents,
+                runs=runs,
+                notices=notices,
+            )
+        )
         desk = Desk(
             settings=settings,
             database=database,
@@ -194,6 +209,7 @@ async def open_desk(
             conversations=Conversations(ConversationReads(database)),
             costs=CostsReport(CostReads(database)),
             market=market,
+            alerts=alerts,
             catalog=catalog,
             journal=journal,
             runs=runs,

@@ -14,7 +14,11 @@ from litestar import Litestar
 
 from agents.claims import Claim
 from agents.events import ToolCallStarted
+from agents.llms.builtin.model import BuiltinLLM
+from agents.llms.catalog import Selection
 from agents.messages import Usage
+from agents.runner import Runner
+from app.domain.alerts import AlertMoment
 from app.domain.costs import CostEntry, Receipt
 from app.domain.ids import AgentId, AttemptId, ConversationId, MessageId, RunId, new_id
 from app.domain.journal import (
@@ -35,13 +39,17 @@ from app.security.passwords import Passwords
 from app.security.people import People
 from app.services.accounts import ApiKeys
 from app.services.agents import Agents
+from app.services.alert_wishes import AlertWishes
 from app.services.bar_intake import BarIntake
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
 from app.services.fundamentals import FundamentalsService, StatementIntake
+from app.services.journal import Journal
 from app.services.market import MarketData
 from app.services.news import News, NewsIntake
+from app.services.pricing import PriceBook
 from app.services.run_reads import RunReads
+from app.services.runs import Runs
 from app.storage.accounts import Accounts
 from app.storage.agent_reads import AgentReads
 from app.storage.bars import PostgresBars
@@ -54,7 +62,9 @@ from app.storage.news import PostgresNews
 from app.storage.run_reads import RunViews
 from app.storage.runs import StoredRuns
 from app.storage.statements import PostgresStatements
+from tests.integration.alerts.alert_desk import AlertsAt
 from tools.desk import market_tools
+from tools.market.instruments import Instrument
 from tools.market.scorer import HenryRules
 from tools.registry import ToolBox
 
@@ -72,6 +82,13 @@ class Answered:
     answer_id: MessageId
     attachment_id: UUID
     claims: list[Claim]
+
+
+class Unseen:
+    """A publisher that nobody listens to."""
+
+    def publish(self, events: Sequence[StoredEvent]) -> None:
+        """Show events to nobody."""
 
 
 class Desk:
@@ -100,6 +117,17 @@ class Desk:
             prompts=PROMPTS,
             clock=lambda: datetime.now(UTC),
         )
+        supervisor = Runs(
+            self.runs,
+            Journal(journal, Unseen()),
+            Runner(toolbox),
+            PriceBook(),
+            owner="here",
+            llm_for=lambda _: Selection(BuiltinLLM(), "builtin-1", "built-in", free=True),
+        )
+        self.alerts = AlertsAt(
+            database, (instruments, bars), supervisor, toolbox, self.agents, allow=["127.0.0.1:*"]
+        ).alerts
         self.intake = BarIntake(instruments, bars, clock=lambda: datetime.now(UTC))
         self.market = MarketData(
             instruments, bars, toolbox, self.intake, clock=lambda: datetime.now(UTC)
@@ -121,6 +149,7 @@ class Desk:
             runs=RunReads(RunViews(database), self),
             costs=CostsReport(CostReads(database)),
             market=self.market,
+            alerts=self.alerts,
             news=self.news,
             fundamentals=self.fundamentals,
             llm=lambda: LLMName(provider="builtin", model="builtin-1", label="built-in", free=True),
@@ -144,6 +173,23 @@ class Desk:
         self.secrets[name], self.key_ids[name] = secret, key.id
         self.people[name] = user.principal("api_key", str(key.id))
         return self.people[name]
+
+    async def alert_of(self, name: str) -> UUID:
+        """Give somebody an alert with a webhook and one episode."""
+        await self.instruments.put(Instrument(symbol="GOOG", name="Google", source="a test"))
+        wishes = AlertWishes(
+            symbol="GOOG",
+            condition={"field": "close", "op": ">", "value": 800},
+            webhook_url="https://hooks.example.com/x",
+        )
+        alert = await self.alerts.create(self.people[name], wishes)
+        for day, close in ((4, 790.0), (5, 801.0)):
+            moment = AlertMoment(
+                symbol="GOOG", timeframe="1d", bar_time=datetime(2013, 2, day, tzinfo=UTC),
+                now={"close": close}, before=None, signals=(),
+            )  # fmt: skip
+            await self.alerts.evaluate(moment)
+        return alert.id
 
     def now(self) -> datetime:
         self.minute += 1

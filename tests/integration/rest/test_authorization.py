@@ -17,9 +17,13 @@ from tests.integration.rest.rest_desk import Clients, Desk
 BODIES: dict[str, object] = {
     "PATCH /conversations/{conversation_id}": {"title": "mine now"},
     "PATCH /agents/{agent_id}": {"temperature": 1.0},
+    "POST /alerts": {"symbol": "GOOG", "condition": {"field": "close", "op": ">", "value": 1}},
+    "POST /alerts/parse": {"text": "GOOG above 1"},
+    "PATCH /alerts/{alert_id}": {"name": "mine now"},
     "POST /agents": {"name": "A", "type": "analyst", "systemPrompt": "p"},
     "POST /me/api-keys": {"name": "k", "scopes": ["read"]},
     "POST /instruments": {"symbol": "X", "name": "X", "source": "x"},
+    "POST /news": {"items": [1]},
     "POST /bars": {"symbol": "X", "timeframe": "1d", "bars": [1]},
 }
 
@@ -48,6 +52,7 @@ async def owned(desk: Desk, people: Clients) -> dict[str, UUID]:
         "attachment_id": turn.attachment_id,
         "run_id": turn.run_id,
         "key_id": desk.key_ids["ann"],
+        "alert_id": await desk.alert_of("ann"),
     }
 
 
@@ -132,6 +137,7 @@ async def test_lists_hold_only_what_is_the_callers(people: Clients, owned: dict[
         "/costs",
         "/costs?groupBy=agent",
         "/costs?groupBy=day",
+        "/alerts",
     ):
         answer = await bob.get(path)
         assert answer.json() == {"items": [], "nextCursor": None}, path

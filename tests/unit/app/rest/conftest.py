@@ -64,6 +64,7 @@ def services(ring: Ring, tmp_path: Path) -> RestServices:
         fundamentals=FundamentalsService(
             market, market, statements, statement_intake, clock=lambda: NOW
         ),
+        alerts=absent,
         news=News(market, news, news_intake, clock=lambda: NOW),
         origins=AllowedOrigins(public_url="http://desk.example", listed=["https://other.example"]),
         llm=lambda: LLMName(provider="builtin", model="builtin-1", label="built-in", free=True),
