@@ -29,6 +29,10 @@ MAX_BARS_BODY = 4 * 1024 * 1024
 From = Annotated[str | None, QueryParameter(name="from", description="A date or a time.")]
 To = Annotated[str | None, QueryParameter(name="to", description="A date or a time.")]
 Count = Annotated[int, QueryParameter(name="limit", ge=1, le=MAX_BARS)]
+Fields = Annotated[
+    str | None,
+    QueryParameter(name="fields", max_length=1000, description="Names by commas, e.g. rsi,sma200."),
+]
 Symbol = Annotated[str, QueryParameter(name="symbol", min_length=1, max_length=64)]
 
 
@@ -138,14 +142,19 @@ class IndicatorsController(Controller):
         start: From = None,
         end: To = None,
         limit: Count = DEFAULT_BARS,
+        fields: Fields = None,
     ) -> IndicatorSeries:
-        """Return TA-Lib's values at the newest `limit` bars, each series oldest first."""
+        """Return TA-Lib's values at the newest `limit` bars, each series oldest first.
+
+        `fields` chooses among all per-bar numbers of the desk.
+        """
         return await market.indicators(
             symbol,
             timeframe,
             start=moment(start, "from"),
             end=moment(end, "to"),
             limit=limit,
+            fields=fields,
         )
 
 

@@ -13,8 +13,8 @@ from app.domain.principal import Principal
 from app.domain.text import clean_text
 from app.services.bar_intake import BarIntake, BarsTaken
 from app.services.paging import Page, checked_limit
-from tools.analytics import indicators as analytics
-from tools.analytics.prices import Floats, Prices
+from tools.analytics.prices import Prices
+from tools.analytics.snapshot import FIELDS, table
 from tools.errors import (
     InvalidArguments,
     NoData,
@@ -34,6 +34,11 @@ MAX_BARS = 10_000
 MAX_ROWS = 10_000
 """So many bars fit one request."""
 DEFAULT_BARS = 500
+DEFAULT_FIELDS = (
+    *("rsi", "macd", "macdSignal", "macdHistogram", "sma20", "sma50", "sma200", "ema12", "ema26"),
+    *("bollingerUpper", "bollingerMiddle", "bollingerLower", "atr", "adx"),
+)
+"""Of `tools.analytics.snapshot.FIELDS`, what `GET /indicators` tells unless asked for others."""
 _SIGNALS_TIMEOUT_S = 20.0
 
 
@@ -229,17 +234,22 @@ class MarketData:
         start: datetime | None,
         end: datetime | None,
         limit: int,
+        fields: str | None = None,
     ) -> IndicatorSeries:
-        """Return indicators at the newest `limit` bars from `start` to `end`.
+        """Return per-bar numbers at the newest `limit` bars from `start` to `end`.
+
+        `fields` names those of `snapshot.FIELDS` that are wanted, by commas; None is the usual
+        ones.
 
         They are computed from the beginning of the history, so that no value depends on where
         the asked span begins; split-adjusted, closed bars only.
 
         Raises:
             NotFound: `unknown_symbol`.
-            Invalid: the timeframe, the span or the limit cannot be used.
+            Invalid: the timeframe, the span, the limit or a field cannot be used.
         """
         _check_span(timeframe, start, end, limit)
+        wanted = _wanted(fields)
         instrument = await self.instrument(symbol)
         now = self._clock()
         until = now if end is None else min(now, end)
@@ -252,7 +262,7 @@ class MarketData:
             timeframe=timeframe,
             source=bars.source,
             as_of=bars.time(-1) if len(bars) else None,
-            series=await asyncio.to_thread(_series, bars, first),
+            series=await asyncio.to_thread(_series, bars, first, wanted),
         )
 
     async def signals(self, principal: Principal, symbol: str) -> SignalList:
@@ -318,42 +328,35 @@ def _bar_views(bars: Bars) -> list[BarView]:
     return [BarView(bars.time(index), *row) for index, row in enumerate(rows)]
 
 
-def _series(bars: Bars, first: int) -> dict[str, list[Point]]:
-    """Return every indicator from bar `first` on, by its name in the API."""
+def _wanted(fields: str | None) -> tuple[str, ...]:
+    if fields is None:
+        return DEFAULT_FIELDS
+    wanted = tuple(dict.fromkeys(name.strip() for name in fields.split(",")))
+    for name in wanted:
+        if name not in FIELDS:
+            raise Invalid(f"`fields` has {name[:40]!r}; allowed are {', '.join(FIELDS)}.")
+    return wanted
+
+
+def _series(bars: Bars, first: int, wanted: Sequence[str]) -> dict[str, list[Point]]:
+    """Return the wanted numbers from bar `first` on, by name."""
     total = bars.close if bars.adjusted_close is None else bars.adjusted_close
-    found = analytics.compute(
-        Prices(
-            days=bars.timestamps,
-            open=bars.open,
-            high=bars.high,
-            low=bars.low,
-            close=bars.close,
-            volume=bars.volume,
-            total=total,
-        )
+    prices = Prices(
+        days=bars.timestamps,
+        open=bars.open,
+        high=bars.high,
+        low=bars.low,
+        close=bars.close,
+        volume=bars.volume,
+        total=total,
     )
-    named: dict[str, Floats] = {
-        "rsi": found.rsi,
-        "macd": found.macd,
-        "macdSignal": found.macd_signal,
-        "macdHistogram": found.macd_histogram,
-        "sma20": found.sma20,
-        "sma50": found.sma50,
-        "sma200": found.sma200,
-        "ema12": found.ema12,
-        "ema26": found.ema26,
-        "bollingerUpper": found.upper,
-        "bollingerMiddle": found.middle,
-        "bollingerLower": found.lower,
-        "atr": found.atr,
-        "adx": found.adx,
-    }
+    every = table(prices, timeframe=bars.timeframe)
     times = [bars.time(index) for index in range(first, len(bars))]
     return {
         name: [
             Point(time, value)
-            for time, value in zip(times, values[first:].tolist(), strict=True)
+            for time, value in zip(times, every[name][first:].tolist(), strict=True)
             if np.isfinite(value)
         ]
-        for name, values in named.items()
+        for name in wanted
     }

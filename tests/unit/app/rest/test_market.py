@@ -101,6 +101,23 @@ async def test_indicators_are_ta_libs_and_do_not_depend_on_where_the_span_begins
     }  # fmt: skip
 
 
+async def test_any_per_bar_number_can_be_asked_for_and_others_are_refused_by_name(
+    open_client: Open,
+) -> None:
+    client = open_client(key="read")
+    path = "/api/v1/indicators?symbol=GOOG&limit=5&fields="
+    answer = (await client.get(f"{path}obv,stochasticK,changePercent")).json()
+    assert set(answer["series"]) == {"obv", "stochasticK", "changePercent"}
+    assert [len(points) for points in answer["series"].values()] == [5, 5, 5]
+    bars = await vendored_market().read("GOOG")
+    change = 100 * (bars.close[-1] / bars.close[-2] - 1)
+    assert answer["series"]["changePercent"][-1]["value"] == pytest.approx(change)
+    refused = await client.get(f"{path}rsi,magic")
+    assert refused.status_code == 422
+    assert "'magic'" in refused.json()["detail"]
+    assert "stochasticK" in refused.json()["detail"]
+
+
 @pytest.mark.parametrize(
     ("row", "reason"),
     [

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { chartCard, merged, type ChartCard } from "./card";
+import { chartCard, continues, merged, type Bar, type ChartCard } from "./card";
 
 function card(more: Partial<ChartCard>): ChartCard {
   const made = chartCard({ symbol: "GOOG", bars: [[0, 1, 2, 0.5, 1.5, 10]], ...more });
@@ -17,4 +17,13 @@ it("is the same chart in whichever order the tools answered", () => {
 
 it("is nothing without bars", () => {
   expect(chartCard({ symbol: "GOOG", bars: [] })).toBeNull();
+});
+
+it("goes on with a drawing only while nothing but the end has changed", () => {
+  const bar = (time: number, close = 1): Bar => [time, 1, 1, 1, close, 1];
+  const before = [bar(1), bar(2)];
+  expect(continues(before, [bar(1), bar(2, 5), bar(3)])).toBe(true);
+  expect(continues(before, [bar(1, 5), bar(2)])).toBe(false);
+  expect(continues(before, [bar(0), bar(1), bar(2)])).toBe(false);
+  expect(continues(before, [bar(1)])).toBe(false);
 });

@@ -117,3 +117,14 @@ export function timeframeWord(timeframe: string): string {
 export function valuesOf(lines: readonly ChartLine[]): Map<string, Map<number, number>> {
   return new Map(lines.map((line) => [line.name, new Map(line.points)]));
 }
+
+/** Whether `after` only changes the last bar of `before` and adds newer ones. */
+export function continues(before: readonly Bar[], after: readonly Bar[]): boolean {
+  const grown = after.length - before.length;
+  if (before.length === 0 || grown < 0 || grown > 50) return false;
+  if (before.at(-1)?.[0] !== after[before.length - 1]?.[0]) return false;
+  return before.slice(0, -1).every((bar, place) => {
+    const now = after[place];
+    return now === bar || (now !== undefined && bar.every((value, part) => value === now[part]));
+  });
+}

@@ -13,12 +13,13 @@ import {
   type IPriceLine,
   type ISeriesApi,
   type ISeriesMarkersPluginApi,
+  type LogicalRange,
   type SeriesMarker,
   type SeriesType,
   type Time,
   type UTCTimestamp,
 } from "lightweight-charts";
-import type { Bar, ChartCard, ChartLine, ChartPane, Point } from "./card";
+import { continues, type Bar, type ChartCard, type ChartLine, type ChartPane, type Point } from "./card";
 import { paintOf, toneOf, type Paint } from "./paint";
 
 export interface Listening {
@@ -70,6 +71,9 @@ export class Drawing {
   private levels: IPriceLine[] = [];
   private card: ChartCard;
   private worded: boolean | null = null;
+  private pointing = false;
+  /** The time of the bar that the keyboard is at. */
+  private pointed: number | null = null;
   private readonly still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   private readonly resized: ResizeObserver;
 
@@ -258,7 +262,19 @@ export class Drawing {
   }
 
   private listen(): void {
-    this.chart.subscribeCrosshairMove(({ time }) => this.options.hover(typeof time === "number" ? time : null));
+    // It also moves when data comes; only a pointer's moves say which bar is meant.
+    this.chart.subscribeCrosshairMove(({ time }) => {
+      if (this.pointing && typeof time === "number") this.options.hover(time);
+    });
+    this.element.addEventListener("pointerenter", () => {
+      this.pointing = true;
+      this.pointed = null;
+    });
+    this.element.addEventListener("pointerleave", ({ pointerType }) => {
+      this.pointing = false;
+      // A finger that was lifted leaves the crosshair where it was.
+      if (pointerType === "mouse") this.options.hover(null);
+    });
     this.chart.subscribeClick(({ time }) => {
       if (typeof time === "number") this.options.choose(time);
     });
@@ -293,24 +309,34 @@ export class Drawing {
     const before = this.card;
     this.card = card;
     const grown = card.bars.length - before.bars.length;
-    const inPlace = card.bars[0]?.[0] === before.bars[0]?.[0] && grown >= 0 && grown < 50;
-    if (inPlace) {
+    if (continues(before.bars, card.bars)) {
       for (let place = before.bars.length - 1; place < card.bars.length; place += 1) {
         const bar = card.bars[place] as Bar;
         this.candles.update(this.candle(card, place));
         this.volume?.update({ time: at(bar[0]), value: bar[5] });
       }
-      const from = before.bars.at(-1)?.[0] ?? 0;
-      for (const [key, line] of this.everyLine(card)) {
-        if (key === "trend") this.lines.get(key)?.setData(line.points.map(([time, value]) => ({ time: at(time), value })));
-        else for (const [time, value] of line.points.filter((point) => point[0] >= from)) this.lines.get(key)?.update({ time: at(time), value });
-      }
+      const known = new Map(this.everyLine(before));
+      for (const [key, line] of this.everyLine(card)) this.extend(key, line.points, known.get(key)?.points ?? [], grown);
       this.decorate(before);
+    } else {
+      const seen = this.chart.timeScale().getVisibleRange();
+      this.fill();
+      if (seen !== null) this.chart.timeScale().setVisibleRange(seen);
+    }
+    const close = this.pointed === null ? undefined : card.bars.find(([time]) => time === this.pointed)?.[4];
+    if (close !== undefined && this.pointed !== null) this.chart.setCrosshairPosition(close, at(this.pointed), this.candles);
+  }
+
+  /** Add what came to a line; one that is new as a whole is drawn anew. */
+  private extend(key: string, points: readonly Point[], before: readonly Point[], grown: number): void {
+    const series = this.lines.get(key);
+    if (points === before || series === undefined) return;
+    const more = points.length - before.length;
+    if (before.length === 0 || points[0]?.[0] !== before[0]?.[0] || more < 0 || more > grown) {
+      series.setData(points.map(([time, value]) => ({ time: at(time), value })));
       return;
     }
-    const seen = this.chart.timeScale().getVisibleRange();
-    this.fill();
-    if (seen !== null) this.chart.timeScale().setVisibleRange(seen);
+    for (const [time, value] of points.slice(before.length - 1)) series.update({ time: at(time), value });
   }
 
   /** Show from this time on; null shows everything. */
@@ -318,6 +344,20 @@ export class Drawing {
     const { bars } = this.card;
     const first = from === null ? 0 : Math.max(0, bars.findIndex(([time]) => time >= from));
     this.chart.timeScale().setVisibleLogicalRange({ from: first - 0.5, to: bars.length + 2 });
+  }
+
+  range(): LogicalRange | null {
+    return this.chart.timeScale().getVisibleLogicalRange();
+  }
+
+  look(range: LogicalRange): void {
+    this.chart.timeScale().setVisibleLogicalRange(range);
+  }
+
+  /** Whether the bar that was the first at that time is in view. */
+  reaches(time: number | null): boolean {
+    const seen = this.chart.timeScale().getVisibleRange();
+    return seen !== null && time !== null && Number(seen.from) <= time;
   }
 
   zoom(factor: number): void {
@@ -330,6 +370,7 @@ export class Drawing {
   /** Put the crosshair on a bar and bring it into view. */
   point(place: number | null): void {
     const bar = place === null ? undefined : this.card.bars[place];
+    this.pointed = bar?.[0] ?? null;
     if (place === null || bar === undefined) {
       this.chart.clearCrosshairPosition();
       return;

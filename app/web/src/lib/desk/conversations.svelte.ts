@@ -92,6 +92,11 @@ export class Conversations {
     localStorage.setItem(SEEN_KEY + this.userId, JSON.stringify(this.seen));
   }
 
+  /** Whether it was opened here, or has been waiting to be. */
+  knows(id: string): boolean {
+    return this.seen[id] !== undefined;
+  }
+
   /** A conversation that nobody here began: unread until it is opened. */
   awaitReading(id: string): void {
     if (this.seen[id] !== undefined) return;

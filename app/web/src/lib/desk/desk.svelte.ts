@@ -39,6 +39,8 @@ export class Desk {
   limits = $state.raw<Limits>(DEFAULT_LIMITS);
   agents = $state.raw<Agent[]>([]);
   instruments = $state.raw<Instrument[]>([]);
+  /** Symbols that have a page of their own. */
+  symbols: ReadonlySet<string> = $derived(new Set(this.instruments.map(({ symbol }) => symbol)));
   /** The tools that REST offers, by name; what is not offered is not shown either. */
   tools = $state.raw<ReadonlySet<string>>(new Set());
   hasAlerts = $state(false);
@@ -57,7 +59,7 @@ export class Desk {
   readonly router = new Router();
   readonly api: Api = createApi(() => this.signedOut());
   readonly conversations = new Conversations(this.api);
-  readonly notices = new Notices(this.conversations);
+  readonly notices = new Notices(this.api, this.conversations);
   readonly live = new Live(() => this.connection);
   private readonly talks = new Map<string, Talk>();
   private connection: Connection | null = null;
@@ -103,6 +105,7 @@ export class Desk {
     this.me = me;
     this.llm = me.llm ?? null;
     this.conversations.begin(me.userId);
+    this.notices.begin(me.userId);
     this.phase = "ready";
     if (this.router.route.at === "sign-in") this.router.go("/", "replace");
     this.connect();
@@ -126,6 +129,7 @@ export class Desk {
     }
     this.hasAlerts = alerts.is === "ready";
     this.learned = true;
+    if (this.hasAlerts) void this.notices.catchUp();
     const failed = [agents, instruments, tools, alerts].find((part): part is Part<never> & { is: "failed" } => part.is === "failed");
     this.failure = failed?.words ?? null;
   }
@@ -174,6 +178,7 @@ export class Desk {
     if (!back) return;
     for (const talk of this.talks.values()) talk.pump();
     if (this.conversations.loaded) void this.conversations.refresh();
+    if (this.hasAlerts) void this.notices.catchUp();
     if (this.current?.failure) void this.current.load();
   }
 

@@ -1,19 +1,60 @@
-/** Alerts that fired while this tab was open. The conversation each one opened is the lasting copy. */
+/**
+ * Alerts that fired. The conversation each one opened is the lasting copy, unread until it is opened;
+ * what fired while nobody was connected is found by asking.
+ */
 
+import type { Alert, Episode } from "../market/alerts";
+import { read, valueOf } from "../market/read";
 import type { NoticeFrame } from "../protocol/types";
+import type { Api, Page } from "../rest";
 import type { Conversations } from "./conversations.svelte";
 
 const MOST = 5;
+const KEY = "outcry.alerts-seen.";
+const DAY_MS = 86_400_000;
 
 export class Notices {
   items = $state.raw<NoticeFrame[]>([]);
+  private userId = "";
 
-  constructor(private readonly conversations: Conversations) {}
+  constructor(
+    private readonly api: Api,
+    private readonly conversations: Conversations,
+  ) {}
 
+  begin(userId: string): void {
+    this.userId = userId;
+    this.items = [];
+  }
+
+  /** Show a notice and have its conversation unread. */
   async take(frame: NoticeFrame): Promise<void> {
-    this.items = [frame, ...this.items.filter(({ threadId }) => threadId !== frame.threadId)].slice(0, MOST);
+    if (this.conversations.knows(frame.threadId)) return;
+    this.items = [frame, ...this.items].slice(0, MOST);
     this.conversations.awaitReading(frame.threadId);
+    this.remember(frame.at);
     await this.conversations.touch(frame.threadId);
+  }
+
+  /** Ask for what fired since this browser last heard of any. */
+  async catchUp(): Promise<void> {
+    const since = localStorage.getItem(KEY + this.userId) ?? new Date(Date.now() - DAY_MS).toISOString();
+    const alerts = valueOf(await read(() => this.api.get<Page<Alert>>("/alerts", { limit: 200 })));
+    for (const alert of alerts?.items ?? []) {
+      if (alert.lastFiredAt === null || alert.lastFiredAt <= since) continue;
+      const path = `/alerts/${alert.id}/episodes`;
+      const episodes = valueOf(await read(() => this.api.get<Page<Episode>>(path, { limit: 20 })));
+      for (const { firedAt, threadId } of episodes?.items ?? []) {
+        if (threadId === null || firedAt <= since) continue;
+        const title = `${alert.symbol}: ${alert.name}`;
+        await this.take({ type: "notice", kind: "alert", title, threadId, alertId: alert.id, at: firedAt });
+      }
+    }
+  }
+
+  private remember(at: string): void {
+    const known = localStorage.getItem(KEY + this.userId) ?? "";
+    if (at > known) localStorage.setItem(KEY + this.userId, at);
   }
 
   /** It was read, or waved away. */

@@ -8,6 +8,7 @@
 import DOMPurify from "dompurify";
 import { Marked } from "marked";
 import type { Claim } from "../protocol/types";
+import { linkSymbols } from "./symbols";
 import { makeRoom, placeClaims, withMarks, withoutReserved } from "./marks";
 
 const marked = new Marked({ gfm: true, breaks: false, async: false });
@@ -29,7 +30,12 @@ function isSafeLink(href: string): boolean {
 }
 
 /** Return clean HTML for one block: no images, no styles, no scripts, links that cannot reach back. */
-export function renderBlock(raw: string, claims: readonly Claim[] = [], expecting = false): string {
+export function renderBlock(
+  raw: string,
+  claims: readonly Claim[] = [],
+  expecting = false,
+  symbols: ReadonlySet<string> = new Set(),
+): string {
   const dirty = marked.parse(raw) as string;
   const fragment = DOMPurify.sanitize(dirty, {
     ALLOWED_TAGS: TAGS,
@@ -51,6 +57,7 @@ export function renderBlock(raw: string, claims: readonly Claim[] = [], expectin
   for (const table of fragment.querySelectorAll("table")) wrapTable(table);
   placeClaims(fragment, claims);
   if (expecting && claims.length === 0) makeRoom(fragment);
+  linkSymbols(fragment, symbols);
   const holder = document.createElement("div");
   holder.append(fragment);
   return holder.innerHTML;
@@ -134,6 +141,9 @@ export class GrowingMarkdown {
   /** How many blocks have been parsed so far; tests hold it to the stable prefix. */
   parsed = 0;
 
+  /** `symbols`: those that have a page of their own. */
+  constructor(private readonly symbols: () => ReadonlySet<string> = () => new Set()) {}
+
   /** Return the blocks of `text`; `open` while more is to come, `expecting` while claims may. */
   update(text: string, claims: readonly Claim[], open: boolean, expecting = false): Block[] {
     const none = claims.length === 0 && this.claims.length === 0;
@@ -150,7 +160,7 @@ export class GrowingMarkdown {
       const known = before[stable + place];
       if (known?.raw === shown && alike) return { ...known, start };
       this.parsed += 1;
-      return { start, raw: shown, html: renderBlock(shown, claims, expecting) };
+      return { start, raw: shown, html: renderBlock(shown, claims, expecting, this.symbols()) };
     });
     this.cuts = [...this.cuts.slice(0, stable), ...fresh];
     this.blocks = [...before.slice(0, stable), ...rendered];

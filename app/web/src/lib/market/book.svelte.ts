@@ -6,7 +6,7 @@ import type { Api, Instrument, Page } from "../rest";
 import type { MarketFrame } from "../protocol/types";
 import type { Live } from "./live";
 import { read, valueOf } from "./read";
-import { chartOf, markersOf, seconds, withMoment, withSignals } from "./series";
+import { chartOf, fieldsOf, markersOf, seconds, withMoment, withSignals } from "./series";
 import {
   WAITING,
   type BarSeries,
@@ -50,6 +50,8 @@ export class MarketBook {
   /** The last bar's change in percent, as the server computed it. */
   change = $state<number | null>(null);
 
+  /** The numbers that the chart has. */
+  private fields = new Set<string>();
   private limit = FIRST_BARS;
   private turn = 0;
   private calm: ReturnType<typeof setTimeout> | undefined;
@@ -60,6 +62,8 @@ export class MarketBook {
     private readonly api: Api,
     private readonly live: Live,
     private readonly tools: () => ReadonlySet<string>,
+    /** The layers that are switched off. */
+    private readonly off: () => ReadonlySet<string>,
   ) {}
 
   open(): void {
@@ -108,6 +112,11 @@ export class MarketBook {
     void this.readChart();
   }
 
+  /** A layer was switched on: read what it shows, unless it is there. */
+  need(): void {
+    if (fieldsOf(this.off()).some((field) => !this.fields.has(field))) void this.readChart();
+  }
+
   private async readInstrument(): Promise<void> {
     this.instrument = await read(() => this.api.get<Instrument>(`/instruments/${encodeURIComponent(this.symbol)}`));
   }
@@ -117,14 +126,16 @@ export class MarketBook {
     const turn = (this.turn += 1);
     this.reading = true;
     const { symbol, timeframe, adjusted, limit } = this;
+    const asked = fieldsOf(this.off());
     const [instrument, bars, indicators, drawn] = await Promise.all([
       read(() => this.api.get<Instrument>(`/instruments/${encodeURIComponent(symbol)}`)),
       read(() => this.api.get<BarSeries>("/bars", { symbol, timeframe, limit, adjusted })),
-      read(() => this.api.get<IndicatorSeries>("/indicators", { symbol, timeframe, limit })),
+      read(() => this.api.get<IndicatorSeries>("/indicators", { symbol, timeframe, limit, fields: asked.join(",") })),
       this.readLevels(timeframe),
     ]);
     if (turn !== this.turn) return;
     this.reading = false;
+    this.fields = new Set(asked);
     this.instrument = instrument;
     this.bars = bars;
     this.change = adjusted ? (valueOf(indicators)?.series["changePercent"]?.at(-1)?.value ?? null) : null;

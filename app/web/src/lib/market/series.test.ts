@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import type { Instrument } from "../rest";
-import { chartOf, markersOf, withMoment, withSignals, type Moment } from "./series";
+import { paneId } from "../chart/layers";
+import { chartOf, fieldsOf, markersOf, PANES, withMoment, withSignals, type Moment } from "./series";
 import type { BarSeries, IndicatorSeries, MarketSignal } from "./shapes";
 
 const GOOG: Instrument = { symbol: "GOOG", name: "Alphabet", kind: "equity", currency: "USD", source: "test" };
@@ -23,6 +24,8 @@ const INDICATORS: IndicatorSeries = {
   series: {
     sma20: [{ timestamp: "2020-01-02T00:00:00Z", value: 2 }],
     macd: [{ timestamp: "2020-01-02T00:00:00Z", value: 0.1 }],
+    sma200: [],
+    rsi: [],
     macdHistogram: [{ timestamp: "2020-01-02T00:00:00Z", value: 0.2 }],
   },
 };
@@ -58,11 +61,21 @@ function moment(day: number, more: Partial<Moment> = {}): Moment {
   };
 }
 
-it("draws what is known and leaves out what is not", () => {
+it("leaves out what does not exist here, and keeps what can still be asked for", () => {
   const card = chart();
-  expect(card.overlays.map(({ name }) => name)).toEqual(["SMA 20"]);
-  expect(card.panes.map(({ name, lines }) => [name, lines.length])).toEqual([["MACD", 2]]);
+  expect(card.overlays.map(({ name }) => name)).not.toContain("SMA 200");
+  expect(card.overlays.find(({ name }) => name === "SMA 20")?.points).toHaveLength(1);
+  expect(card.panes.find(({ name }) => name === "MACD")?.lines).toHaveLength(3);
+  expect(card.panes.map(({ name }) => name)).not.toContain("RSI");
   expect(chartOf({ instrument: GOOG, bars: bars(), indicators: null, signals: [], drawn: null })).toBeNull();
+});
+
+it("asks only for what is switched on", () => {
+  const off = new Set(["averages", "exponential", "bands", ...PANES.map(({ name }) => paneId(name))]);
+  expect(fieldsOf(off)).toEqual(["changePercent"]);
+  off.delete("averages");
+  off.delete(paneId("RSI"));
+  expect(fieldsOf(off)).toEqual(["changePercent", "sma20", "sma50", "sma200", "rsi"]);
 });
 
 it("puts nothing computed on adjusted prices over prices as traded", () => {
@@ -75,7 +88,7 @@ it("appends a newer bar with its indicators and replaces an open one", () => {
   expect(opened.bars).toHaveLength(3);
   expect(opened.provisional).toBe(true);
   expect(opened.overlays[0]?.points.at(-1)?.[1]).toBe(2.5);
-  expect(opened.panes[0]?.lines[0]?.points).toHaveLength(1);
+  expect(opened.panes.find(({ name }) => name === "MACD")?.lines[0]?.points).toHaveLength(1);
   const closed = withMoment(opened, moment(3, { indicators: { sma20: 2.75 } }));
   expect(closed.bars).toHaveLength(3);
   expect(closed.provisional).toBe(false);

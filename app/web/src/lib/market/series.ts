@@ -1,6 +1,7 @@
 /** From what REST and the socket tell to a chart, and from one chart to the next. Pure. */
 
 import type { Bar, ChartCard, ChartLine, ChartMarker, ChartPane, Point } from "../chart/card";
+import { layerOf, paneId } from "../chart/layers";
 import type { Instrument } from "../rest";
 import type { BarSeries, BarView, IndicatorSeries, MarketSignal } from "./shapes";
 
@@ -36,8 +37,12 @@ export const PANES: PanePlan[] = [
   { name: "Composite strength", levels: [0], lines: [["strength", "Strength −100 to 100"]] },
 ];
 
-/** The fields a chart shows with these layers on; nothing else needs to be asked for. */
-export const OVERLAY_FIELDS = OVERLAYS.map(([field]) => field);
+/** The fields that a chart with these layers off shows; nothing else needs to be asked for. */
+export function fieldsOf(off: ReadonlySet<string>): string[] {
+  const overlays = OVERLAYS.filter(([, name]) => !off.has(layerOf({ name, points: [] }) ?? "")).map(([field]) => field);
+  const below = PANES.filter(({ name }) => !off.has(paneId(name))).flatMap(({ lines }) => lines.map(([field]) => field));
+  return ["changePercent", ...overlays, ...below];
+}
 
 export function seconds(iso: string): number {
   return Math.floor(Date.parse(iso) / 1000);
@@ -96,12 +101,14 @@ export function chartOf({ instrument, bars, indicators, signals, drawn }: Ingred
     points: pointsOf(indicators, field),
     ...(shape === undefined ? {} : { shape }),
   });
+  // What was asked for and has no values does not exist here; what was not can still be switched on.
+  const possible = ([field]: [string, ...unknown[]]): boolean => indicators?.series[field]?.length !== 0;
   // What is computed on split-adjusted prices has no place on prices as traded.
-  const overlays = bars.adjusted ? OVERLAYS.map((one) => line(one)).filter(({ points }) => points.length > 0) : [];
+  const overlays = bars.adjusted ? OVERLAYS.filter(possible).map(line) : [];
   const panes: ChartPane[] = PANES.map(({ name, levels, lines }) => ({
     name,
     levels,
-    lines: lines.map((one) => line(one)).filter(({ points }) => points.length > 0),
+    lines: lines.filter(possible).map(line),
   })).filter(({ lines }) => lines.length > 0);
   return {
     symbol: instrument.symbol,

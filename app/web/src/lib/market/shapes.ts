@@ -108,6 +108,8 @@ export interface NewsItem {
   symbols: string[];
   score: number | null;
   label: string | null;
+  /** The scorer found nothing to go by. */
+  abstained?: boolean;
   keywords?: string[];
   topics?: string[];
   synthetic?: boolean;
@@ -122,6 +124,9 @@ export interface Sentiment {
   n: number;
   disagreement: number | null;
   asOf: string | null;
+  /** How many of the items were invented for the demonstration. */
+  synthetic?: number;
+  notes?: string[];
 }
 
 export interface Fundamentals {
@@ -130,6 +135,9 @@ export interface Fundamentals {
   source?: string | null;
   currency?: string | null;
   definitions?: Record<string, string>;
+  /** Why a value is not known. */
+  reasons?: Record<string, string>;
+  notes?: string[];
   [name: string]: unknown;
 }
 

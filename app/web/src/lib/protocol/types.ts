@@ -49,7 +49,7 @@ export interface LlmName {
 
 export interface OutcryProps {
   agentId?: string;
-  mode?: "answer" | "regenerate" | "edit";
+  mode?: "answer" | "regenerate" | "edit" | "alert";
   fromMessageId?: string;
 }
 

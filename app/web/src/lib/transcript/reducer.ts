@@ -5,7 +5,7 @@
 
 import type { AgentEvent, Claim, Cost, EventFrame, Receipt } from "../protocol/types";
 import { evidenceIn } from "./evidence";
-import type { Answer, Block, Call, Piece, Question, Transcript, Turn } from "./types";
+import { openingTurn, type Answer, type Block, type Call, type Piece, type Question, type Transcript, type Turn } from "./types";
 
 /** A hole before this event: it must not be applied, the missing ones must be fetched first. */
 export function leavesHole(transcript: Transcript, frame: EventFrame): boolean {
@@ -85,6 +85,7 @@ function started(turns: Turn[], event: Extract<AgentEvent, { type: "RUN_STARTED"
   };
   const asked = event.input?.messages?.find((message) => message.role === "user");
   const from = props?.userMessageId ?? props?.fromMessageId ?? null;
+  if (props?.mode === "alert") return [...turns, openingTurn(answer)];
   if (props?.mode === "regenerate" || asked === undefined) return regenerated(turns, from, answer);
   const question: Question = { id: asked.id, text: plainText(asked.content), timestamp };
   const kept = props?.mode === "edit" ? before(turns, props.fromMessageId ?? "") : turns;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { StoredMessage } from "../rest";
 import { fromMessages } from "./stored";
+import { isOpening } from "./types";
 
 function message(id: string, role: "user" | "assistant", more: Partial<StoredMessage> = {}): StoredMessage {
   return { id, role, content: id, timestamp: "2026-01-01T00:00:00Z", ...more };
@@ -90,5 +91,22 @@ describe("a stored conversation", () => {
     );
     expect(turns[0]?.answers[0]).toMatchObject({ status: "cancelled", failure: null });
     expect(turns[0]?.answers[0]?.calls[0]).toMatchObject({ status: "failure", failure: "No NOPE." });
+  });
+
+  it("keeps the answer that opened a conversation nobody asked for, before what was asked since", () => {
+    const { turns } = fromMessages(
+      "t",
+      [
+        message("opening", "assistant", { runId: "r0" }),
+        message("q1", "user", { runId: "r1", timestamp: "2026-01-01T00:01:00Z" }),
+        message("a1", "assistant", { runId: "r1", parentId: "q1", timestamp: "2026-01-01T00:01:01Z" }),
+      ],
+      9,
+      null,
+    );
+    expect(turns.map((turn) => [isOpening(turn), turn.answers.length])).toEqual([
+      [true, 1],
+      [false, 1],
+    ]);
   });
 });

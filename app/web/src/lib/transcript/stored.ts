@@ -3,7 +3,7 @@
 import type { StoredMessage, StoredToolCall } from "../rest";
 import { evidenceOf } from "./evidence";
 import { newAnswer } from "./reducer";
-import type { Answer, Block, Call, Card, Piece, Transcript, Turn } from "./types";
+import { openingTurn, type Answer, type Block, type Call, type Card, type Piece, type Transcript, type Turn } from "./types";
 
 /** Return the transcript of `messages` (in any order) as it stood at `seq`. */
 export function fromMessages(
@@ -34,8 +34,12 @@ export function fromMessages(
     if (last === undefined) continue;
     const parent = pieces.map((one) => one.parentId).find((id) => id && byQuestion.has(id));
     const turn = byQuestion.get(parent ?? questionOfRun.get(runId) ?? "");
-    if (turn !== undefined) turn.answers.push(answerOf(runId, pieces));
-    else if (!isSuperseded(last)) turns.at(-1)?.answers.push(answerOf(runId, pieces));
+    const answer = answerOf(runId, pieces);
+    if (turn !== undefined) turn.answers.push(answer);
+    else if (isSuperseded(last)) continue;
+    // Nobody asked: it opened the conversation, or its question is not here.
+    else if (last.timestamp <= (turns[0]?.question.timestamp ?? last.timestamp)) turns.unshift(openingTurn(answer));
+    else turns.at(-1)?.answers.push(answer);
   }
   return { threadId, seq, turns };
 }

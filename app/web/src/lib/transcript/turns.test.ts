@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { AgentEvent, EventFrame } from "../protocol/types";
 import { leavesHole, reduce } from "./reducer";
-import { emptyTranscript, runningAnswer, type Transcript } from "./types";
+import { emptyTranscript, isOpening, runningAnswer, type Transcript } from "./types";
 
 const RECEIPT = {
   amount: "0.0021",
@@ -204,4 +204,17 @@ it("passes over events it does not know", () => {
   const two = reduce(one, { type: "event", threadId: "t", runId: "r1", seq: 4, event: strange });
   expect(two.turns).toEqual(one.turns);
   expect(two.seq).toBe(4);
+});
+
+describe("a conversation that an alert opened", () => {
+  it("shows an alert's opening as a turn of its own, and the question after it below", () => {
+    const opening = started("r0", null, { mode: "alert" });
+    const turns = frames([["r0", opening], ["r0", finished("r0", "m0")], ["r1", started("r1", "Why?")]]).reduce(reduce, {
+      ...emptyTranscript("t"),
+    }).turns;
+    expect(turns.map((turn) => [isOpening(turn), turn.question.text])).toEqual([
+      [true, ""],
+      [false, "Why?"],
+    ]);
+  });
 });

@@ -87,6 +87,17 @@ export interface Transcript {
   turns: Turn[];
 }
 
+const OPENING = "opened-";
+
+/** The turn of an answer that nobody asked for: an alert opened the conversation with it. */
+export function openingTurn(answer: Answer): Turn {
+  return { question: { id: OPENING + answer.runId, text: "", timestamp: answer.timestamp }, answers: [answer] };
+}
+
+export function isOpening(turn: Turn): boolean {
+  return turn.question.id.startsWith(OPENING);
+}
+
 export function emptyTranscript(threadId: string): Transcript {
   return { threadId, seq: 0, turns: [] };
 }

@@ -1,0 +1,56 @@
+import { beforeEach, expect, it } from "vitest";
+import type { Api } from "../rest";
+import { Conversations } from "./conversations.svelte";
+import { Notices } from "./notices.svelte";
+
+const HOUR_AGO = new Date(Date.now() - 3_600_000).toISOString();
+const LAST_WEEK = new Date(Date.now() - 7 * 86_400_000).toISOString();
+
+/** A server with one alert that fired into these conversations. */
+function serverWith(episodes: { firedAt: string; threadId: string | null }[]): Api {
+  const answers: Record<string, unknown> = {
+    "/alerts": { items: [{ id: "a", name: "RSI high", symbol: "GOOG", lastFiredAt: episodes[0]?.firedAt ?? null }] },
+    "/alerts/a/episodes": { items: episodes },
+  };
+  return {
+    get: (path: string) =>
+      Promise.resolve(answers[path] ?? { id: path.split("/").at(-1), title: "RSI high", lastSeq: 4, startedAt: HOUR_AGO }),
+  } as unknown as Api;
+}
+
+function open(api: Api): { notices: Notices; conversations: Conversations } {
+  const conversations = new Conversations(api);
+  conversations.begin("me");
+  const notices = new Notices(api, conversations);
+  notices.begin("me");
+  return { notices, conversations };
+}
+
+beforeEach(() => localStorage.clear());
+
+it("finds what fired while nobody was connected, and keeps it unread over a reload", async () => {
+  const api = serverWith([{ firedAt: HOUR_AGO, threadId: "t1" }, { firedAt: LAST_WEEK, threadId: "t0" }]);
+  const first = open(api);
+  await first.notices.catchUp();
+  expect(first.notices.items.map(({ title, threadId }) => [title, threadId])).toEqual([["GOOG: RSI high", "t1"]]);
+  expect(first.conversations.unread).toBe(1);
+
+  const reloaded = open(api);
+  await reloaded.conversations.touch("t1");
+  await reloaded.notices.catchUp();
+  expect(reloaded.notices.items).toEqual([]);
+  expect(reloaded.conversations.unread).toBe(1);
+  reloaded.conversations.saw("t1", 4);
+  expect(reloaded.conversations.unread).toBe(0);
+});
+
+it("tells the same alert once, and a notice that is hidden stays unread in the list", async () => {
+  const { notices, conversations } = open(serverWith([]));
+  const frame = { type: "notice", kind: "alert", title: "x", threadId: "t1", alertId: "a", at: HOUR_AGO } as const;
+  await notices.take(frame);
+  await notices.take(frame);
+  expect(notices.items).toHaveLength(1);
+  notices.drop("t1");
+  expect(notices.items).toEqual([]);
+  expect(conversations.unread).toBe(1);
+});
