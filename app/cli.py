@@ -16,6 +16,7 @@ from rich.text import Text
 from app.verbs.feeds import ingest
 from app.verbs.files import export_group, import_group
 from app.verbs.people import key, secret, user
+from app.verbs.records import import_fundamentals, import_news
 from app.verbs.shared import data_dir_option, run, settings_with
 
 _err = Console(stderr=True)
@@ -128,6 +129,8 @@ def doctor(data_dir: Path | None) -> None:
     sys.exit(0 if run(examine(settings_with(data_dir=data_dir))) else 1)
 
 
+for record in (import_news, import_fundamentals):
+    import_group.add_command(record)
 for verb in (import_group, export_group, ingest, user, key, secret):
     cli.add_command(verb)
 

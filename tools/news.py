@@ -147,7 +147,5 @@ def _summary(mood: Mood) -> str:
     if not mood.items:
         return f"found no news on {mood.symbol}"
     invented = ", invented for the demonstration" if mood.synthetic == len(mood.items) else ""
-    return (
-        f"read {len(mood.items)} headlines on {mood.symbol} to "
-        f"{mood.items[0].published_at.date()}{invented}"
-    )
+    many = "1 headline" if len(mood.items) == 1 else f"{len(mood.items)} headlines"
+    return f"read {many} on {mood.symbol} to {mood.items[0].published_at.date()}{invented}"

@@ -59,11 +59,14 @@ class NewsIntake:
         self._scorer = scorer
         self._clock = clock
 
-    async def take(self, items: Sequence[msgspec.Raw], *, backfill: bool = False) -> NewsTaken:
+    async def take(
+        self, items: Sequence[msgspec.Raw], *, backfill: bool = False, dry_run: bool = False
+    ) -> NewsTaken:
         """Store the items that can be taken and say why the others were refused.
 
         `backfill`: an item that says not when it was known counts as known when it was published,
-        which is right for an archive and wrong for a feed.
+        which is right for an archive and wrong for a feed. A dry run judges every item and stores
+        none; it does not look which are known already.
 
         Raises:
             Invalid: there are no items.
@@ -81,7 +84,8 @@ class NewsIntake:
         instruments = await self._instruments.all()
         ready = await asyncio.to_thread(_prepared, taken, found, self._scorer.name, instruments)
         told = await self._told_again(ready)
-        stored = await self._news.add(told)
+        every = {item.fingerprint for item in told}
+        stored = every if dry_run else await self._news.add(told)
         known = {instrument.symbol.upper() for instrument in instruments}
         return NewsTaken(
             accepted=len(stored),

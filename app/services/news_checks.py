@@ -172,4 +172,5 @@ def _utc(name: str, time: datetime) -> datetime:
 
 
 def _plain_reason(error: Exception) -> str:
-    return str(error).replace(" - at `$.", " at `").replace(" - at `$`", "")
+    said = str(error).replace("Invalid RFC3339 encoded datetime", f"Expected {_ISO}")
+    return said.replace(" - at `$.", " at `").replace(" - at `$`", "")

@@ -44,11 +44,11 @@ def _lead(ask: Ask, symbol: str, result: Result) -> str:
     newest = day(result.at("headlines", 0), "publishedAt")
     if score is None or stories is None or newest is None:
         return f"**Here is the news on {symbol}.**"
-    many = "story" if stories == 1 else "stories"
+    many = "one story" if stories == 1 else f"{say.count(stories)} stories"
     last = "" if common.is_for_day(ask) else ", the newest I have"
     return (
         f"**The news on {symbol} sounds {_sound(score)}: {say.small(score)}** on a scale from "
-        f"minus one to one, from {say.count(stories)} {many} up to {say.on_day(newest)}{last}."
+        f"minus one to one, from {many} up to {say.on_day(newest)}{last}."
     )
 
 

@@ -1,0 +1,76 @@
+"""`outcry import news` and `outcry import fundamentals`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import rich_click as click
+
+from app.verbs.shared import data_dir_option, run, settings_with
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _shared(command: F) -> F:
+    """Give a verb what both imports have."""
+    for option in (
+        data_dir_option,
+        click.option(
+            "--refused", type=click.Path(path_type=Path, dir_okay=False), help="Write refused rows."
+        ),
+        click.option("--dry-run", is_flag=True, help="Judge every row, store none."),
+        click.option(
+            "--set", "fixed", multiple=True, metavar="FIELD=VALUE",
+            help="What a field is in every row that does not say it, e.g. --set currency=USD.",
+        ),
+        click.option(
+            "--map", "columns", multiple=True, metavar="FIELD=COLUMN",
+            help="Where a column of a CSV has an unusual name, e.g. --map title=Schlagzeile.",
+        ),
+        click.argument(
+            "files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False)
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@click.command("news")
+@click.option(
+    "--known-now",
+    is_flag=True,
+    help="Items without knownAt were known today, not when they were published.",
+)
+@_shared
+def import_news(data_dir: Path | None, known_now: bool, **given: Any) -> None:
+    """Import headlines: outcry import news headlines.csv --set sourceName=Wire --dry-run
+
+    FILES are CSV or JSON lines (also .gz), with sourceName, title, publishedAt and perhaps type,
+    symbols, url, body, language, knownAt. Each item is judged by itself; importing the same again
+    changes nothing.
+    """
+    from app.record_import import import_news_from  # noqa: PLC0415
+
+    run(import_news_from(settings_with(data_dir=data_dir), _wanted(given), known_now=known_now))
+
+
+@click.command("fundamentals")
+@_shared
+def import_fundamentals(data_dir: Path | None, **given: Any) -> None:
+    """Import statements: outcry import fundamentals reports.csv --set currency=USD --dry-run
+
+    FILES are CSV or JSON lines (also .gz): symbol, periodEnd, months (3, 6, 9 or 12), publishedAt,
+    currency, source, and any of revenue, netIncome, equity, totalDebt, shares, dividendsPerShare
+    in whole units. Numbers are read strictly; importing the same again changes nothing.
+    """
+    from app.record_import import import_statements_from  # noqa: PLC0415
+
+    run(import_statements_from(settings_with(data_dir=data_dir), _wanted(given)))
+
+
+def _wanted(given: dict[str, Any]) -> Any:
+    from app.record_import import RecordsWanted, pairs  # noqa: PLC0415
+
+    return RecordsWanted(
+        **{**given, "columns": pairs(given["columns"]), "fixed": pairs(given["fixed"])}
+    )
