@@ -28,6 +28,7 @@ from app.security.origins import AllowedOrigins
 from app.services.accounts import ApiKeys
 from app.settings import Settings, SettingsError
 from app.wiring.desk import Desk, open_desk
+from app.wiring.live import Sockets
 
 log = structlog.get_logger(__name__)
 
@@ -99,14 +100,14 @@ async def serve(settings: Settings) -> None:
         stack.callback(listener.close)
         hub, market, notices = Hub(), MarketHub(), Notices()
         desk = await stack.enter_async_context(
-            open_desk(settings, hub, on_progress=say, ticker=market, notices=notices)
+            open_desk(settings, hub, on_progress=say, sockets=Sockets(market, notices))
         )
         gateway = Gateway(
             GatewayServices(
                 hub=hub,
                 market=market,
                 notices=notices,
-                quotes=desk.market.live,
+                quotes=desk.market.live.live,
                 runs=desk.runs,
                 events=desk.events,
                 owners=desk.owners,
@@ -134,7 +135,13 @@ def _read_topics(desk: Desk, say: Callable[[str], None]) -> None:
     from app.wiring.feeds import kafka_feed  # noqa: PLC0415
 
     feed = kafka_feed(
-        config, desk.database, market.instruments, market.bars, market.intake, say=say
+        config,
+        desk.database,
+        market.instruments,
+        market.bars,
+        market.intake,
+        bar_open=market.live.bar_open,
+        say=say,
     )
     desk.spawn(feed.run, "kafka")
 

@@ -44,6 +44,8 @@ class BarIntake:
         self._clock = clock
         self.listeners: list[Callable[[BarsStored], None]] = []
         """Called after the commit, in order, on the event loop. They must never wait."""
+        self.announce: Callable[[BarsStored], None] | None = None
+        """Tells other processes of what this one stored; must never wait either."""
 
     async def take(
         self,
@@ -115,7 +117,13 @@ class BarIntake:
         return found
 
     def tell(self, stored: BarsStored) -> None:
-        """Tell the listeners of bars that are stored."""
+        """Tell whoever listens, here and in other processes, of bars that this one stored."""
+        if self.announce is not None:
+            self.announce(stored)
+        self.hear(stored)
+
+    def hear(self, stored: BarsStored) -> None:
+        """Tell whoever listens here of bars that are stored, by whichever process."""
         for listener in self.listeners:
             try:
                 listener(stored)

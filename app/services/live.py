@@ -82,6 +82,8 @@ class Live:
         """The open bar of each series that is watched, where trades tell it."""
         self._bringing: set[Key] = set()
         """The first series that brought bars, up to one more than few."""
+        self._look_round = True
+        """Look at every series that has an alert; also at the start."""
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -98,6 +100,16 @@ class Live:
         if self._worker is not None:
             self._worker.cancel()
             await asyncio.wait({self._worker})
+
+    def judge_with(self, alerts: AlertJudge | None) -> None:
+        """Judge alerts from now on, those with bars that came before first; None: no longer."""
+        self._alerts = alerts
+        self._look_round = True
+        self._wake.set()
+
+    def keep_signals_with(self, signals: SignalKeeper) -> None:
+        """Keep signals up to date from now on."""
+        self._signals = signals
 
     async def idle(self) -> None:
         """Return once everything that was told has been looked at."""
@@ -149,6 +161,7 @@ class Live:
 
     def may_have_missed(self) -> None:
         """Look at everything that is followed: changes may have gone by unheard."""
+        self._look_round = True
         for key in {*self._ticker.watched(), *self._bringing}:
             self._note(key)
 
@@ -162,10 +175,13 @@ class Live:
     async def _work(self) -> None:
         pause_s = _FIRST_PAUSE_S
         while True:
+            if self._look_round:
+                await self._look_at_alerts()
             if not self._changed:
                 self._idle.set()
                 self._wake.clear()
                 await self._wake.wait()
+                continue
             key = next(iter(self._changed))
             change = self._changed.pop(key)
             try:
@@ -188,6 +204,19 @@ class Live:
             pause_s = _FIRST_PAUSE_S
             self._report()
 
+    async def _look_at_alerts(self) -> None:
+        """Catch alerts up with bars that came while nobody looked."""
+        self._look_round = False
+        if self._alerts is None:
+            return
+        try:
+            for key in await self._alerts.series():
+                self._note(key)
+        except Unavailable as away:
+            log.warning("live.alerts_wait", reason=away.code)
+            self._look_round = True
+            await asyncio.sleep(_LAST_PAUSE_S)
+
     def _put_back(self, key: Key, change: _Change) -> None:
         """Keep a change that could not be looked at, with whatever came meanwhile."""
         newer = self._changed.pop(key, _Change())
@@ -207,9 +236,9 @@ class Live:
             self._numbers.drop(key)
             self._open.pop(key, None)
             return False
-        steps = await self._catch_up(key, change, whole=judged)
+        steps, new = await self._catch_up(key, change, whole=judged)
         fired: Sequence[Any] = ()
-        if self._signals is not None and change.first is not None:
+        if self._signals is not None and (new or change.first is not None):
             fired = await self._signals.refresh(symbol, timeframe)
         if watched:
             self._show(key, steps, fired)
@@ -218,8 +247,13 @@ class Live:
     def _is_one_of_few(self, key: Key) -> bool:
         return len(self._bringing) <= FEW_SERIES and key in self._bringing
 
-    async def _catch_up(self, key: Key, change: _Change, *, whole: bool) -> list[BarStep]:
-        """Bring a series' numbers up to the store and judge alerts at what is new."""
+    async def _catch_up(
+        self, key: Key, change: _Change, *, whole: bool
+    ) -> tuple[list[BarStep], int]:
+        """Bring a series' numbers up to the store and judge alerts at what is new.
+
+        Return the newest bars, and how many of them are new; the last one comes in any case.
+        """
         symbol, timeframe = key
         last, now = self._numbers.last(key), self._clock()
         behind = last is not None and (change.first is None or change.first > last)
@@ -227,7 +261,7 @@ class Live:
             tail = await self._bars.read(symbol, timeframe=timeframe, start=last)
             steps = self._numbers.advance(key, tail.closed_by(now))
             if steps is not None:
-                return steps
+                return steps, len(steps)
         stored = await self._bars.read(symbol, timeframe=timeframe)
         closed = stored.closed_by(now)
         new = _new_bars(closed, last=last, first=change.first)
@@ -239,7 +273,7 @@ class Live:
         steps = await asyncio.to_thread(self._numbers.seed, key, closed, new=new)
         if self._alerts is not None and whole and new:
             await self._alerts.judge(closed, steps)
-        return steps
+        return steps, new
 
     # --- showing --------------------------------------------------------------------------------
 

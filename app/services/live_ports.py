@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from app.protocol.frames import MarketFrame
+from app.domain.ids import UserId
+from app.protocol.frames import MarketFrame, NoticeFrame
 from tools.market.bars import Bars
 
 Key = tuple[str, str]
@@ -24,6 +25,12 @@ class Ticker(Protocol):
         ...
 
 
+class Notifier(Protocol):
+    """Tells a person on every socket they have open. Never waits."""
+
+    def notify(self, user_id: UserId, notice: NoticeFrame) -> None: ...
+
+
 class SignalKeeper(Protocol):
     """Keeps signals up to date with stored bars; `app.services.signals.SignalBook`."""
 
@@ -37,6 +44,10 @@ class AlertJudge(Protocol):
 
     async def watches(self, symbol: str, timeframe: str) -> bool:
         """Tell whether any alert would be judged at a bar of this series."""
+        ...
+
+    async def series(self) -> Sequence[Key]:
+        """Return every series that an alert watches."""
         ...
 
     async def judge(self, closed: Bars, steps: Sequence[Any]) -> None:

@@ -15,6 +15,7 @@ from app.storage.bars import PostgresBars
 from app.storage.instruments import PostgresInstruments
 from app.wiring.desk import open_database
 from app.wiring.feeds import kafka_feed
+from app.wiring.live import open_live
 
 _SHOWN_EVERY_S = 5.0
 
@@ -36,11 +37,21 @@ async def ingest(settings: Settings) -> None:
     async with open_database(settings, on_progress=say) as (database, label):
         instruments, bars = PostgresInstruments(database), PostgresBars(database)
         intake = BarIntake(instruments, bars, clock=utc_now)
-        feed = kafka_feed(settings.kafka, database, instruments, bars, intake, say=say)
-        topics = ", ".join(settings.kafka.topics)
-        say(f"Reading {topics} from {settings.kafka.bootstrap_servers} into {label}. Ctrl-C stops.")
-        await _until_told(feed.run, lambda: say(_words(feed.stats.summary())))
-        say(_words(feed.stats.summary()))
+        async with open_live(database, instruments, bars, intake, None) as live:
+            feed = kafka_feed(
+                settings.kafka,
+                database,
+                instruments,
+                bars,
+                intake,
+                bar_open=live.bar_open,
+                say=say,
+            )
+            topics = ", ".join(settings.kafka.topics)
+            servers = settings.kafka.bootstrap_servers
+            say(f"Reading {topics} from {servers} into {label}. Ctrl-C stops.")
+            await _until_told(feed.run, lambda: say(_words(feed.stats.summary())))
+            say(_words(feed.stats.summary()))
 
 
 async def _until_told(work: Callable[[], Awaitable[None]], show: Callable[[], None]) -> None:

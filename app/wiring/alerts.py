@@ -10,10 +10,10 @@ from app.domain.errors import Invalid
 from app.security.outbound import Allowed, Outbound, OutboundFailed, OutboundRefused
 from app.security.people import utc_now
 from app.services.agents import Agents
-from app.services.alert_feed import AlertFeed
 from app.services.alert_openings import Openings
 from app.services.alert_ports import Notices, Posted, Silence
 from app.services.alerts import Alerts
+from app.services.live_alerts import LiveAlerts
 from app.services.moments import StoredMoments
 from app.services.runs import Runs
 from app.services.webhooks import Webhooks
@@ -31,7 +31,6 @@ class AlertDesk(msgspec.Struct, kw_only=True):
     alerts: Alerts
     openings: Openings
     webhooks: Webhooks
-    feed: AlertFeed
 
 
 class GuardedPost:
@@ -113,15 +112,14 @@ async def open_alerts(
     alerts = Alerts(
         store, deliveries, market.instruments, agents, moments, openings, webhooks, clock=clock
     )
-    feed = AlertFeed(alerts, moments)
     async with AsyncExitStack() as stack:
         if notices is not None:
             await stack.enter_async_context(webhooks)
             await stack.enter_async_context(openings)
-            await stack.enter_async_context(feed)
-            market.intake.listeners.append(feed.bars_stored)
-            stack.callback(market.intake.listeners.remove, feed.bars_stored)
-        yield AlertDesk(alerts=alerts, openings=openings, webhooks=webhooks, feed=feed)
+            live = market.live.live
+            live.judge_with(LiveAlerts(alerts, store))
+            stack.callback(live.judge_with, None)
+        yield AlertDesk(alerts=alerts, openings=openings, webhooks=webhooks)
 
 
 def _seconds(said: str) -> float | None:

@@ -21,11 +21,9 @@ from app.security.passwords import Passwords
 from app.security.people import People, utc_now
 from app.security.sealing import Sealer, load_secret_key
 from app.services.agents import Agents
-from app.services.alert_ports import Notices
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
 from app.services.journal import Journal
-from app.services.live_ports import Nobody, Ticker
 from app.services.ports import Publisher
 from app.services.pricing import PriceBook
 from app.services.recovery import recover
@@ -48,6 +46,7 @@ from app.storage.run_reads import RunViews
 from app.storage.runs import StoredRuns
 from app.storage.secrets import StoredSecrets
 from app.wiring.alerts import AlertDesk, open_alerts
+from app.wiring.live import Sockets
 from app.wiring.market import MarketDesk, open_market
 
 log = structlog.get_logger(__name__)
@@ -144,10 +143,9 @@ async def open_desk(
     publisher: Publisher,
     *,
     on_progress: Progress,
-    ticker: Ticker | None = None,
-    notices: Notices | None = None,
+    sockets: Sockets | None = None,
 ) -> AsyncIterator[Desk]:
-    """Open everything but the doors; without `ticker` and `notices` there are no sockets."""
+    """Open everything but the doors; without `sockets` there are none."""
     async with AsyncExitStack() as stack:
         database, label = await stack.enter_async_context(
             open_database(settings, on_progress=on_progress)
@@ -161,7 +159,7 @@ async def open_desk(
         await secrets.rotate()
 
         market = await stack.enter_async_context(
-            open_market(settings, database, ticker or Nobody(), on_progress=on_progress)
+            open_market(settings, database, sockets, on_progress=on_progress)
         )
         agents = Agents(
             AgentReads(database), tools=market.toolbox.specs, prompts=PROMPTS, clock=utc_now
@@ -194,7 +192,7 @@ async def open_desk(
                 market=market,
                 agents=agents,
                 runs=runs,
-                notices=notices,
+                notices=market.live if sockets else None,
             )
         )
         desk = Desk(

@@ -1,8 +1,10 @@
 """The Kafka feed, joined: consumer, rules, storage and the door that bars get in by."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from app.doors.kafka import KafkaFeed
+from app.protocol.frames import LiveBar
 from app.security.people import utc_now
 from app.services.bar_intake import BarIntake
 from app.services.feeds import FeedIntake
@@ -12,6 +14,7 @@ from app.storage.bars import PostgresBars
 from app.storage.engine import Database
 from app.storage.feeds import PostgresFeeds
 from app.storage.instruments import PostgresInstruments
+from tools.market.ticks import OpenBar
 
 
 def kafka_feed(
@@ -21,9 +24,13 @@ def kafka_feed(
     bars: PostgresBars,
     intake: BarIntake,
     *,
+    bar_open: Callable[[str, str, LiveBar], None],
     say: Callable[[str], None],
 ) -> KafkaFeed:
-    """Return the feed of one cluster; it reads while its `run` runs."""
+    """Return the feed of one cluster; it reads while its `run` runs.
+
+    `bar_open` is told how the bars stand that trades are still added to.
+    """
     feed_intake = FeedIntake(
         PostgresFeeds(database, bars, config.group_id),
         intake,
@@ -32,4 +39,11 @@ def kafka_feed(
         clock=utc_now,
         tick_timeframe=config.ticks_timeframe,
     )
+
+    def tell_open(timeframe: str, bar: OpenBar) -> None:
+        opened = datetime.fromtimestamp(bar.opened_us // 1_000_000, UTC)
+        shown = LiveBar(opened, bar.open, bar.high, bar.low, bar.close, bar.volume)
+        bar_open(bar.symbol, timeframe, shown)
+
+    feed_intake.open_bar_listeners.append(tell_open)
     return KafkaFeed(config, feed_intake, say=say)

@@ -7,14 +7,13 @@ import msgspec
 
 from app.security.people import utc_now
 from app.services.bar_intake import BarIntake
-from app.services.live import Live
-from app.services.live_ports import Ticker
 from app.services.market import MarketData
 from app.settings import Settings
 from app.storage.bars import PostgresBars
 from app.storage.engine import Database
 from app.storage.instruments import PostgresInstruments
 from app.wiring.fundamentals import FundamentalsDesk, open_fundamentals
+from app.wiring.live import LiveDesk, Sockets, open_live
 from app.wiring.news import NewsDesk, open_news
 from tools.desk import market_tools
 from tools.market.demo import load_demo
@@ -35,7 +34,7 @@ class MarketDesk(msgspec.Struct, kw_only=True):
     data: MarketData
     news: NewsDesk
     fundamentals: FundamentalsDesk
-    live: Live
+    live: LiveDesk
 
     async def load_demo(self, on_progress: Progress, *, allow_fetch: bool) -> None:
         """Bring the demo prices up to date: those that ship, and those that may be fetched."""
@@ -50,7 +49,7 @@ class MarketDesk(msgspec.Struct, kw_only=True):
 
 @asynccontextmanager
 async def open_market(
-    settings: Settings, database: Database, ticker: Ticker, *, on_progress: Progress
+    settings: Settings, database: Database, sockets: Sockets | None, *, on_progress: Progress
 ) -> AsyncIterator[MarketDesk]:
     """Open the market side of the desk, with the prices that ship loaded."""
     instruments, bars = PostgresInstruments(database), PostgresBars(database)
@@ -60,20 +59,18 @@ async def open_market(
     toolbox = ToolBox(
         market_tools(instruments, bars, news=news.store, statements=fundamentals.store)
     )
-    live = Live(instruments, bars, ticker, clock=utc_now)
-    intake.listeners.append(live.bars_stored)
-    market = MarketDesk(
-        settings=settings,
-        instruments=instruments,
-        bars=bars,
-        toolbox=toolbox,
-        intake=intake,
-        data=MarketData(instruments, bars, toolbox, intake, clock=utc_now),
-        news=news,
-        fundamentals=fundamentals,
-        live=live,
-    )
-    await market.load_demo(on_progress, allow_fetch=False)
-    await news.load_demo()
-    async with live:
+    async with open_live(database, instruments, bars, intake, sockets) as live:
+        market = MarketDesk(
+            settings=settings,
+            instruments=instruments,
+            bars=bars,
+            toolbox=toolbox,
+            intake=intake,
+            data=MarketData(instruments, bars, toolbox, intake, clock=utc_now),
+            news=news,
+            fundamentals=fundamentals,
+            live=live,
+        )
+        await market.load_demo(on_progress, allow_fetch=False)
+        await news.load_demo()
         yield market

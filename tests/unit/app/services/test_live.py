@@ -107,6 +107,9 @@ class Judge:
     async def watches(self, symbol: str, timeframe: str) -> bool:
         return (symbol, timeframe) in self.watching
 
+    async def series(self) -> list[tuple[str, str]]:
+        return list(self.watching)
+
     async def judge(self, closed: Bars, steps: Any) -> None:
         for step in steps:
             bar = (closed.symbol, step.bar.timestamp)
@@ -245,6 +248,26 @@ async def test_a_corrected_bar_changes_the_numbers_and_is_not_judged_anew(
         max(before.indicators["high52w"] or 0, float(old.high[0]) + 5)
     )
     assert judge.bars == judged
+
+
+async def test_bars_that_came_while_nobody_looked_are_judged_at_the_start_and_after_a_gap(
+    market: CountingMarket, screen: Screen, judge: Judge
+) -> None:
+    judge.watching.add(("IBM", "1d"))
+    history = market.series("IBM")
+    await market.replace(history.slice(0, 290))
+    judge.bars.append(("IBM", history.time(279)))
+    async with Live(market, market, screen, clock=lambda: NOW, alerts=judge) as live:
+        async with asyncio.timeout(5):
+            while len(judge.bars) < 11:  # noqa: ASYNC110 - a list, no event
+                await asyncio.sleep(0.001)
+        await market.add(history.slice(290, 300))
+        live.may_have_missed()
+        await live.idle()
+        async with asyncio.timeout(5):
+            while len(judge.bars) < 21:  # noqa: ASYNC110 - a list, no event
+                await asyncio.sleep(0.001)
+    assert [time for _, time in judge.bars] == [history.time(n) for n in range(279, 300)]
 
 
 async def test_an_import_of_the_past_is_no_news(

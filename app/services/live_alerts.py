@@ -1,0 +1,54 @@
+"""Alerts at the bars that the live pipeline brings: implements `live_ports.AlertJudge`."""
+
+import asyncio
+from collections.abc import Sequence
+from itertools import chain
+
+from app.domain.alerts import AlertMoment
+from app.services.alert_ports import AlertStore
+from app.services.alerts import Alerts
+from app.services.live_numbers import BarStep, prices_of
+from app.services.live_ports import Key
+from tools.analytics.condition_parts import Standing
+from tools.analytics.standing import standing
+from tools.market.bars import TIMEFRAMES, Bars
+
+
+class LiveAlerts:
+    """Judges every alert on a series at its new bars."""
+
+    def __init__(self, alerts: Alerts, store: AlertStore) -> None:
+        self._alerts = alerts
+        self._store = store
+
+    async def watches(self, symbol: str, timeframe: str) -> bool:
+        """Tell whether any alert would be judged at a bar of this series."""
+        return await self._alerts.watches(symbol, timeframe)
+
+    async def series(self) -> Sequence[Key]:
+        """Return every series that an alert watches."""
+        watched = [[(symbol, of) for symbol in await self._store.watched(of)] for of in TIMEFRAMES]
+        return list(chain.from_iterable(watched))
+
+    async def judge(self, closed: Bars, steps: Sequence[BarStep]) -> None:
+        """Judge the bars of `steps`, the last ones of `closed`, in their order."""
+        valid = await asyncio.to_thread(_standing, closed, len(steps))
+        for step, signals in zip(steps, valid, strict=True):
+            await self._alerts.evaluate(
+                AlertMoment(
+                    symbol=closed.symbol,
+                    timeframe=closed.timeframe,
+                    bar_time=step.bar.timestamp,
+                    now=step.now,
+                    before=step.before,
+                    signals=signals,
+                    fired=tuple(one for one in signals if one.fired),
+                )
+            )
+
+
+def _standing(closed: Bars, count: int) -> list[tuple[Standing, ...]]:
+    """Return the signals that were valid at each of the last `count` bars."""
+    bars = range(len(closed) - count, len(closed))
+    found = standing(prices_of(closed, closed.split_adjusted()), bars)
+    return [tuple(found[bar]) for bar in bars]
