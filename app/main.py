@@ -61,6 +61,8 @@ def create_app(desk: Desk, gateway: Gateway, origins: AllowedOrigins) -> Litesta
         alerts=desk.alerts.alerts,
         news=desk.market.news.service,
         fundamentals=desk.market.fundamentals.service,
+        tools=desk.market.tools,
+        charts=desk.market.charts,
         llm=lambda: _llm_name(desk.llm()),
         checks={"database": desk.database.check, "journal": desk.check_journal},
         origins=origins,

@@ -32,10 +32,11 @@ def chart(
     levels: Sequence[Level] = (),
     line: Trend | None = None,
     firings: Sequence[Firing] = (),
+    shown: int = SHOWN,
 ) -> Card:
-    """Return the candles of the last `SHOWN` bars with what was computed on them."""
+    """Return the candles of the last `shown` bars with what was computed on them."""
     bars = history.bars
-    start = max(0, len(bars) - SHOWN)
+    start = max(0, len(bars) - shown)
     times = bars.epochs()[start:].tolist()
     digits = _digits(float(bars.close[-1]))
 

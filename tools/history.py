@@ -93,7 +93,7 @@ class Market:
         known = stored.closed_by(context.now)
         history = _known(instrument, known, context, at)
         if history is None:
-            raise NoData(_nothing(instrument, known, at))
+            raise NoData(_nothing(instrument, known, at, timeframe))
         return history
 
     async def many(
@@ -189,9 +189,10 @@ def _back(last: date, period: Period | None, first: date) -> date:
     return months_before(last, _MONTHS[period])
 
 
-def _nothing(instrument: Instrument, known: Bars, at: date | None) -> str:
+def _nothing(instrument: Instrument, known: Bars, at: date | None, timeframe: str) -> str:
     if not len(known):
-        return f"{instrument.symbol} has no bars that have closed yet."
+        kind = "" if timeframe == "1d" else f"{timeframe} "
+        return f"{instrument.symbol} has no {kind}bars that have closed yet."
     return (
         f"{instrument.symbol} has no bars on or before {at}; "
         f"its bars go from {known.day(0)} to {known.day(-1)}."

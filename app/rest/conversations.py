@@ -150,14 +150,23 @@ class ConversationsController(Controller):
         export_format: Annotated[
             Literal["json", "markdown"], QueryParameter(name="format")
         ] = "markdown",
+        shown: Annotated[Literal["none", "link", "embed"], QueryParameter(name="charts")] = "none",
     ) -> Stream:
-        """Download the whole conversation; in Markdown claims become footnotes."""
+        """Download the whole conversation; in Markdown claims become footnotes.
+
+        `charts` says whether Markdown shows its charts: as links to this server, or with the
+        pictures inside the file.
+        """
         conversation = await conversations.get(principal, conversation_id)
         messages = conversations.transcript(principal, conversation_id)
         if export_format == "json":
             body, media_type, suffix = as_json(conversation, messages), "application/json", "json"
         else:
-            body, media_type, suffix = as_markdown(conversation, messages), "text/markdown", "md"
+            body, media_type, suffix = (
+                as_markdown(conversation, messages, charts=shown),
+                "text/markdown",
+                "md",
+            )
         return Stream(
             body,
             media_type=media_type,

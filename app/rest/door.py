@@ -19,6 +19,7 @@ from app.domain.principal import Principal
 from app.rest.agents import AgentsController
 from app.rest.alerts import AlertsController
 from app.rest.auth import Auth, CookiePolicy
+from app.rest.charts import ChartsController
 from app.rest.conversations import ConversationsController
 from app.rest.costs import CostsController
 from app.rest.fundamentals import FundamentalsController
@@ -39,17 +40,20 @@ from app.rest.requests import StrictRequest, refuse_unknown_parameters
 from app.rest.runs import RunsController
 from app.rest.search import SearchController
 from app.rest.sign_in import Authenticator, Origins, SignIn, principal_of
+from app.rest.tools import ToolsController
 from app.rest.web_client import WebClient, WebClientController
 from app.security.origins import AllowedOrigins
 from app.services.accounts import ApiKeys
 from app.services.agents import Agents
 from app.services.alerts import Alerts
+from app.services.charts import Charts
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
 from app.services.fundamentals import FundamentalsService
 from app.services.market import MarketData
 from app.services.news import News
 from app.services.run_reads import RunReads
+from app.services.tool_calls import ToolCalls
 
 API = "/api/v1"
 MAX_BODY = 1024 * 1024
@@ -69,6 +73,8 @@ class RestServices:
     alerts: Alerts
     news: News
     fundamentals: FundamentalsService
+    tools: ToolCalls
+    charts: Charts
     llm: Callable[[], LLMName]
     """What agents think with today."""
     checks: Mapping[str, Check] = field(default_factory=dict)
@@ -125,6 +131,8 @@ def build_routes(services: RestServices) -> list[Router]:
             AlertsController,
             NewsController,
             FundamentalsController,
+            ToolsController,
+            ChartsController,
         ],
         middleware=[SignIn(services.authenticator, origins)],
         dependencies={
@@ -141,6 +149,8 @@ def build_routes(services: RestServices) -> list[Router]:
             "alerts": _given(services.alerts),
             "news": _given(services.news),
             "fundamentals": _given(services.fundamentals),
+            "tools": _given(services.tools),
+            "charts": _given(services.charts),
         },
         request_class=StrictRequest,
         before_request=refuse_unknown_parameters,

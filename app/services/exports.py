@@ -1,12 +1,20 @@
 """A whole conversation as a file, with everything that backs its numbers."""
 
+import asyncio
+import base64
 from collections.abc import AsyncIterator, Iterable
+from typing import Literal
 
 import msgspec
 
 from agents.claims import Claim
+from app.domain.errors import NotFound
 from app.domain.views import ConversationView, MessageView
+from app.services.charts import Look, picture_of, stored_card
+from tools.drawing.card import ChartCard, describe
 
+ChartsShown = Literal["none", "link", "embed"]
+_EMBEDDED = Look(width=760, scale=1.5)
 _SPEAKER = {"user": "You", "assistant": "Agent", "system": "System"}
 
 
@@ -25,9 +33,15 @@ async def as_json(
 
 
 async def as_markdown(
-    conversation: ConversationView, messages: AsyncIterator[MessageView]
+    conversation: ConversationView,
+    messages: AsyncIterator[MessageView],
+    *,
+    charts: ChartsShown = "none",
 ) -> AsyncIterator[bytes]:
-    """Yield the conversation as Markdown; each claim is a footnote of its message."""
+    """Yield the conversation as Markdown; each claim is a footnote of its message.
+
+    Charts are left out, linked to on this server, or put into the file as pictures.
+    """
     began = conversation.started_at.strftime("%Y-%m-%d %H:%M UTC")
     title = conversation.title or "Conversation"
     cost = f"{conversation.cost.amount} {conversation.cost.currency}"
@@ -40,13 +54,47 @@ async def as_markdown(
     number = 0
     async for message in messages:
         number += 1
-        yield _message(message, number).encode()
+        pictures = [
+            await _picture(card, url, embed=charts == "embed")
+            for card, url in (charts_of(message) if charts != "none" else [])
+        ]
+        yield _message(message, number, pictures).encode()
 
 
-def _message(message: MessageView, number: int) -> str:
+def charts_of(message: MessageView) -> list[tuple[ChartCard, str]]:
+    """Return a message's charts and where they are, of one instrument the one that says most."""
+    best: dict[tuple[str, str], tuple[ChartCard, str]] = {}
+    for one in message.attachments:
+        try:
+            card = stored_card(one.content)
+        except NotFound:
+            continue  # another card: a signal
+        key = card.symbol, card.timeframe
+        known = best.get(key)
+        if known is None or _says(card) > _says(known[0]):
+            best[key] = card, one.url
+    return list(best.values())
+
+
+def _says(card: ChartCard) -> int:
+    return len(card.markers) + len(card.levels)
+
+
+async def _picture(card: ChartCard, url: str, *, embed: bool) -> str:
+    """Return a chart as a Markdown image, its description as the text that stands for it."""
+    told = _line(describe(card)).replace("[", "(").replace("]", ")")
+    where = f"{url}/picture"
+    if embed:
+        drawn = await asyncio.to_thread(picture_of, card, _EMBEDDED)
+        where = f"data:{drawn.media_type};base64,{base64.b64encode(drawn.content).decode()}"
+    return f"![{_line(card.symbol)}: {told}]({where})"
+
+
+def _message(message: MessageView, number: int, pictures: list[str]) -> str:
     when = message.timestamp.strftime("%Y-%m-%d %H:%M:%S UTC")
     parts = [f"\n## {_SPEAKER[message.role]} · {when}\n\n"]
     parts.append(with_footnotes(message.content, message.claims, number) + "\n")
+    parts += [f"\n{picture}\n" for picture in pictures]
     if message.stopped is not None:
         parts.append(f"\n*This answer is incomplete: it was {message.stopped}.*\n")
     if message.receipt is not None:

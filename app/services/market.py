@@ -3,32 +3,26 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import numpy as np
 
-from app.domain.errors import Invalid, NotFound, Refusal, TooLarge, Unavailable
+from app.domain.errors import Invalid, TooLarge
 from app.domain.principal import Principal
 from app.domain.text import clean_text
 from app.services.bar_intake import BarIntake, BarsTaken
 from app.services.paging import Page, checked_limit
+from app.services.tool_calls import ToolDoor, as_refusal
 from tools.analytics.prices import Prices
 from tools.analytics.snapshot import FIELDS, table
-from tools.errors import (
-    InvalidArguments,
-    NoData,
-    TimedOut,
-    ToolError,
-    ToolFailed,
-    UnknownSymbol,
-)
+from tools.errors import ToolError, UnknownSymbol
 from tools.market.bars import TIMEFRAMES, Bars
 from tools.market.instruments import Instrument
 from tools.market.store import BarStore, InstrumentStore
 from tools.market.symbols import nearest
 from tools.signals import market_signals
-from tools.tool import ToolContext, ToolResult
+from tools.tool import ToolContext
 
 MAX_BARS = 10_000
 MAX_ROWS = 10_000
@@ -104,14 +98,6 @@ class NewInstrument(msgspec.Struct, frozen=True):
     exchange: str | None = None
 
 
-class ToolDoor(Protocol):
-    """`tools.registry.ToolBox`, as far as it is needed here."""
-
-    async def call(
-        self, name: str, arguments: dict[str, Any], context: ToolContext
-    ) -> ToolResult: ...
-
-
 class MarketData:
     """The use cases."""
 
@@ -157,7 +143,7 @@ class MarketData:
             found = await self._instruments.find(symbol.upper())
         if found is None:
             near = nearest(symbol, await self._instruments.all())
-            raise _as_refusal(UnknownSymbol(symbol[:40], nearest=near))
+            raise as_refusal(UnknownSymbol(symbol[:40], nearest=near))
         return found
 
     async def add_instrument(self, new: NewInstrument) -> Instrument:
@@ -279,7 +265,7 @@ class MarketData:
         try:
             result = await self._tools.call("signals", {"symbol": instrument.symbol}, context)
         except ToolError as error:
-            raise _as_refusal(error) from error
+            raise as_refusal(error) from error
         found = market_signals(result.data)
         details = {key: value for key, value in result.data.items() if key != "signals"}
         return SignalList(
@@ -290,17 +276,6 @@ class MarketData:
             items=found,
             details=details,
         )
-
-
-def _as_refusal(error: ToolError) -> Refusal:
-    """Return what a client is told of a tool's failure."""
-    if isinstance(error, UnknownSymbol | NoData):
-        return NotFound(error.message, code=error.code)
-    if isinstance(error, InvalidArguments):
-        return Invalid(error.message)
-    if isinstance(error, TimedOut | ToolFailed):
-        return Unavailable(error.message, code=error.code)
-    return Refusal(error.message, code=error.code)
 
 
 def _check_timeframe(timeframe: str) -> None:

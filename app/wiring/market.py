@@ -7,7 +7,9 @@ import msgspec
 
 from app.security.people import utc_now
 from app.services.bar_intake import BarIntake
+from app.services.charts import Charts
 from app.services.market import MarketData
+from app.services.tool_calls import ToolCalls
 from app.settings import Settings
 from app.storage.bars import PostgresBars
 from app.storage.engine import Database
@@ -34,6 +36,8 @@ class MarketDesk(msgspec.Struct, kw_only=True):
     data: MarketData
     news: NewsDesk
     fundamentals: FundamentalsDesk
+    tools: ToolCalls
+    charts: Charts
     live: LiveDesk
 
     async def load_demo(self, on_progress: Progress, *, allow_fetch: bool) -> None:
@@ -69,6 +73,8 @@ async def open_market(
             data=MarketData(instruments, bars, toolbox, intake, clock=utc_now),
             news=news,
             fundamentals=fundamentals,
+            tools=ToolCalls(toolbox, clock=utc_now),
+            charts=Charts(instruments, bars, clock=utc_now),
             live=live,
         )
         await market.load_demo(on_progress, allow_fetch=False)

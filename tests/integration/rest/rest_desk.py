@@ -41,6 +41,7 @@ from app.services.accounts import ApiKeys
 from app.services.agents import Agents
 from app.services.alert_wishes import AlertWishes
 from app.services.bar_intake import BarIntake
+from app.services.charts import Charts
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
 from app.services.fundamentals import FundamentalsService, StatementIntake
@@ -50,6 +51,7 @@ from app.services.news import News, NewsIntake
 from app.services.pricing import PriceBook
 from app.services.run_reads import RunReads
 from app.services.runs import Runs
+from app.services.tool_calls import ToolCalls
 from app.storage.accounts import Accounts
 from app.storage.agent_reads import AgentReads
 from app.storage.bars import PostgresBars
@@ -69,6 +71,11 @@ from tools.market.scorer import HenryRules
 from tools.registry import ToolBox
 
 PROMPTS = Path(__file__).parents[3] / "agents" / "prompts"
+CHART = {
+    "symbol": "GOOG",
+    "bars": [[0, 10, 12, 9, 11, 100], [86_400, 11, 13, 10, 12.5, 90]],
+    "levels": [{"price": 9.5, "kind": "support"}],
+}
 BEGAN = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
@@ -110,7 +117,9 @@ class Desk:
         self.instruments, self.bars = instruments, bars
         news = PostgresNews(database)
         statements = PostgresStatements(database)
-        toolbox = ToolBox(market_tools(instruments, bars, news=news, statements=statements))
+        toolbox = self.toolbox = ToolBox(
+            market_tools(instruments, bars, news=news, statements=statements)
+        )
         self.agents = Agents(
             AgentReads(database),
             tools=toolbox.specs,
@@ -152,6 +161,8 @@ class Desk:
             alerts=self.alerts,
             news=self.news,
             fundamentals=self.fundamentals,
+            tools=ToolCalls(self.toolbox, clock=lambda: datetime.now(UTC)),
+            charts=Charts(self.instruments, self.bars, clock=lambda: datetime.now(UTC)),
             llm=lambda: LLMName(provider="builtin", model="builtin-1", label="built-in", free=True),
             checks={"database": database.check},
         )
@@ -306,7 +317,7 @@ class Desk:
                         url=f"/api/v1/messages/{late}/attachments/{attachment_id}",
                         mime_type="application/vnd.outcry.card+json",
                         size=2,
-                        content={"activityType": "chart.candles", "content": {"symbol": "GOOG"}},
+                        content={"activityType": "chart.candles", "content": CHART},
                     )
                 ],
                 claims=[NewClaim(message_id=late, claim=claim) for claim in claims],

@@ -14,7 +14,11 @@ from app.rest.door import API
 from app.rest.sign_in import anyone, may_administer
 from tests.integration.rest.rest_desk import Clients, Desk
 
+NAMES = {"symbol": "GOOG", "name": "quotes"}
 BODIES: dict[str, object] = {
+    "POST /news": {"items": [1]},
+    "POST /fundamentals": {"statements": [1]},
+    "POST /tools/{name}": {"arguments": {"symbol": "GOOG"}},
     "PATCH /conversations/{conversation_id}": {"title": "mine now"},
     "PATCH /agents/{agent_id}": {"temperature": 1.0},
     "POST /alerts": {"symbol": "GOOG", "condition": {"field": "close", "op": ">", "value": 1}},
@@ -23,7 +27,6 @@ BODIES: dict[str, object] = {
     "POST /agents": {"name": "A", "type": "analyst", "systemPrompt": "p"},
     "POST /me/api-keys": {"name": "k", "scopes": ["read"]},
     "POST /instruments": {"symbol": "X", "name": "X", "source": "x"},
-    "POST /news": {"items": [1]},
     "POST /bars": {"symbol": "X", "timeframe": "1d", "bars": [1]},
 }
 
@@ -109,7 +112,7 @@ async def test_nobody_gets_anything_without_signing_in(
     for method, path, handler in api_routes(people.app):
         if guards(handler) == [anyone]:
             continue
-        where = path.format(**owned, agent_id=new_id(), symbol="GOOG")
+        where = path.format(**owned, agent_id=new_id(), **NAMES)
         answer = await stranger.request(method, where, json=BODIES.get(f"{method} {path}"))
         assert answer.status_code == 401, f"{method} {path}"
         assert answer.json()["code"] == "unauthenticated"
@@ -151,7 +154,7 @@ async def test_head_asks_for_the_same_rights_as_get(
     stranger, asked = people.client(None), 0
     for method, path, handler in api_routes(people.app):
         if method == "GET" and guards(handler) != [anyone]:
-            answer = await stranger.head(path.format(**owned, agent_id=new_id(), symbol="GOOG"))
+            answer = await stranger.head(path.format(**owned, agent_id=new_id(), **NAMES))
             assert (answer.status_code, answer.content) == (401, b""), path
             asked += 1
     assert asked > 15
@@ -164,7 +167,7 @@ async def test_unknown_query_parameters_are_refused_everywhere(
     for method, path, handler in api_routes(people.app):
         if guards(handler) == [anyone]:
             continue
-        where = path.format(**owned, agent_id=new_id(), symbol="GOOG")
+        where = path.format(**owned, agent_id=new_id(), **NAMES)
         for query in ("userId=1", "principal=root", "limit=1&limit=2"):
             answer = await root.request(
                 method, f"{where}?{query}", json=BODIES.get(f"{method} {path}")
@@ -187,7 +190,7 @@ async def test_unknown_fields_are_refused_in_every_body(
             continue
         body = bodies[f"{method} {path}"]
         assert isinstance(body, dict)
-        where = path.format(**owned, agent_id=new_id())
+        where = path.format(**owned, agent_id=new_id(), **NAMES)
         answer = await root.request(method, where, json={**body, "userId": str(UUID(int=1))})
         assert answer.status_code == 422, f"{method} {path}"
         assert "userId" in answer.json()["detail"]

@@ -316,6 +316,24 @@ async def test_an_export_holds_every_message_and_every_claim(desk: Desk, people:
     assert "GOOG closed at 806.19[^3-1] on 1 March 2013[^3-2]; RSI is 68[^3-3]." in answer.text
 
 
+async def test_an_export_shows_its_charts_as_links_or_as_pictures(
+    desk: Desk, people: Clients
+) -> None:
+    turn = await desk.converse(desk.people["ann"], "q1", claims=CLAIMS)
+    client = people.client("ann")
+    path = f"/conversations/{turn.conversation_id}/export"
+    assert "![" not in (await client.get(path)).text
+    where = f"/messages/{turn.answer_id}/attachments/{turn.attachment_id}/picture"
+    linked = (await client.get(f"{path}?charts=link")).text
+    assert f"](/api/v1{where})" in linked
+    assert "![GOOG: daily bars from 1 Jan 1970 to 2 Jan 1970; last close 12.5" in linked
+    embedded = (await client.get(f"{path}?charts=embed")).text
+    assert "](data:image/png;base64,iVBORw0KGgo" in embedded
+    picture = await client.get(f"{where}?width=400&scale=1")
+    assert picture.content.startswith(b"\x89PNG")
+    assert (await people.client("bob").get(where)).status_code == 404
+
+
 async def test_an_unknown_conversation_is_404_even_where_a_list_would_be_empty(
     people: Clients, desk: Desk
 ) -> None:

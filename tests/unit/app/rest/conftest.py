@@ -15,13 +15,16 @@ from app.security.origins import AllowedOrigins
 from app.services.accounts import ApiKeys
 from app.services.agents import Agents
 from app.services.bar_intake import BarIntake
+from app.services.charts import Charts
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
 from app.services.fundamentals import FundamentalsService, StatementIntake
 from app.services.market import MarketData
 from app.services.news import News, NewsIntake
 from app.services.run_reads import RunReads
+from app.services.tool_calls import ToolCalls
 from tests.unit.app.rest.in_process import NOW, Open, Ring, principal
+from tools.desk import market_tools
 from tools.market.demo import vendored_market
 from tools.market.fundamentals import InProcessStatements
 from tools.market.news import InProcessNews
@@ -53,6 +56,7 @@ def services(ring: Ring, tmp_path: Path) -> RestServices:
     news_intake = NewsIntake(market, news, HenryRules(), clock=lambda: NOW)
     statements = InProcessStatements()
     statement_intake = StatementIntake(market, statements, clock=lambda: NOW)
+    box = ToolBox(market_tools(market, market))
     return RestServices(
         authenticator=ring,
         api_keys=ApiKeys(absent),
@@ -66,6 +70,8 @@ def services(ring: Ring, tmp_path: Path) -> RestServices:
         ),
         alerts=absent,
         news=News(market, news, news_intake, clock=lambda: NOW),
+        tools=ToolCalls(box, clock=lambda: NOW),
+        charts=Charts(market, market, clock=lambda: NOW),
         origins=AllowedOrigins(public_url="http://desk.example", listed=["https://other.example"]),
         llm=lambda: LLMName(provider="builtin", model="builtin-1", label="built-in", free=True),
     )

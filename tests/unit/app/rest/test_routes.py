@@ -71,6 +71,11 @@ def test_only_the_listed_routes_are_open_to_anyone(app: Litestar) -> None:
     assert {name for name, handler in routes(app) if guards(handler) == [anyone]} == OPEN_ON_PURPOSE
 
 
+READS_BY_POST = {
+    f"POST {API}/tools/{{}}",  # its arguments are an object; every tool only reads
+}
+
+
 def test_a_route_that_changes_something_asks_for_more_than_the_right_to_read(
     app: Litestar,
 ) -> None:
@@ -79,7 +84,7 @@ def test_a_route_that_changes_something_asks_for_more_than_the_right_to_read(
         for name, handler in routes(app)
         if not name.startswith("GET ") and may_read in guards(handler)
     }
-    assert not too_weak
+    assert too_weak == READS_BY_POST
     assert {n for n, h in routes(app) if signed_in in guards(h)} == {
         f"GET {API}/me",
         f"POST {API}/auth/logout",
