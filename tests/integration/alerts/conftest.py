@@ -29,7 +29,19 @@ class Server:
         toolbox = ToolBox(market_tools(market, market))
         agents = agents_of(database, toolbox, PROMPTS)
         runs = self.process.runs
-        self.at = AlertsAt(database, (market, market), runs, toolbox, agents, moments=self.given)
+        self.at = AlertsAt(
+            database,
+            (market, market),
+            runs,
+            toolbox,
+            agents,
+            moments=self.given,
+            allow=["127.0.0.1:*"],
+        )
+        self.strict = AlertsAt(
+            database, (market, market), runs, toolbox, agents, moments=self.given
+        )
+        """The same alerts, where nothing but the public web may be sent to."""
         self.on_prices = AlertsAt(database, (market, market), runs, toolbox, agents)
         """The same alerts, where moments come from the shipped prices."""
 

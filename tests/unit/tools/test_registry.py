@@ -27,6 +27,7 @@ TOOLS = (
     "compare",
     "screen",
     "instruments",
+    "condition_record",
 )
 CALLS: dict[str, dict[str, Any]] = {
     "quotes": {"symbol": "GOOG", "period": "1y"},
@@ -37,6 +38,10 @@ CALLS: dict[str, dict[str, Any]] = {
     "compare": {"symbols": ["AAPL", "MSFT"]},
     "screen": {"where": {"field": "rsi", "op": ">", "value": 50}},
     "instruments": {},
+    "condition_record": {
+        "symbol": "GOOG",
+        "condition": {"field": "rsi", "op": "<", "value": 30},
+    },
 }
 ABOUT_ONE = ("quotes", "indicators", "signals", "levels", "what_changed")
 
