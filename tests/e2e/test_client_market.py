@@ -103,7 +103,7 @@ async def test_layers_periods_and_prices_are_switched_and_layers_stay_switched(
     await drawing.focus()
     await tab.page.keyboard.press("Home")
     adjusted = await chart.locator(".bar").inner_text()
-    await chart.get_by_role("button", name="As traded").click()
+    await chart.get_by_role("button", name="Raw").click()
     await drawing.focus()
     await tab.page.keyboard.press("Home")
     # AAPL was split since: its first bars traded at other prices.

@@ -83,6 +83,11 @@ export interface Instrument {
   barCount?: number;
   exchange?: string | null;
   provenance?: Record<string, unknown>;
+  listedOn?: string | null;
+  delistedOn?: string | null;
+  formerSymbols?: { symbol: string; validFrom: string | null; validTo: string }[];
+  /** Bars that are not believed, of any timeframe. */
+  suspectCount?: number;
 }
 
 export interface SearchHit {

@@ -11,6 +11,10 @@ export interface Alert {
   condition: Json;
   description: string;
   status: "active" | "paused";
+  /** What it waits for, in a sentence. */
+  note?: string;
+  /** Why nothing is sent any more. */
+  webhookOff?: string | null;
   webhookUrl: string | null;
   lastFiredAt: string | null;
   episodeOpen: boolean;

@@ -39,6 +39,7 @@ function signal(id: string, validFrom: string, timeframe = "1d"): MarketSignal {
     strength: 40,
     timeframe,
     confidence: null,
+    state: "active",
     validFrom,
     validUntil: null,
   };

@@ -3,7 +3,7 @@
 import type { Bar, ChartCard, ChartLine, ChartMarker, ChartPane, Point } from "../chart/card";
 import { layerOf, paneId } from "../chart/layers";
 import type { Instrument } from "../rest";
-import type { BarSeries, BarView, IndicatorSeries, MarketSignal } from "./shapes";
+import type { BarSeries, BarView, IndicatorSeries, MarketSignal, Score } from "./shapes";
 
 const OVERLAYS: [field: string, name: string][] = [
   ["sma20", "SMA 20"],
@@ -62,24 +62,27 @@ export function markersOf(signals: readonly MarketSignal[], bars: readonly Bar[]
   const found: ChartMarker[] = [];
   for (const signal of signals) {
     if (signal.timeframe !== timeframe) continue;
-    const time = firedAt(signal);
-    // It fired at the close of the bar that opened last before.
+    const time = seconds(signal.validFrom);
     const place = times.findLastIndex((one) => one <= time);
     const bar = times[place];
     if (bar === undefined || first === undefined || time < first) continue;
-    found.push({ time: bar, text: typeWord(signal.signalType), direction: signal.direction, id: signal.id });
+    found.push({ time: bar, text: kindWord(signal), direction: signal.direction, id: signal.id });
   }
   return found.toSorted((a, b) => a.time - b.time);
 }
 
-/** The opening of the bar it fired at: what `metadata` says, or when it became valid. */
-export function firedAt(signal: MarketSignal): number {
-  const bar = signal.metadata?.["barTime"];
-  return seconds(typeof bar === "string" ? bar : signal.validFrom);
-}
-
 export function typeWord(signalType: string): string {
   return signalType.replaceAll("_", " ");
+}
+
+/** "volatility squeeze": what people call this kind of signal. */
+export function kindWord(signal: { signalType: string; variant?: string | null }): string {
+  const type = typeWord(signal.signalType);
+  return signal.variant ? `${type} ${typeWord(signal.variant)}` : type;
+}
+
+export function scoreKey(score: Score): string {
+  return [score.market ?? "", score.symbol ?? "", kindWord(score), score.direction].join(" ");
 }
 
 export interface Ingredients {

@@ -16,7 +16,47 @@ export interface BarSeries {
   timeframe: string;
   source: string;
   adjusted: boolean;
+  /** What the source gives: prices as traded, or divided by later splits already. */
+  basis?: "as_traded" | "split_adjusted";
   items: BarView[];
+}
+
+/** A bar that is not believed, and so neither drawn nor computed with. */
+export interface Suspect {
+  id: string;
+  timeframe: string;
+  timestamp: string;
+  open: number | null;
+  high: number | null;
+  low: number | null;
+  close: number | null;
+  reason: string;
+  /** Whether it can be accepted at all. */
+  possible: boolean;
+  source: string;
+  status: "quarantined" | "accepted" | "rejected";
+}
+
+export interface Gaps {
+  calendar: string;
+  expected: number;
+  stored: number;
+  missing: number;
+  gaps: { first: string; last: string; bars: number }[];
+  notes: string[];
+}
+
+/** What a company did to its shares; numbers are decimal strings. */
+export interface CorporateAction {
+  kind: string;
+  exDate: string;
+  newShares: string | null;
+  oldShares: string | null;
+  amount: string | null;
+  currency: string | null;
+  newSymbol: string | null;
+  note: string | null;
+  withdrawnAt?: string | null;
 }
 
 export interface IndicatorSeries {
@@ -37,6 +77,10 @@ export interface TrackRecord {
   wilsonLow?: number | null;
   wilsonHigh?: number | null;
   baseRate?: number | null;
+  /** Which earlier signals were counted. */
+  like?: string | null;
+  /** The same on this symbol alone. */
+  own?: { n: number; hits: number; hitRate: number | null; baseRate: number | null } | null;
 }
 
 export interface Vote {
@@ -46,29 +90,39 @@ export interface Vote {
   weight: number;
 }
 
-export interface Outcome {
-  [name: string]: unknown;
+/** How a signal turned out. */
+export interface Grade {
+  result: "hit" | "miss" | "none";
+  /** What was compared, in `unit`. */
+  value: number | null;
+  unit: string;
+  resolvedAt: string | null;
+  note?: string | null;
 }
 
 export interface MarketSignal {
   id: string;
   symbol: string;
   signalType: string;
+  /** Which of the two kinds of `volatility`. */
+  variant?: string | null;
   direction: Direction;
   strength: number;
   timeframe: string;
+  reason?: string;
   confidence: number | null;
   baseRate?: number | null;
   edge?: string | null;
-  state?: "active" | "superseded" | "expired" | "resolved";
-  outcome?: Outcome | null;
+  state: "active" | "superseded" | "expired" | "resolved";
+  endedAt?: string | null;
+  endReason?: string | null;
+  outcome?: Grade | null;
+  /** When the bar opened at whose close it fired. */
   validFrom: string;
   validUntil: string | null;
   indicators?: Vote[];
   technicalAnalysis?: Record<string, unknown> | null;
   trackRecord?: TrackRecord | null;
-  metadata?: Record<string, unknown> | null;
-  createdAt?: string;
 }
 
 export interface CurvePoint {
@@ -81,6 +135,8 @@ export interface CurvePoint {
 
 export interface Score {
   signalType: string;
+  variant?: string | null;
+  market?: string;
   direction: Direction;
   symbol: string | null;
   timeframe: string;
