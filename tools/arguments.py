@@ -1,10 +1,13 @@
 """How a tool reads what a model sent: one Struct is both the check and the JSON Schema."""
 
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from tools.errors import InvalidArguments
+
+Timeframe = Literal["1m", "5m", "15m", "1h", "4h", "1d", "1w"]
+"""Of the bars that a tool may be asked to compute on."""
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -9,9 +9,9 @@ import msgspec
 from tools import cards, technicals
 from tools.analytics import changes, indicators, volatility
 from tools.analytics.indicators import RANK_YEARS
-from tools.analytics.prices import Floats
+from tools.analytics.prices import BARS_A_YEAR, Floats
 from tools.analytics.volatility import Volatility
-from tools.arguments import Arguments, json_schema, read_arguments
+from tools.arguments import Arguments, Timeframe, json_schema, read_arguments
 from tools.history import History, Market
 from tools.quotes import notes
 from tools.technicals import Technicals, number
@@ -29,6 +29,7 @@ class IndicatorsArguments(Arguments, frozen=True):
         date | None,
         msgspec.Meta(description="Speak as of this day (YYYY-MM-DD); default: the last bar."),
     ] = None
+    timeframe: Annotated[Timeframe, msgspec.Meta(description="Of the bars.")] = "1d"
 
 
 class IndicatorsTool:
@@ -37,7 +38,8 @@ class IndicatorsTool:
     name = "indicators"
     description = (
         "Technical indicators of one instrument at one day: RSI 14, MACD 12/26/9, SMA 20/50/200, "
-        "EMA 12/26, Bollinger bands 20/2, ADX, ATR, trend line over 50 closes, "
+        "EMA 12/26, Bollinger bands 20/2, ATR, ADX with +DI and -DI, slow stochastic 14/3/3, "
+        "on-balance volume over 20 bars, trend line over 50 closes, "
         "realised volatility over 20 and 60 days. Each of RSI, MACD, band width and volatility "
         "with its percentile rank, which answers whether it is unusual."
     )
@@ -48,22 +50,26 @@ class IndicatorsTool:
 
     async def __call__(self, arguments: dict[str, Any], context: ToolContext) -> ToolResult:
         asked = read_arguments(IndicatorsArguments, arguments)
-        history = await self._market.history(asked.symbol, context, at=asked.at)
+        history = await self._market.history(
+            asked.symbol, context, at=asked.at, timeframe=asked.timeframe
+        )
         return await asyncio.to_thread(_answer, history)
 
 
 def _answer(history: History) -> ToolResult:
     picture = technicals.look(history)
     data = describe(history, picture)
+    timeframe = history.bars.timeframe
+    units = technicals.of_bars(technicals.units(history.instrument.currency), timeframe)
     return ToolResult(
         data=data,
         summary=(
             f"computed the indicators of {history.symbol} on {history.day(-1)} "
-            f"from {len(history.bars):,} daily bars"
+            f"from {len(history.bars):,} {'daily' if timeframe == '1d' else timeframe} bars"
         ),
         source=history.instrument.source,
         as_of=history.as_of,
-        units=technicals.used(technicals.units(history.instrument.currency), data),
+        units=technicals.used(units, data),
         cards=(
             cards.chart(
                 history,
@@ -109,12 +115,29 @@ def describe(history: History, picture: Technicals) -> dict[str, Any]:
         "trend": _trend(picture),
         "volatility": _volatility(history, picture),
         "adx": number(computed.adx[-1]),
+        "plusDi": number(computed.plus_di[-1]),
+        "minusDi": number(computed.minus_di[-1]),
+        "stochastic": {
+            "k": number(computed.stochastic_k[-1]),
+            "d": number(computed.stochastic_d[-1]),
+        },
+        "obvChange20": number(computed.obv[-1] - computed.obv[-21]) if bars > 20 else None,
         "notes": [
             *notes(history),
+            *_of_other_bars(history.bars.timeframe),
             f"Percentile ranks compare with the last {RANK_YEARS} years before this day, those of "
             "volatility with all days before it.",
         ],
     }
+
+
+def _of_other_bars(timeframe: str) -> list[str]:
+    if timeframe == "1d":
+        return []
+    return [
+        f"These are {timeframe} bars: where a name says day or daily it means one of them. A year "
+        f"is counted as {BARS_A_YEAR[timeframe]:,.0f} of them."
+    ]
 
 
 def _rank(values: Floats, history: History) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from tools.analytics.conditions import (
     holds,
 )
 from tools.analytics.snapshot import FIELDS, Snapshot
-from tools.arguments import Arguments, json_schema, read_arguments
+from tools.arguments import Arguments, Timeframe, json_schema, read_arguments
 from tools.cards import direction
 from tools.errors import InvalidArguments, NoData
 from tools.history import History, Market
@@ -42,7 +42,6 @@ STALE_INTRADAY = 4
 ALONE = ("obv",)
 """Fields that count from where a history begins, so that two instruments cannot be compared."""
 
-Timeframe = Literal["1m", "5m", "15m", "1h", "4h", "1d", "1w"]
 _EXAMPLE = '{"field":"rsi","op":"<","value":30}'
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from tools.analytics import indicators, levels, trend, volatility
 from tools.analytics.indicators import SETTLED, WARM_UP, Indicators
 from tools.analytics.levels import Level
+from tools.analytics.prices import BARS_A_YEAR
 from tools.analytics.trend import Trend
 from tools.analytics.volatility import Volatility
 from tools.history import History
@@ -37,13 +38,14 @@ def look(history: History) -> Technicals:
     computed = indicators.compute(prices)
     atr = float(computed.atr[-1])
     support, resistance = levels.find(prices, atr=atr)
+    a_year = BARS_A_YEAR[history.bars.timeframe]
     return Technicals(
         indicators=computed,
         trend=trend.fit(prices.close, atr=atr),
         support=support,
         resistance=resistance,
-        month=volatility.measure(prices.total, 20),
-        quarter=volatility.measure(prices.total, 60),
+        month=volatility.measure(prices.total, 20, a_year=a_year),
+        quarter=volatility.measure(prices.total, 60, a_year=a_year),
     )
 
 
@@ -85,7 +87,9 @@ def seed_shape(technicals: Technicals, *, bar: int = -1) -> dict[str, Any]:
 
 def not_ready(bars: int) -> dict[str, str]:
     """Return, for each value that is null, why."""
-    needs = {**WARM_UP, "trend": trend.BARS, "volatility20": 21, "volatility60": 61}
+    needs = {
+        **WARM_UP, "trend": trend.BARS, "volatility20": 21, "volatility60": 61, "obvChange20": 21,
+    }  # fmt: skip
     return {
         name: f"needs {count} bars, there are {bars}"
         for name, count in needs.items()
@@ -108,6 +112,11 @@ UNITS = {
     "value": "index 0-100",
     "rsi": "index 0-100",
     "adx": "index 0-100",
+    "plusDi": "index 0-100",
+    "minusDi": "index 0-100",
+    "k": "index 0-100",
+    "d": "index 0-100",
+    "obvChange20": "shares",
     "percentileRank": "%",
     "rankedDays": "days",
     "width": "share of the middle band",
@@ -127,6 +136,17 @@ UNITS = {
     "period": "daily bars",
     "closes": "daily bars",
 }
+
+
+def of_bars(units: dict[str, str], timeframe: str) -> dict[str, str]:
+    """Return the units as they are on bars of a timeframe, where they speak of days."""
+    if timeframe == "1d":
+        return units
+    said = {"daily bars": f"{timeframe} bars", "days": f"{timeframe} bars"}
+    return {
+        key: unit if key == "newestBarAgeDays" else said.get(unit, unit.replace(" a day", " a bar"))
+        for key, unit in units.items()
+    }
 
 
 def used(units: dict[str, str], data: Any) -> dict[str, str]:

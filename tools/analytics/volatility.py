@@ -13,9 +13,9 @@ class Volatility:
 
     bars: int
     daily: float
-    """Root mean square of the daily log returns (no mean taken off), %."""
+    """Root mean square of the log returns of the bars (no mean taken off), %."""
     annualised: float
-    """`daily` times the root of 252, %."""
+    """`daily` times the root of the bars a year has (252 daily ones), %."""
     percentile: float | None
     """Share of earlier bars that were calmer, %; None when there are none to compare with."""
     ranked: int
@@ -32,8 +32,11 @@ def rolling(total: Floats, bars: int) -> Floats:
     return out
 
 
-def measure(total: Floats, bars: int) -> Volatility | None:
-    """Return the volatility of the last `bars` returns, ranked against the whole own history."""
+def measure(total: Floats, bars: int, *, a_year: float = YEAR) -> Volatility | None:
+    """Return the volatility of the last `bars` returns, ranked against the whole own history.
+
+    `a_year` is how many bars a year has.
+    """
     series = rolling(total, bars)
     if not len(series) or np.isnan(series[-1]):
         return None
@@ -41,7 +44,7 @@ def measure(total: Floats, bars: int) -> Volatility | None:
     return Volatility(
         bars=bars,
         daily=100.0 * float(series[-1]),
-        annualised=100.0 * float(series[-1]) * float(np.sqrt(YEAR)),
+        annualised=100.0 * float(series[-1]) * float(np.sqrt(a_year)),
         percentile=None if ranked is None else ranked[0],
         ranked=0 if ranked is None else ranked[1],
     )

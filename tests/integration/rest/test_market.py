@@ -24,6 +24,11 @@ async def test_bars_and_indicators_come_from_rows(market_desk: Desk, people: Cli
     assert [bar["close"] for bar in bars] == [801.2, 806.19]
     series = (await ann.get("/indicators?symbol=GOOG&limit=1")).json()["series"]
     assert {len(points) for points in series.values()} == {1}
+    named = await ann.get(
+        "/indicators?symbol=GOOG&limit=2&fields=stochasticK, obv,trendR2,strength"
+    )
+    assert list(named.json()["series"]) == ["stochasticK", "obv", "trendR2", "strength"]
+    assert {len(points) for points in named.json()["series"].values()} == {2}
     instrument = (await ann.get("/instruments/GOOG")).json()
     assert instrument["barCount"] == 2148
 

@@ -181,6 +181,14 @@ async def test_indicators_are_the_reference_values_unrounded(
         assert data["movingAverages"][name] == (None if np.isnan(expected) else expected)
     bands = data["bollingerBands"]
     assert (bands["upper"], bands["middle"], bands["lower"]) == (upper[-1], middle[-1], lower[-1])
+    columns = bars.high, bars.low, bars.close
+    slow_k, slow_d = talib.STOCH(*columns, fastk_period=14)
+    assert data["stochastic"] == {"k": slow_k[-1], "d": slow_d[-1]}
+    assert (data["adx"], data["plusDi"], data["minusDi"]) == (
+        talib.ADX(*columns)[-1], talib.PLUS_DI(*columns)[-1], talib.MINUS_DI(*columns)[-1],
+    )  # fmt: skip
+    balance = talib.OBV(bars.close, bars.volume)
+    assert data["obvChange20"] == balance[-1] - balance[-21]
 
 
 async def test_what_is_not_ready_is_null_with_its_reason(
@@ -389,3 +397,26 @@ async def test_instruments_are_listed_with_their_spans(box: ToolBox, context: To
     assert [one["symbol"] for one in found["instruments"]] == ["IBM"]
     near = (await box.call("instruments", {"query": "appel"}, context)).data
     assert near["nearest"] == ["AAPL"]
+
+
+async def test_indicators_of_other_bars_say_which_and_count_a_year_by_them(
+    shipped: dict[str, Bars], context: ToolContext
+) -> None:
+    daily = shipped["GOOG"].slice(0, 400)
+    hours = np.datetime64("2010-01-04T14:00", "s") + np.arange(400) * np.timedelta64(3600, "s")
+    hourly = Bars(**{**vars(daily), "timeframe": "1h", "timestamps": hours})
+    instruments = [Instrument(symbol="GOOG", name="Google", source="x")]
+    box = ToolBox(market_tools(*(InProcessMarket(instruments, [daily, hourly]),) * 2))
+    by_day = await box.call("indicators", {"symbol": "GOOG"}, context)
+    by_hour = await box.call("indicators", {"symbol": "GOOG", "timeframe": "1h"}, context)
+    assert by_hour.data["rsi"]["value"] == by_day.data["rsi"]["value"]
+    assert by_hour.data["timeframe"] == "1h"
+    assert "400 1h bars" in by_hour.summary
+    assert by_hour.units["slopePercent"] == "% a bar"
+    assert by_hour.units["rankedDays"] == "1h bars"
+    assert by_day.units["slopePercent"] == "% a day"
+    assert any("1,638 of them" in note for note in by_hour.data["notes"])
+    month = [one.data["volatility"]["days20"]["annualisedPercent"] for one in (by_day, by_hour)]
+    assert month[1] / month[0] == pytest.approx((1638 / 252) ** 0.5)
+    with pytest.raises(NoData, match="no 1w bars"):
+        await box.call("indicators", {"symbol": "GOOG", "timeframe": "1w"}, context)

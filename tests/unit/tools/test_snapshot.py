@@ -1,5 +1,7 @@
 """The catalogue of per-bar numbers: complete, on time, and what the desk says elsewhere."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -105,3 +107,11 @@ def test_no_volume_and_no_movement_give_no_ratio_instead_of_infinity() -> None:
     assert (now["volatility20"], now["trendSlope"], now["trendR2"]) == (0.0, 0.0, 0.0)
     assert now["strength"] == 0.0
     assert now["fromHigh52wPercent"] == 0.0
+
+
+def test_every_field_is_defined_in_the_docs_with_its_first_bar() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "indicators.md").read_text()
+    table = text.split("<!-- begin fields -->")[1].split("<!-- end fields -->")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
+    told = {row[0].strip("`"): row[1] for row in rows if row and row[0].startswith("`")}
+    assert told == {name: str(field.bars) for name, field in FIELDS.items()}
