@@ -8,6 +8,7 @@ from app.security.errors import SecurityError
 from app.settings import SettingsError
 from app.storage.errors import StorageError
 from tools.errors import ToolError
+from tools.market.scorer import ScoringFailed
 from tools.market.sources.source import SourceError
 from tools.market.wheels import FetchFailed
 
@@ -25,6 +26,7 @@ def explain(failure: BaseException) -> str | None:
         | StorageError
         | AgentError
         | SourceError
+        | ScoringFailed
         | ToolError
         | FetchFailed,
     ):

@@ -22,7 +22,7 @@ from app.storage.instruments import PostgresInstruments
 from app.storage.news import PostgresNews
 from app.storage.statements import PostgresStatements
 from app.wiring.desk import open_database
-from tools.market.scorer import HenryRules
+from app.wiring.news import intake_scorer
 from tools.market.sources.records import NEWS, STATEMENTS, Kind, rows_of
 
 _out = Console(highlight=False)
@@ -79,7 +79,9 @@ async def import_news_from(settings: Settings, wanted: RecordsWanted, *, known_n
                     style="yellow",
                     soft_wrap=True,
                 )
-            intake = NewsIntake(instruments, PostgresNews(database), HenryRules(), clock=utc_now)
+            intake = NewsIntake(
+                instruments, PostgresNews(database), intake_scorer(settings), clock=utc_now
+            )
 
             async def take(rows: list[msgspec.Raw]) -> _Taken:
                 return await intake.take(rows, backfill=not known_now, dry_run=wanted.dry_run)

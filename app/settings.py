@@ -60,6 +60,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`KAFKA_BOOTSTRAP_SERVERS` and its siblings: the topics to read; None without them."""
     ingest: bool = True
     """`OUTCRY_INGEST`: 0 leaves the topics to processes of `outcry ingest`."""
+    sentiment_model: Path | None = None
+    """`OUTCRY_SENTIMENT_MODEL`: folder of a text classifier that scores news, instead of rules."""
     demo_news: bool = True
     """`OUTCRY_DEMO_NEWS`: 0 keeps out, and removes, the invented headlines of the demonstration."""
     log_level: str = "INFO"
@@ -102,6 +104,7 @@ _VARIABLES = {
     "demo_fetch": ("OUTCRY_DEMO_FETCH",),
     "outbound_allow": ("OUTCRY_OUTBOUND_ALLOW",),
     "ingest": ("OUTCRY_INGEST",),
+    "sentiment_model": ("OUTCRY_SENTIMENT_MODEL",),
     "demo_news": ("OUTCRY_DEMO_NEWS",),
     "log_level": ("LOG_LEVEL",),
     "log_json": ("OUTCRY_LOG_JSON",),
@@ -170,7 +173,7 @@ def _parse(name: str, field: str, value: str) -> object:
             if not value.isdecimal() or int(value) > 65_535:
                 raise SettingsError(f"{name}={value}: give a port between 0 and 65535.")
             return int(value)
-        case "data_dir":
+        case "data_dir" | "sentiment_model":
             return Path(value).expanduser()
         case "allowed_origins" | "outbound_allow":
             return tuple(part.strip() for part in value.split(",") if part.strip())

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from app.domain.text import clean_text
 from app.storage.engine import Database, Record
+from tools.analytics.sentiment import Sentiment
 from tools.analytics.sentiment_summary import SourceType
 from tools.market.news import MOST_READ, NewsItem, Place
 
@@ -83,6 +84,24 @@ class PostgresNews:
             until,
         )
         return [(row["id"], row["title"], row["published_at"]) for row in rows]
+
+    async def rescore(self, scores: Sequence[tuple[UUID, Sentiment]], *, scorer: str) -> None:
+        """Put other scores, of another scorer, in the place of those of these items."""
+        await self._database.write(
+            """
+            UPDATE news SET positive = new.positive, neutral = new.neutral,
+                            negative = new.negative, scorer = $5
+              FROM unnest($1::uuid[], $2::float8[], $3::float8[], $4::float8[])
+                   AS new (id, positive, neutral, negative)
+             WHERE news.id = new.id
+            RETURNING news.id
+            """,
+            [item_id for item_id, _ in scores],
+            [one.positive for _, one in scores],
+            [one.neutral for _, one in scores],
+            [one.negative for _, one in scores],
+            scorer,
+        )
 
     async def is_empty(self) -> bool:
         """Tell whether there is no item at all."""

@@ -1,6 +1,7 @@
 """`outcry import news` and `outcry import fundamentals`."""
 
 from collections.abc import Callable
+from datetime import UTC
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -74,3 +75,28 @@ def _wanted(given: dict[str, Any]) -> Any:
     return RecordsWanted(
         **{**given, "columns": pairs(given["columns"]), "fixed": pairs(given["fixed"])}
     )
+
+
+@click.command("score")
+@click.argument("scorer", metavar="henry-rules|llm|FOLDER")
+@click.option("--symbol", help="Only news on this symbol.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Only news after this day.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=500, show_default=True)
+@click.option("--max-usd", "at_most_usd", metavar="AMOUNT", help="llm: what it may cost at most.")
+@click.option("--unpriced", is_flag=True, help="llm: go on although nobody knows the price.")
+@data_dir_option
+def score(data_dir: Path | None, at_most_usd: str | None, **given: Any) -> None:
+    """Score stored news again: outcry score llm --max-usd 0.50 --symbol GOOG
+
+    Takes the newest items that another scorer scored. An LLM may know what happened next: its
+    scores of old news are no record of what could be known then.
+    """
+    from app.news_scoring import ScoringWanted, score_again, usd  # noqa: PLC0415
+
+    since = given.pop("since")
+    wanted = ScoringWanted(
+        **given,
+        since=None if since is None else since.replace(tzinfo=UTC),
+        at_most_usd=None if at_most_usd is None else usd(at_most_usd),
+    )
+    run(score_again(settings_with(data_dir=data_dir), wanted))

@@ -165,7 +165,7 @@ async def open_desk(
             AgentReads(database), tools=market.toolbox.specs, prompts=PROMPTS, clock=utc_now
         )
         await agents.ensure_defaults()
-        catalog = Catalog(await _llm_environment(settings, secrets), builtin=BuiltinLLM())
+        catalog = Catalog(await llm_environment(settings, secrets), builtin=BuiltinLLM())
         stack.push_async_callback(catalog.aclose)
         await _prepare(catalog)
 
@@ -252,7 +252,7 @@ async def _recover_now_and_then(
         await asyncio.sleep(_RECOVERY_INTERVAL_S)
 
 
-async def _llm_environment(settings: Settings, secrets: StoredSecrets) -> LLMEnvironment:
+async def llm_environment(settings: Settings, secrets: StoredSecrets) -> LLMEnvironment:
     """Return what may choose the LLM: the environment first, then sealed keys."""
     return LLMEnvironment(
         openai_api_key=settings.openai_api_key or await secrets.get("OPENAI_API_KEY"),

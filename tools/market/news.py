@@ -108,6 +108,10 @@ class NewsStore(Protocol):
         """Return id, title and time of every first telling of a stretch, oldest first."""
         ...
 
+    async def rescore(self, scores: Sequence[tuple[UUID, Sentiment]], *, scorer: str) -> None:
+        """Put other scores, of another scorer, in the place of those of these items."""
+        ...
+
     async def is_empty(self) -> bool:
         """Tell whether there is no item at all."""
         ...
@@ -160,6 +164,19 @@ class InProcessNews:
         ]
         found.sort(key=lambda item: (item.published_at, item.id))
         return [(item.id, item.title, item.published_at) for item in found]
+
+    async def rescore(self, scores: Sequence[tuple[UUID, Sentiment]], *, scorer: str) -> None:
+        by_id = dict(scores)
+        for fingerprint, item in self._items.items():
+            one = by_id.get(item.id)
+            if one is not None:
+                self._items[fingerprint] = msgspec.structs.replace(
+                    item,
+                    positive=one.positive,
+                    neutral=one.neutral,
+                    negative=one.negative,
+                    scorer=scorer,
+                )
 
     async def is_empty(self) -> bool:
         return not self._items

@@ -66,3 +66,19 @@ async def test_what_is_no_such_file_is_told_in_a_line(outcry: Command, tmp_path:
         assert said in done.err
     done = await outcry("import", "news", str(odd), "--map", "headline=x")
     assert "'headline' is no field; fields: type, sourceName, title" in done.err
+
+
+async def test_news_is_scored_again_by_rules_and_not_by_what_cannot(
+    outcry: Command, tmp_path: Path
+) -> None:
+    done = await outcry("score", "henry-rules")
+    assert done.out == "henry-rules/1: scored 0 of 0 items\n"
+    for told, said in (
+        (("llm",), "give --max-usd AMOUNT"),
+        (("llm", "--max-usd", "1"), "The built-in model does not judge texts"),
+        (("llm", "--max-usd", "lots"), "--max-usd must be an amount above 0"),
+        ((str(tmp_path),), "there is no config.json in it"),
+    ):
+        refused = await outcry("score", *told)
+        assert (refused.rc, refused.err.count("\n")) == (1, 1), told
+        assert said in refused.err

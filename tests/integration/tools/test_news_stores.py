@@ -9,6 +9,7 @@ import pytest
 from app.domain.ids import new_id
 from app.storage.engine import Database
 from app.storage.news import PostgresNews
+from tools.analytics.sentiment import Sentiment
 from tools.market.news import InProcessNews, NewsItem, NewsStore
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -96,6 +97,17 @@ async def test_first_tellings_of_a_stretch_come_oldest_first(store: NewsStore) -
     await store.add([first, item(2, duplicate_of=first.id), item(5), item(9)])
     found = await store.near(since=START, until=START + timedelta(hours=5))
     assert [title for _, title, _ in found] == ["Title 1", "Title 5"]
+
+
+async def test_other_scores_take_the_place_of_the_first(store: NewsStore) -> None:
+    first, second = item(1), item(2)
+    await store.add([first, second])
+    await store.rescore([(first.id, Sentiment(0.1, 0.2, 0.7))], scorer="other/2")
+    again, kept = (await store.read())[::-1]
+    assert (again.positive, again.neutral, again.negative, again.scorer) == (
+        0.1, 0.2, 0.7, "other/2"
+    )  # fmt: skip
+    assert kept == second
 
 
 async def test_a_source_is_forgotten_whole(store: NewsStore) -> None:
