@@ -13,7 +13,7 @@ from click.exceptions import Exit
 from rich.console import Console
 from rich.text import Text
 
-from app.verbs.feeds import ingest
+from app.verbs.feeds import ingest, replay
 from app.verbs.files import export_group, import_group
 from app.verbs.people import key, secret, user
 from app.verbs.records import import_fundamentals, import_news, score
@@ -131,7 +131,7 @@ def doctor(data_dir: Path | None) -> None:
 
 for record in (import_news, import_fundamentals):
     import_group.add_command(record)
-for verb in (import_group, export_group, score, ingest, user, key, secret):
+for verb in (import_group, export_group, score, ingest, replay, user, key, secret):
     cli.add_command(verb)
 
 

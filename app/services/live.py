@@ -241,7 +241,7 @@ class Live:
         if self._signals is not None and (new or change.first is not None):
             fired = await self._signals.refresh(symbol, timeframe)
         if watched:
-            self._show(key, steps, fired)
+            await self._show(key, steps, fired)
         return watched
 
     def _is_one_of_few(self, key: Key) -> bool:
@@ -256,28 +256,36 @@ class Live:
         """
         symbol, timeframe = key
         last, now = self._numbers.last(key), self._clock()
-        behind = last is not None and (change.first is None or change.first > last)
-        if behind and not whole:
+        steps: list[BarStep] | None = None
+        if last is not None and (change.first is None or change.first > last):
             tail = await self._bars.read(symbol, timeframe=timeframe, start=last)
+            if len(tail) == 1 and tail.time(0) == last:
+                return [], 0  # nothing is new
             steps = self._numbers.advance(key, tail.closed_by(now))
-            if steps is not None:
-                return steps, len(steps)
+        if steps is not None and not whole:
+            return steps, len(steps)
         stored = await self._bars.read(symbol, timeframe=timeframe)
         closed = stored.closed_by(now)
-        new = _new_bars(closed, last=last, first=change.first)
-        if last is None and whole:
-            # Bars that came while nobody looked; those that were judged are not judged again.
-            new = max(new, min(MOST_MISSED, len(closed)))
-        if change.count > MOST_NEW or new > MOST_NEW:
-            new = 1
-        steps = await asyncio.to_thread(self._numbers.seed, key, closed, new=new)
+        if steps is not None:
+            new = len(steps)
+        else:
+            if last is not None and (not len(closed) or closed.time(-1) < last):
+                self._numbers.drop(key)  # the series was begun anew
+                last = None
+            new = _new_bars(closed, last=last, first=change.first)
+            if last is None and whole:
+                # Bars that came while nobody looked; judged ones are not judged again.
+                new = max(new, min(MOST_MISSED, len(closed)))
+            if change.count > MOST_NEW or new > MOST_NEW:
+                new = 1
+            steps = await asyncio.to_thread(self._numbers.seed, key, closed, new=new)
         if self._alerts is not None and whole and new:
             await self._alerts.judge(closed, steps)
         return steps, new
 
     # --- showing --------------------------------------------------------------------------------
 
-    def _show(self, key: Key, steps: Sequence[BarStep], fired: Sequence[Any]) -> None:
+    async def _show(self, key: Key, steps: Sequence[BarStep], fired: Sequence[Any]) -> None:
         newest = steps[-1] if steps else self._numbers.newest(key)
         if newest is None:
             return
@@ -290,8 +298,10 @@ class Live:
             del self._open[key]  # it has closed
             return
         numbers = self._numbers.preview(key, bar)
-        if numbers is not None:
-            self._publish(key, bar, numbers, (), provisional=True)
+        if numbers is None:
+            stored = await self._bars.read(key[0], timeframe=key[1])
+            numbers = await asyncio.to_thread(self._numbers.with_open, key, stored, bar)
+        self._publish(key, bar, numbers, (), provisional=True)
 
     def _publish(
         self,

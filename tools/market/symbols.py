@@ -37,7 +37,7 @@ _LEGAL_FORMS = re.compile(
     r"[\s,]+(?:incorporated|inc|corporation|corp|company|co|plc|ltd|limited|ag|sa|nv|holdings?"
     r"|class [a-c])\.?$"
 )
-_WORD = re.compile(r"\$?[A-Za-z][A-Za-z0-9&.\-]*")
+_WORD = re.compile(r"\$?[A-Za-z][A-Za-z0-9&.\-@]*")
 _EVERYDAY = frozenset({"meta", "apple", "alphabet"})
 """Names that are also words; inside a sentence they count only with a capital letter or a $."""
 
