@@ -63,6 +63,7 @@ def create_app(desk: Desk, gateway: Gateway, origins: AllowedOrigins) -> Litesta
         fundamentals=desk.market.fundamentals.service,
         tools=desk.market.tools,
         charts=desk.market.charts,
+        records=desk.market.records,
         llm=lambda: _llm_name(desk.llm()),
         checks={"database": desk.database.check, "journal": desk.check_journal},
         origins=origins,

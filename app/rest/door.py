@@ -31,6 +31,7 @@ from app.rest.market import (
     InstrumentsController,
     SignalsController,
 )
+from app.rest.market_records import ActionsController, BarRecordsController
 from app.rest.me import LLMName, MeController
 from app.rest.messages import MessagesController
 from app.rest.news import NewsController
@@ -51,6 +52,7 @@ from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
 from app.services.fundamentals import FundamentalsService
 from app.services.market import MarketData
+from app.services.market_records import MarketRecords
 from app.services.news import News
 from app.services.run_reads import RunReads
 from app.services.tool_calls import ToolCalls
@@ -75,6 +77,7 @@ class RestServices:
     fundamentals: FundamentalsService
     tools: ToolCalls
     charts: Charts
+    records: MarketRecords
     llm: Callable[[], LLMName]
     """What agents think with today."""
     checks: Mapping[str, Check] = field(default_factory=dict)
@@ -126,6 +129,8 @@ def build_routes(services: RestServices) -> list[Router]:
             CostsController,
             InstrumentsController,
             BarsController,
+            ActionsController,
+            BarRecordsController,
             IndicatorsController,
             SignalsController,
             AlertsController,
@@ -151,6 +156,7 @@ def build_routes(services: RestServices) -> list[Router]:
             "fundamentals": _given(services.fundamentals),
             "tools": _given(services.tools),
             "charts": _given(services.charts),
+            "records": _given(services.records),
         },
         request_class=StrictRequest,
         before_request=refuse_unknown_parameters,

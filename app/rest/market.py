@@ -1,5 +1,6 @@
 """`/instruments`, `/bars`, `/indicators`, `/signals`: the desk's market data."""
 
+from datetime import date
 from typing import Annotated
 
 import msgspec
@@ -33,6 +34,10 @@ Fields = Annotated[
     str | None,
     QueryParameter(name="fields", max_length=1000, description="Names by commas, e.g. rsi,sma200."),
 ]
+KnownAt = Annotated[
+    str | None, QueryParameter(name="knownAt", description="A moment: what was known then.")
+]
+On = Annotated[str | None, QueryParameter(name="on", description="A day.")]
 Symbol = Annotated[str, QueryParameter(name="symbol", min_length=1, max_length=64)]
 
 
@@ -45,6 +50,8 @@ class InstrumentBody(Body, frozen=True):
     kind: str = "equity"
     currency: str = "USD"
     exchange: str | None = None
+    listed_on: date | None = None
+    """First day of trading. Later than the last day of a delisted one of this symbol: another."""
 
 
 class BarsBody(Body, frozen=True):
@@ -80,9 +87,15 @@ class InstrumentsController(Controller):
         return await market.add_instrument(NewInstrument(**msgspec.structs.asdict(data)))
 
     @get("/{symbol:str}", guards=[may_read], summary="One instrument")
-    async def one(self, symbol: FromPath[str], market: NamedDependency[MarketData]) -> Instrument:
-        """Return an instrument and where its prices came from."""
-        return await market.instrument(symbol)
+    async def one(
+        self, symbol: FromPath[str], market: NamedDependency[MarketData], on: On = None
+    ) -> Instrument:
+        """Return an instrument and where its prices came from.
+
+        A former symbol is understood too; `on` asks what was called so on that day.
+        """
+        day = moment(on, "on")
+        return await market.instrument(symbol, on=None if day is None else day.date())
 
 
 class BarsController(Controller):
@@ -101,10 +114,11 @@ class BarsController(Controller):
         end: To = None,
         limit: Count = DEFAULT_BARS,
         adjusted: FromQuery[bool] = True,
+        known_at: KnownAt = None,
     ) -> BarSeries:
         """Return the newest `limit` bars, oldest first.
 
-        `adjusted=false` gives prices as they were traded, splits and all.
+        `adjusted=false` gives prices as the source gives them; `knownAt` what the desk knew then.
         """
         return await market.bars(
             symbol,
@@ -113,6 +127,7 @@ class BarsController(Controller):
             end=moment(end, "to"),
             limit=limit,
             adjusted=adjusted,
+            known_at=moment(known_at, "knownAt"),
         )
 
     @post(

@@ -86,7 +86,9 @@ class Intake(Protocol):
         self, symbol: str, timeframe: str, rows: Rows, *, source: str | None = None
     ) -> BarsTaken: ...
 
-    async def rehearse(self, timeframe: str, rows: Rows, *, kind: str) -> BarsTaken: ...
+    async def rehearse(
+        self, timeframe: str, rows: Rows, *, instrument: Instrument
+    ) -> BarsTaken: ...
 
 
 class BarImport:
@@ -155,7 +157,7 @@ class BarImport:
             return [RefusedRow(int(n), chunk.symbol, problem) for n in chunk.numbers]
         known = instrument.provenance.get("addedBy") != _NEW
         if dry_run or not known:
-            taken = await self._intake.rehearse(timeframe, chunk.rows, kind=instrument.kind)
+            taken = await self._intake.rehearse(timeframe, chunk.rows, instrument=instrument)
             report.created |= not known and taken.accepted > 0
         # A symbol of which nothing can be believed is not made known.
         if not dry_run and (known or taken.accepted):
@@ -165,10 +167,12 @@ class BarImport:
                 )
             taken = await self._intake.take(instrument.symbol, timeframe, chunk.rows)
         report.accepted += taken.accepted
-        report.refused += len(taken.refused)
+        report.refused += len(taken.refused) + len(taken.suspect)
+        left_out = [(one.index, one.reason) for one in taken.refused]
+        left_out += [(one.index, f"suspect: {one.reason}") for one in taken.suspect]
         return [
-            RefusedRow(int(chunk.numbers[one.index]), chunk.symbol, one.reason)
-            for one in taken.refused
+            RefusedRow(int(chunk.numbers[index]), chunk.symbol, reason)
+            for index, reason in sorted(left_out)
         ]
 
     async def _instrument(

@@ -11,7 +11,15 @@ import numpy as np
 
 from app.domain.feeds import FeedMessage, Partition, Refusal
 from tools.market.bars import Bars
-from tools.market.checks import DUPLICATE, MAY_BE_NEGATIVE, Rows, as_bars, judge
+from tools.market.calendars import calendar_name
+from tools.market.checks import (
+    DUPLICATE,
+    MAY_BE_NEGATIVE,
+    Circumstances,
+    Rows,
+    as_bars,
+    judge,
+)
 from tools.market.feed_messages import TickMessage, Unreadable, read_bar, read_tick
 from tools.market.instruments import Instrument
 from tools.market.ticks import OpenBar, TickBars
@@ -89,14 +97,29 @@ def judge_bars(
                 refused[partition].append(refusal(message, unknown(symbol)))
             continue
         rows = given.newest_first()
-        taken, wrong = judge(rows, timeframe, kind=instrument.kind, now=now)
-        for one in wrong:
-            if one.reason != DUPLICATE:
-                partition, message = given.origins[-1 - one.index]
-                refused[partition].append(refusal(message, one.reason))
-        if len(taken):
+        by = Circumstances(
+            timeframe=timeframe,
+            now=now,
+            kind=instrument.kind,
+            calendar=calendar_name(instrument.exchange, instrument.kind),
+            listed_on=instrument.listed_on,
+            delisted_on=instrument.delisted_on,
+        )
+        verdict = judge(rows, by)
+        wrong = [(one.index, one.reason) for one in verdict.refused if one.reason != DUPLICATE]
+        wrong += [(one.index, f"suspect: {one.reason}") for one in verdict.doubted]
+        for index, reason in wrong:
+            partition, message = given.origins[-1 - index]
+            refused[partition].append(refusal(message, reason))
+        if len(verdict.taken):
             found.append(
-                as_bars(rows, taken, symbol=symbol, timeframe=timeframe, source=instrument.source)
+                as_bars(
+                    rows,
+                    verdict.taken,
+                    symbol=symbol,
+                    timeframe=timeframe,
+                    source=instrument.source,
+                )
             )
     return found
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -12,19 +12,21 @@ from app.domain.errors import Invalid, TooLarge
 from app.domain.principal import Principal
 from app.domain.text import clean_text
 from app.services.bar_intake import BarIntake, BarsTaken
+from app.services.instruments import find_instrument
 from app.services.paging import Page, checked_limit
 from app.services.tool_calls import ToolDoor, as_refusal
 from tools.analytics.prices import Prices
 from tools.analytics.snapshot import FIELDS, table
-from tools.errors import ToolError, UnknownSymbol
-from tools.market.bars import TIMEFRAMES, Bars
+from tools.errors import ToolError
+from tools.market.bars import TIMEFRAMES, Bars, Basis
+from tools.market.currencies import code
 from tools.market.instruments import Instrument
 from tools.market.store import BarStore, InstrumentStore
-from tools.market.symbols import nearest
 from tools.signals import market_signals
 from tools.tool import ToolContext
 
 MAX_BARS = 10_000
+SYMBOL_RULE = "must have 1 to 32 letters, digits or any of . - ^ = / _"
 MAX_ROWS = 10_000
 """So many bars fit one request."""
 DEFAULT_BARS = 500
@@ -47,7 +49,7 @@ class BarView(msgspec.Struct, frozen=True):
     volume: float
 
 
-class BarSeries(msgspec.Struct, frozen=True):
+class BarSeries(msgspec.Struct, frozen=True, rename="camel"):
     """A price history, oldest first."""
 
     symbol: str
@@ -55,6 +57,12 @@ class BarSeries(msgspec.Struct, frozen=True):
     source: str
     adjusted: bool
     """Prices before a split are divided by it, so that a split is no crash."""
+    basis: Basis
+    """What the source gives: prices as traded, or divided by later splits already."""
+    suspect_count: int
+    """Bars of the instrument in quarantine, which are not among these."""
+    known_at: datetime | None
+    """The moment as of which they were known; None is now."""
     items: list[BarView]
 
 
@@ -96,6 +104,7 @@ class NewInstrument(msgspec.Struct, frozen=True):
     kind: str = "equity"
     currency: str = "USD"
     exchange: str | None = None
+    listed_on: date | None = None
 
 
 class MarketData:
@@ -132,19 +141,13 @@ class MarketData:
         shown = found[:limit]
         return Page(shown, shown[-1].symbol if len(found) > limit else None)
 
-    async def instrument(self, symbol: str) -> Instrument:
-        """Return one instrument.
+    async def instrument(self, symbol: str, *, on: date | None = None) -> Instrument:
+        """Return one instrument; with `on` the one that was called so on that day.
 
         Raises:
             NotFound: `unknown_symbol`, with the nearest known ones.
         """
-        found = await self._instruments.find(symbol)
-        if found is None and symbol != symbol.upper():
-            found = await self._instruments.find(symbol.upper())
-        if found is None:
-            near = nearest(symbol, await self._instruments.all())
-            raise as_refusal(UnknownSymbol(symbol[:40], nearest=near))
-        return found
+        return await find_instrument(self._instruments, symbol, on=on)
 
     async def add_instrument(self, new: NewInstrument) -> Instrument:
         """Make a symbol known, or bring what is said about it up to date.
@@ -157,14 +160,15 @@ class MarketData:
             if not 1 <= len(value) <= 200:
                 raise Invalid(f"`{name}` must have 1 to 200 characters.")
         symbol = new.symbol.strip().upper()
-        if len(symbol) > 32 or not all(char.isalnum() or char in ".-^=/_" for char in symbol):
-            raise Invalid("`symbol` must have 1 to 32 letters, digits or any of . - ^ = / _")
+        if not is_symbol(symbol):
+            raise Invalid(f"`symbol` {SYMBOL_RULE}")
         await self._instruments.put(
             Instrument(
                 symbol=symbol,
                 name=clean_text(new.name).strip(),
                 kind=clean_text(new.kind).strip(),
-                currency=clean_text(new.currency).strip().upper(),
+                currency=code(clean_text(new.currency)),
+                listed_on=new.listed_on,
                 exchange=None if new.exchange is None else clean_text(new.exchange).strip(),
                 source=clean_text(new.source).strip(),
                 provenance={"addedBy": "rest"},
@@ -181,8 +185,11 @@ class MarketData:
         end: datetime | None,
         limit: int,
         adjusted: bool,
+        known_at: datetime | None = None,
     ) -> BarSeries:
         """Return the newest `limit` bars that opened from `start` to `end`, oldest first.
+
+        With `known_at` they are what the desk knew at that moment.
 
         Raises:
             NotFound: `unknown_symbol`.
@@ -191,7 +198,12 @@ class MarketData:
         _check_span(timeframe, start, end, limit)
         instrument = await self.instrument(symbol)
         stored = await self._bars.read(
-            instrument.symbol, timeframe=timeframe, start=start, end=end, limit=limit
+            instrument.symbol,
+            timeframe=timeframe,
+            start=start,
+            end=end,
+            limit=limit,
+            known_at=known_at,
         )
         bars = stored.split_adjusted() if adjusted else stored
         return BarSeries(
@@ -199,6 +211,9 @@ class MarketData:
             timeframe=timeframe,
             source=bars.source,
             adjusted=adjusted,
+            basis=stored.basis,
+            suspect_count=instrument.suspect_count,
+            known_at=known_at,
             items=_bar_views(bars),
         )
 
@@ -278,13 +293,19 @@ class MarketData:
         )
 
 
-def _check_timeframe(timeframe: str) -> None:
+def is_symbol(text: str) -> bool:
+    """Tell whether a new instrument may be called so."""
+    return 1 <= len(text) <= 32 and all(char.isalnum() or char in ".-^=/_" for char in text)
+
+
+def checked_timeframe(timeframe: str) -> None:
+    """Raise `Invalid` for a timeframe that does not exist."""
     if timeframe not in TIMEFRAMES:
         raise Invalid(f"`timeframe` must be one of {', '.join(TIMEFRAMES)}.")
 
 
 def _check_span(timeframe: str, start: datetime | None, end: datetime | None, limit: int) -> None:
-    _check_timeframe(timeframe)
+    checked_timeframe(timeframe)
     if not 1 <= limit <= MAX_BARS:
         raise Invalid(f"`limit` must be from 1 to {MAX_BARS}; it is {limit}.")
     if start is not None and end is not None and end < start:

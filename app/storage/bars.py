@@ -1,56 +1,96 @@
 """Bars: whole columns in and out, because nobody ever wants one row.
 
-Reading returns one row of packed columns, which numpy takes over without touching a number;
-writing goes through COPY.
+Reading returns one row of packed columns; writing goes through COPY. What a correction replaces is
+kept in `bar_versions`, so that the hot read path never meets it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 
-from app.storage.engine import Database, PooledConnection, Record
-from tools.errors import UnknownSymbol
-from tools.market.bars import Bars, Floats, without_gaps
+from app.storage.bar_rows import COLUMNS, PACKED, PRICES, columns_of, copy_bars, moments, unpack
+from app.storage.bar_suspects import StoredSuspects
+from app.storage.engine import Database, PooledConnection
+from tools.errors import MixedBasis, UnknownSymbol
+from tools.market.bars import Bars
 from tools.market.intake import BarsStored
+from tools.market.merging import differing, told
+from tools.market.records import BarVersion
 
-_COLUMNS = ("timestamp", "open", "high", "low", "close", "volume", "adjusted_close")
-
-_PACKED = """
-    SELECT i.symbol, i.source, b.*
-      FROM instruments i
-      CROSS JOIN LATERAL (
-          SELECT string_agg(int8send(extract(epoch FROM timestamp)::bigint), ''::bytea
-                            ORDER BY timestamp) AS timestamp,
-                 string_agg(float8send(open), ''::bytea ORDER BY timestamp) AS open,
-                 string_agg(float8send(high), ''::bytea ORDER BY timestamp) AS high,
-                 string_agg(float8send(low), ''::bytea ORDER BY timestamp) AS low,
-                 string_agg(float8send(close), ''::bytea ORDER BY timestamp) AS close,
-                 string_agg(float8send(volume), ''::bytea ORDER BY timestamp) AS volume,
-                 string_agg(float8send(coalesce(adjusted_close, 'NaN')), ''::bytea
-                            ORDER BY timestamp) AS adjusted_close
-            FROM (
-                SELECT * FROM bars
-                 WHERE instrument_id = i.id AND timeframe = $2
-                   AND ($3::timestamptz IS NULL OR timestamp >= $3)
-                   AND ($4::timestamptz IS NULL OR timestamp <= $4)
-                 ORDER BY timestamp DESC
-                 LIMIT $5
-            ) newest
-      ) b
+_SPAN = """
+           instrument_id = i.id AND timeframe = $2
+       AND ($3::timestamptz IS NULL OR timestamp >= $3)
+       AND ($4::timestamptz IS NULL OR timestamp <= $4)
 """
-_READ = _PACKED + " WHERE i.symbol = $1"
-_READ_MANY = _PACKED + " WHERE i.symbol = ANY($1::text[])"
+_NOW = f"SELECT * FROM bars WHERE {_SPAN}"
+_THEN = f"""
+    SELECT {", ".join(COLUMNS)} FROM bars WHERE {_SPAN} AND ingested_at <= $6
+    UNION ALL
+    SELECT {", ".join(COLUMNS)} FROM bar_versions WHERE {_SPAN}
+       AND known_at <= $6 AND superseded_at > $6
+"""
+
+
+def _read(rows: str, actions: str, instruments: str) -> str:
+    return f"""
+        SELECT i.symbol, i.source, i.currency, i.exchange, i.kind, s.basis, s.adjusted_until,
+               a.actions, b.*
+          FROM instruments i
+          LEFT JOIN bar_series s ON s.instrument_id = i.id AND s.timeframe = $2
+          CROSS JOIN LATERAL (
+              SELECT json_agg(json_build_object(
+                         'kind', kind, 'exDate', ex_date, 'newShares', new_shares::text,
+                         'oldShares', old_shares::text, 'amount', amount::text,
+                         'currency', currency, 'source', source, 'knownAt', known_at
+                     ) ORDER BY ex_date, kind)::text AS actions
+                FROM corporate_actions
+               WHERE instrument_id = i.id AND kind IN ('split', 'dividend', 'special_dividend')
+                 AND {actions}
+          ) a
+          CROSS JOIN LATERAL (
+              SELECT {PACKED} FROM ({rows} ORDER BY timestamp DESC LIMIT $5) newest
+          ) b
+         WHERE i.symbol {instruments}
+    """
+
+
+_VALID_NOW = "withdrawn_at IS NULL"
+_VALID_THEN = "known_at <= $6 AND (withdrawn_at IS NULL OR withdrawn_at > $6)"
+_READ = _read(_NOW, _VALID_NOW, "= $1")
+_READ_THEN = _read(_THEN, _VALID_THEN, "= $1")
+_READ_MANY = _read(_NOW, _VALID_NOW, "= ANY($1::text[])")
 _MANY_BARS = 250_000
 """So many bars are read at once, so that a screen over everything is a few short statements."""
 
+_SUPERSEDE = f"""
+    INSERT INTO bar_versions (instrument_id, timeframe, {", ".join(COLUMNS)}, known_at,
+                              superseded_at)
+    SELECT instrument_id, timeframe, {", ".join(COLUMNS)}, ingested_at,
+           greatest($4::timestamptz, ingested_at + interval '1 microsecond')
+      FROM bars
+     WHERE instrument_id = $1 AND timeframe = $2 AND timestamp = ANY($3::timestamptz[])
+"""
+_CORRECT = f"""
+    UPDATE bars b
+       SET {", ".join(f"{name} = new.{name}" for name in PRICES)},
+           ingested_at = greatest($3::timestamptz, b.ingested_at + interval '1 microsecond')
+      FROM unnest($4::timestamptz[], $5::float8[], $6::float8[], $7::float8[], $8::float8[],
+                  $9::float8[], $10::float8[]) AS new ({", ".join(COLUMNS)})
+     WHERE b.instrument_id = $1 AND b.timeframe = $2 AND b.timestamp = new.timestamp
+"""
 
-class PostgresBars:
+
+class PostgresBars(StoredSuspects):
     """Implements `tools.market.store.BarStore`."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(
+        self, database: Database, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        super().__init__(database, clock=clock)
 
     async def read(
         self,
@@ -60,81 +100,24 @@ class PostgresBars:
         start: datetime | None = None,
         end: datetime | None = None,
         limit: int | None = None,
+        known_at: datetime | None = None,
     ) -> Bars:
         """Return the newest `limit` bars that opened from `start` to `end`, both included.
 
+        With `known_at` they are those that the desk knew at that moment, as it knew them.
+
         Raises:
             UnknownSymbol: no such instrument.
         """
-        row = await self._database.fetchrow(_READ, symbol, timeframe, start, end, limit)
+        asked: list[Any] = [symbol, timeframe, start, end, limit]
+        query = _READ
+        if known_at is not None:
+            asked.append(known_at)
+            query = _READ_THEN
+        row = await self._database.fetchrow(query, *asked)
         if row is None:
             raise UnknownSymbol(symbol)
-        return _bars(row, symbol, timeframe)
-
-    async def replace(self, bars: Bars) -> int:
-        """Make `bars` all there is of their symbol and timeframe; return how many were written.
-
-        Raises:
-            UnknownSymbol: no such instrument.
-        """
-        async with self._database.transaction() as connection:
-            instrument = await _locked(connection, bars.symbol)
-            await connection.execute(
-                "DELETE FROM bars WHERE instrument_id = $1 AND timeframe = $2",
-                instrument,
-                bars.timeframe,
-            )
-            await connection.copy_records_to_table(
-                "bars",
-                columns=("instrument_id", "timeframe", *_COLUMNS),
-                records=((instrument, bars.timeframe, *row) for row in _rows(bars)),
-            )
-        return len(bars)
-
-    async def add(self, bars: Bars) -> BarsStored | None:
-        """Insert `bars` among what is stored; a bar at a known time replaces the old one.
-
-        Return which of them are new or differ from what was there; None if none do.
-
-        Raises:
-            UnknownSymbol: no such instrument.
-        """
-        async with self._database.transaction() as connection:
-            return await self.add_within(connection, bars)
-
-    async def add_within(self, connection: PooledConnection, bars: Bars) -> BarsStored | None:
-        """Do what `add` does as a part of a transaction that is open."""
-        instrument = await _locked(connection, bars.symbol)
-        written = await connection.fetch(
-            """
-            INSERT INTO bars AS b (instrument_id, timeframe, timestamp, open, high, low, close,
-                              volume, adjusted_close)
-            SELECT $1, $2, * FROM unnest($3::timestamptz[], $4::float8[], $5::float8[],
-                                         $6::float8[], $7::float8[], $8::float8[], $9::float8[])
-            ON CONFLICT (instrument_id, timeframe, timestamp) DO UPDATE
-               SET open = excluded.open, high = excluded.high, low = excluded.low,
-                   close = excluded.close, volume = excluded.volume,
-                   adjusted_close = excluded.adjusted_close, ingested_at = now()
-             WHERE (b.open, b.high, b.low, b.close, b.volume, b.adjusted_close)
-                   IS DISTINCT FROM (excluded.open, excluded.high, excluded.low, excluded.close,
-                                     excluded.volume,
-                                     coalesce(excluded.adjusted_close, b.adjusted_close))
-            RETURNING timestamp, xmax <> 0 AS corrected
-            """,
-            instrument,
-            bars.timeframe,
-            *map(list, zip(*_rows(bars), strict=True)),
-        )
-        if not written:
-            return None
-        return BarsStored(
-            symbol=bars.symbol,
-            timeframe=bars.timeframe,
-            first=min(row["timestamp"] for row in written),
-            last=max(row["timestamp"] for row in written),
-            count=len(written),
-            corrected=any(row["corrected"] for row in written),
-        )
+        return unpack(row, timeframe)
 
     async def read_many(
         self,
@@ -154,22 +137,106 @@ class PostgresBars:
             some = list(symbols[start : start + per_read])
             for row in await self._database.fetch(_READ_MANY, some, timeframe, None, end, limit):
                 if row["timestamp"]:
-                    found[row["symbol"]] = _bars(row, row["symbol"], timeframe)
+                    found[row["symbol"]] = unpack(row, timeframe)
         return found
 
+    async def versions(
+        self, symbol: str, *, timeframe: str, timestamp: datetime
+    ) -> list[BarVersion]:
+        """Return everything that was ever believed of one bar, oldest first."""
+        rows = await self._database.fetch(
+            f"""
+            SELECT known_at, superseded_at, {", ".join(PRICES)} FROM (
+                SELECT instrument_id, timeframe, {", ".join(COLUMNS)}, known_at, superseded_at
+                  FROM bar_versions
+                UNION ALL
+                SELECT instrument_id, timeframe, {", ".join(COLUMNS)}, ingested_at, NULL FROM bars
+            ) every
+             WHERE instrument_id = (SELECT id FROM instruments WHERE symbol = $1)
+               AND timeframe = $2 AND timestamp = $3
+             ORDER BY known_at
+            """,
+            symbol,
+            timeframe,
+            timestamp,
+        )
+        return [BarVersion(**dict(row)) for row in rows]
 
-def _bars(row: Record, symbol: str, timeframe: str) -> Bars:
-    """Return the packed columns of one instrument as bars."""
-    columns = {name: _floats(row[name]) for name in _COLUMNS[1:6]}
-    seconds = np.frombuffer(row["timestamp"] or b"", dtype=">i8").astype(np.int64)
-    return Bars(
-        symbol=symbol,
-        timeframe=timeframe,
-        source=row["source"],
-        timestamps=seconds.astype("datetime64[s]"),
-        **columns,
-        adjusted_close=without_gaps(columns["close"], _floats(row["adjusted_close"])),
-    )
+    async def replace(self, bars: Bars) -> int:
+        """Make `bars` all there is of their symbol and timeframe; return how many they are.
+
+        Raises:
+            UnknownSymbol: no such instrument.
+        """
+        async with self._database.transaction() as connection:
+            await self._write(connection, bars, whole=True)
+        return len(bars)
+
+    async def add(self, bars: Bars) -> BarsStored | None:
+        """Insert `bars` among what is stored; a bar at a known time replaces the old one.
+
+        Return which of them are new or differ from what was there; None if none do.
+
+        Raises:
+            UnknownSymbol: no such instrument.
+            MixedBasis: what is stored is on another basis.
+        """
+        async with self._database.transaction() as connection:
+            return await self.add_within(connection, bars)
+
+    async def add_within(
+        self, connection: PooledConnection, bars: Bars, *, of_today: bool = False
+    ) -> BarsStored | None:
+        """Do what `add` does as a part of a transaction that is open.
+
+        Bars `of_today` are in today's shares: they fit a series of either basis.
+        """
+        if not len(bars):
+            return None
+        new, changed = await self._write(connection, bars, whole=False, of_today=of_today)
+        if not (new | changed).any():
+            return None
+        return told(bars, new | changed, corrected=bool(changed.any()))
+
+    async def _write(
+        self,
+        connection: PooledConnection,
+        bars: Bars,
+        *,
+        whole: bool,
+        of_today: bool = False,
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Write what is new or differs; return where that is. `whole`: remove everything else."""
+        instrument = await _locked(connection, bars.symbol)
+        # Read once the lock is held, so that versions follow each other.
+        now = self._clock()
+        await _set_basis(connection, instrument, bars, whole=whole, of_today=of_today)
+        start, end = (None, None) if whole or not len(bars) else (bars.time(0), bars.time(-1))
+        row = await connection.fetchrow(_READ, bars.symbol, bars.timeframe, start, end, None)
+        if row is None:
+            raise UnknownSymbol(bars.symbol)
+        old = unpack(row, bars.timeframe, fill=False)
+        new, changed = differing(old, bars, exactly=whole)
+        gone = ~np.isin(old.timestamps, bars.timestamps) if whole else np.zeros(len(old), bool)
+        if changed.any() or gone.any():
+            superseded = np.concatenate([bars.timestamps[changed], old.timestamps[gone]])
+            await connection.execute(
+                _SUPERSEDE, instrument, bars.timeframe, moments(superseded), now
+            )
+        if gone.any():
+            await connection.execute(
+                "DELETE FROM bars WHERE instrument_id = $1 AND timeframe = $2"
+                " AND timestamp = ANY($3::timestamptz[])",
+                instrument,
+                bars.timeframe,
+                moments(old.timestamps[gone]),
+            )
+        if changed.any():
+            columns = columns_of(bars.pick(changed))
+            await connection.execute(_CORRECT, instrument, bars.timeframe, now, *columns)
+        if new.any():
+            await copy_bars(connection, instrument, bars.pick(new), now)
+        return new, changed
 
 
 async def _locked(connection: PooledConnection, symbol: str) -> UUID:
@@ -182,16 +249,44 @@ async def _locked(connection: PooledConnection, symbol: str) -> UUID:
     return found
 
 
-def _rows(bars: Bars) -> list[tuple[datetime, float, float, float, float, float, float | None]]:
-    times = [datetime.fromtimestamp(second, UTC) for second in bars.epochs().tolist()]
-    adjusted = [None] * len(bars) if bars.adjusted_close is None else _told(bars.adjusted_close)
-    columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
-    return list(zip(times, *(column.tolist() for column in columns), adjusted, strict=True))
-
-
-def _floats(packed: bytes | None) -> Floats:
-    return np.frombuffer(packed or b"", dtype=">f8").astype(np.float64)
-
-
-def _told(numbers: Floats) -> list[float | None]:
-    return [None if np.isnan(number) else number for number in numbers.tolist()]
+async def _set_basis(
+    connection: PooledConnection,
+    instrument: UUID,
+    bars: Bars,
+    *,
+    whole: bool,
+    of_today: bool = False,
+) -> None:
+    """Say on which basis the series is, or check it; a series written anew may change it."""
+    stored: str | None = await connection.fetchval(
+        "SELECT basis FROM bar_series WHERE instrument_id = $1 AND timeframe = $2",
+        instrument,
+        bars.timeframe,
+    )
+    if stored is None and not whole:
+        # Bars of before the basis was kept were as traded.
+        there = await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM bars WHERE instrument_id = $1 AND timeframe = $2)",
+            instrument,
+            bars.timeframe,
+        )
+        stored = "as_traded" if there else None
+    if stored is not None and not whole:
+        if stored != bars.basis and not of_today:
+            raise MixedBasis(bars.symbol, bars.timeframe, stored=stored, given=bars.basis)
+        return
+    until = bars.adjusted_until
+    if bars.basis == "split_adjusted" and until is None and len(bars):
+        until = bars.day(-1)
+    await connection.execute(
+        """
+        INSERT INTO bar_series (instrument_id, timeframe, basis, adjusted_until)
+        VALUES ($1, $2, $3, $4)
+        ON CONFLICT (instrument_id, timeframe) DO UPDATE
+           SET basis = excluded.basis, adjusted_until = excluded.adjusted_until
+        """,
+        instrument,
+        bars.timeframe,
+        bars.basis,
+        until,
+    )

@@ -68,7 +68,9 @@ class PostgresFeeds:
                 await self._move(connection, one)
             # In one order everywhere, so that two writers never wait for each other's symbols.
             series = sorted(batch.bars, key=lambda bars: (bars.symbol, bars.timeframe))
-            stored = [await self._bars.add_within(connection, bars) for bars in series]
+            stored = [
+                await self._bars.add_within(connection, bars, of_today=True) for bars in series
+            ]
             for one in batch.partitions:
                 await self._keep_open_bars(connection, one)
                 await self._keep_refusals(connection, one)

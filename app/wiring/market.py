@@ -9,6 +9,7 @@ from app.security.people import utc_now
 from app.services.bar_intake import BarIntake
 from app.services.charts import Charts
 from app.services.market import MarketData
+from app.services.market_records import MarketRecords
 from app.services.tool_calls import ToolCalls
 from app.settings import Settings
 from app.storage.bars import PostgresBars
@@ -39,6 +40,7 @@ class MarketDesk(msgspec.Struct, kw_only=True):
     tools: ToolCalls
     charts: Charts
     live: LiveDesk
+    records: MarketRecords
 
     async def load_demo(self, on_progress: Progress, *, allow_fetch: bool) -> None:
         """Bring the demo prices up to date: those that ship, and those that may be fetched."""
@@ -76,6 +78,7 @@ async def open_market(
             tools=ToolCalls(toolbox, clock=utc_now),
             charts=Charts(instruments, bars, clock=utc_now),
             live=live,
+            records=MarketRecords(instruments, bars, intake, clock=utc_now),
         )
         await market.load_demo(on_progress, allow_fetch=False)
         await news.load_demo()

@@ -12,10 +12,12 @@ BARS_A_YEAR = {
     "1m": YEAR * 390.0,
     "5m": YEAR * 78.0,
     "15m": YEAR * 26.0,
+    "30m": YEAR * 13.0,
     "1h": YEAR * 6.5,
     "4h": YEAR * 1.625,
     "1d": float(YEAR),
     "1w": 52.0,
+    "1mo": 12.0,
 }
 """By timeframe. Intraday by convention: sessions of six and a half hours, wherever it trades."""
 

@@ -7,9 +7,19 @@ cut off once, at the door, and whatever computes behind it cannot look ahead.
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tools.market.actions import (
+    Action,
+    dividend_factors,
+    pays_dividends,
+    positions,
+)
+from tools.market.actions import split_factors as split_factors_of
+from tools.market.calendars import closing_times
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.datetime64]
@@ -18,12 +28,19 @@ TIMEFRAMES: dict[str, timedelta] = {
     "1m": timedelta(minutes=1),
     "5m": timedelta(minutes=5),
     "15m": timedelta(minutes=15),
+    "30m": timedelta(minutes=30),
     "1h": timedelta(hours=1),
     "4h": timedelta(hours=4),
     "1d": timedelta(days=1),
     "1w": timedelta(weeks=1),
+    "1mo": timedelta(days=31),
 }
-"""Name -> how long one bar is open. A bar's timestamp is its opening, UTC."""
+"""Name -> how long one bar is open, at most. A bar's timestamp is its opening, UTC."""
+
+Basis = Literal["as_traded", "split_adjusted"]
+"""What a source's prices are: those people paid, or those divided by every later split."""
+
+_Cut: TypeAlias = slice | NDArray[np.bool_]
 
 SMALLEST_SPLIT = 1.19
 """A step of the adjustment factor below this is a dividend, however special (MSFT 2004: 1.11)."""
@@ -45,6 +62,14 @@ class Bars:
     volume: Floats
     adjusted_close: Floats | None = None
     """Close times the factors of later splits and dividends: only its ratios mean something."""
+    basis: Basis = "as_traded"
+    adjusted_until: date | None = None
+    """Up to which day the source of `split_adjusted` prices has divided by splits."""
+    actions: tuple[Action, ...] = ()
+    """Splits and dividends that are known, by date; those after the last bar change nothing."""
+    currency: str = "USD"
+    calendar: str | None = None
+    """Of the exchange, where it is known: `tools.market.calendars`."""
 
     def __post_init__(self) -> None:
         columns = [self.open, self.high, self.low, self.close, self.volume]
@@ -62,7 +87,13 @@ class Bars:
 
     def slice(self, start: int, stop: int | None = None) -> "Bars":
         """Return the bars at positions `start` up to, not including, `stop`."""
-        cut = np.s_[start:stop]
+        return self._cut(np.s_[start:stop])
+
+    def pick(self, which: NDArray[np.bool_]) -> "Bars":
+        """Return the bars where `which` is true."""
+        return self._cut(which)
+
+    def _cut(self, cut: "_Cut") -> "Bars":
         adjusted = self.adjusted_close
         return replace(
             self,
@@ -75,10 +106,23 @@ class Bars:
             adjusted_close=None if adjusted is None else adjusted[cut],
         )
 
+    def ends(self) -> Times:
+        """Return when each bar closes: `datetime64[s]`, UTC, rising."""
+        return closing_times(self.timestamps, self.timeframe, calendar=self.calendar)
+
     def closed_by(self, now: datetime) -> "Bars":
-        """Return the bars that had closed by `now`; a daily bar closes when its UTC day is over."""
-        opened_by = moment(now - TIMEFRAMES[self.timeframe])
-        return self.slice(0, int(np.searchsorted(self.timestamps, opened_by, side="right")))
+        """Return the bars that had closed by `now`.
+
+        A daily bar closes with its exchange where the calendar is known, else when its UTC day
+        is over.
+        """
+        opened = int(np.searchsorted(self.timestamps, moment(now), side="right"))
+        # Only bars that began within one timeframe can still be open.
+        first = int(
+            np.searchsorted(self.timestamps, moment(now - TIMEFRAMES[self.timeframe]), side="right")
+        )
+        ends = self.slice(first, opened).ends()
+        return self.slice(0, first + int(np.searchsorted(ends, moment(now), side="right")))
 
     def until(self, day: date) -> "Bars":
         """Return the bars that opened on `day` (UTC) or before."""
@@ -110,7 +154,10 @@ class Bars:
 
         Prices before a split are divided by it and volumes multiplied. Cut first, adjust second:
         a split after the cut is not known yet, and the last close stays the price people paid.
+        Doing it again changes nothing.
         """
+        if not len(self):
+            return self
         factors = split_factors(self)
         if (factors == 1.0).all():
             return self
@@ -121,11 +168,26 @@ class Bars:
             low=self.low / factors,
             close=self.close / factors,
             volume=self.volume * factors,
+            basis="split_adjusted",
+            adjusted_until=self.day(-1),
         )
 
     def total_return_close(self) -> Floats:
-        """Return closes whose ratios include dividends, where the source tells them."""
-        return self.split_adjusted().close if self.adjusted_close is None else self.adjusted_close
+        """Return closes whose ratios include dividends, as far as anybody told of them.
+
+        The source's adjusted close where it gives one, else from the dividends that are known.
+        """
+        if self.adjusted_close is not None:
+            return self.adjusted_close
+        adjusted = self.split_adjusted()
+        if not pays_dividends(self.actions):
+            return adjusted.close
+        placed = positions(self.actions, self.ends())
+        # Dividends are told per share of their day, whatever the source's prices are.
+        shares = split_factors_of(placed, len(self))
+        factors = dividend_factors(placed, adjusted.close, shares, currency=self.currency)
+        total: Floats = adjusted.close * factors
+        return total
 
 
 def without_gaps(close: Floats, adjusted: Floats) -> Floats | None:
@@ -145,20 +207,28 @@ def without_gaps(close: Floats, adjusted: Floats) -> Floats | None:
 
 
 def split_factors(bars: Bars) -> Floats:
-    """Return for each bar how many of today's shares one share was then.
+    """Return for each bar how many of the last bar's shares one share was then.
 
-    Sources tell splits only through the adjusted close: on a split day its ratio to the raw close
-    steps by the split, give or take that day's dividend. Steps within 1 % of a plain fraction and
-    of at least 1.19 (either way) count; a dividend that size would be misread, and none is known.
+    Splits that are known decide. A source that gives prices as traded may tell of others through
+    its adjusted close alone: on a split day its ratio to the raw close steps by the split, give or
+    take that day's dividend. Steps within 1 % of a plain fraction and of at least 1.19 (either way)
+    count, unless an action is known on that day; a dividend that size would be misread, and none
+    is known.
     """
-    factors = np.ones(len(bars))
+    placed = positions(bars.actions, bars.ends()) if bars.actions else []
+    if bars.basis == "split_adjusted":
+        return split_factors_of(placed, len(bars), after=bars.adjusted_until)
+    factors = split_factors_of(placed, len(bars))
     if bars.adjusted_close is None or len(bars) < 2:
         return factors
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = bars.adjusted_close / bars.close
         steps = ratio[1:] / ratio[:-1]
     big = np.abs(np.log(steps, where=steps > 0, out=np.zeros(len(steps)))) >= np.log(SMALLEST_SPLIT)
+    explained = {first for first, _ in placed}
     for index in np.flatnonzero(big & np.isfinite(steps)):
+        if index + 1 in explained:
+            continue
         step = float(steps[index])
         # 1-for-20 and 20-for-1 alike: look for the fraction on the side above one.
         fraction = Fraction(max(step, 1 / step)).limit_denominator(4)

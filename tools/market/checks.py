@@ -1,42 +1,59 @@
-"""Which bars of a source can be taken. Pure: one reason per row that is not, the rest is taken.
+"""Which bars of a source can be taken, which are suspect, which are no bars. Pure.
 
-Everything is judged as columns, so that a file of a million rows costs what numpy costs. Only rows
-that are wrong are ever put into words.
+Three verdicts. *Refused*: it is not a time and five finite numbers of possible size, or it is not
+there yet. *Suspect*: it is, and nobody should believe it; it waits for somebody, and is left out of
+everything meanwhile. Everything else is *taken*. `docs/market-data.md` lists which is which.
+
+Rows are judged as columns, so that a file of a million costs what numpy costs. Only rows that are
+wrong are ever put into words.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import TypeAlias
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.market.bars import TIMEFRAMES, Bars, Floats, Times
+from tools.market.actions import Action, positions, split_factors
+from tools.market.bars import TIMEFRAMES, Bars, Basis, Floats, Times
+from tools.market.calendars import closing_times
+from tools.market.rows import Rows, microseconds, read_rows
 
-_EARLIEST = datetime(1800, 1, 1, tzinfo=UTC)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_HIGHEST_PRICE = 1e12
-_HIGHEST_VOLUME = 1e18
+__all__ = [
+    "BIGGEST_MOVE",
+    "DUPLICATE",
+    "MAY_BE_NEGATIVE",
+    "Circumstances",
+    "Doubted",
+    "Judgement",
+    "Refused",
+    "Rows",
+    "as_bars",
+    "judge",
+    "read_rows",
+]
+
 DUPLICATE = "duplicate timestamp"
 MAY_BE_NEGATIVE = frozenset({"future", "commodity", "rate", "spread"})
 """Kinds of instrument whose price may really be zero or less (oil, on 20 April 2020)."""
+COUNTED_IN_SHARES = frozenset({"equity", "etf"})
+"""Kinds whose volume, as traded, is a whole number."""
+BIGGEST_MOVE = 25.0
+"""A close more than so many times the one before, or less than that part of it, is not believed:
+more than the largest usual splits (20:1, 1:20), less than a price in the wrong unit twice over."""
+DISAGREEMENT = 0.05
+"""Two sources whose closes of one bar differ by this share of the price contradict each other."""
+_HIGHEST_PRICE = 1e12
+_HIGHEST_VOLUME = 1e18
+_EARLIEST = datetime(1800, 1, 1, tzinfo=UTC)
 _PRICES = ("open", "high", "low", "close")
 _NUMBERS = (*_PRICES, "volume")
-Fault: TypeAlias = tuple[NDArray[np.bool_], Callable[[int], str]]
 
-
-class NewBar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One bar as it is posted."""
-
-    timestamp: datetime
-    """When it opened."""
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
+Words: TypeAlias = Callable[[int], str]
+Fault: TypeAlias = tuple[NDArray[np.bool_], Words]
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -46,132 +63,87 @@ class Refused(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Doubted(msgspec.Struct, frozen=True):
+    """One row that parses and cannot be believed."""
+
+    index: int
+    reason: str
+    possible: bool
+    """It could be true, if somebody knows better."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Circumstances:
+    """What rows are judged by besides themselves."""
+
+    timeframe: str
+    now: datetime
+    kind: str = "equity"
+    basis: Basis = "as_traded"
+    calendar: str | None = None
+    listed_on: date | None = None
+    delisted_on: date | None = None
+    before: Bars | None = None
+    """The last stored bar before the rows, if there is one; with the actions that are known."""
+    elsewhere: Bars | None = None
+    """What another source said of the same times."""
+
+
 @dataclass(frozen=True, eq=False)
-class Rows:
-    """Bars as a source gave them, in its order; nothing about them has been judged yet."""
+class Judgement:
+    """The verdicts."""
 
-    timestamps: Times
-    """`datetime64[us]`, UTC: when each opened."""
-    open: Floats
-    high: Floats
-    low: Floats
-    close: Floats
-    volume: Floats
-    adjusted_close: Floats | None = None
-    """Where the source has one; NaN where a row has none."""
-    unread: Mapping[int, str] = field(default_factory=dict)
-    """Position -> why the row could not be read; its numbers mean nothing."""
-
-    def __len__(self) -> int:
-        return len(self.timestamps)
-
-    def part(self, start: int, stop: int) -> "Rows":
-        """Return the rows at positions `start` up to, not including, `stop`; counted from 0."""
-        cut = np.s_[start:stop]
-        adjusted = self.adjusted_close
-        return Rows(
-            timestamps=self.timestamps[cut],
-            open=self.open[cut],
-            high=self.high[cut],
-            low=self.low[cut],
-            close=self.close[cut],
-            volume=self.volume[cut],
-            adjusted_close=None if adjusted is None else adjusted[cut],
-            unread={at - start: why for at, why in self.unread.items() if start <= at < stop},
-        )
+    taken: NDArray[np.intp]
+    """Positions of the rows to take, oldest first."""
+    refused: list[Refused]
+    doubted: list[Doubted]
 
 
-_decoder = msgspec.json.Decoder(NewBar)
-_NOTHING = NewBar(_EARLIEST, np.nan, np.nan, np.nan, np.nan, np.nan)
+def judge(rows: Rows, by: Circumstances) -> Judgement:
+    """Return a verdict on every row. They need not be in order; of doubles the first counts."""
+    refused: dict[int, str] = dict(rows.unread)
+    doubted: dict[int, Doubted] = {}
 
+    def note(faults: Iterator[Fault], possible: bool | None) -> None:
+        for wrong, why in faults:
+            for index in np.flatnonzero(wrong).tolist():
+                if index in refused or index in doubted:
+                    continue
+                if possible is None:
+                    refused[index] = why(index)
+                else:
+                    doubted[index] = Doubted(index, why(index), possible)
 
-def read_rows(rows: Sequence[msgspec.Raw]) -> Rows:
-    """Return JSON objects as columns; what is not a bar of six numbers is left unread."""
-    read: list[NewBar] = []
-    unread: dict[int, str] = {}
-    for index, row in enumerate(rows):
-        try:
-            bar = _decoder.decode(row)
-            if bar.timestamp.tzinfo is None:
-                unread[index] = "timestamp has no zone; end it with Z"
-        except (msgspec.DecodeError, RecursionError) as error:
-            unread[index] = _plain_reason(error)
-        read.append(_NOTHING if index in unread else bar)
-    return Rows(
-        timestamps=np.array([_microseconds(bar.timestamp) for bar in read], dtype="datetime64[us]"),
-        **{name: np.array([getattr(bar, name) for bar in read], float) for name in _NUMBERS},
-        unread=unread,
-    )
-
-
-def judge(
-    rows: Rows, timeframe: str, *, kind: str, now: datetime
-) -> tuple[NDArray[np.intp], list[Refused]]:
-    """Return the positions of the rows to take, oldest first, and the refused ones with reasons.
-
-    Rows need not be in order. Of several rows of one time the first that can be taken is.
-    """
-    reasons: dict[int, str] = dict(rows.unread)
-    for wrong, why in _faults(rows, timeframe, kind=kind, now=now):
-        for index in np.flatnonzero(wrong).tolist():
-            if index not in reasons:
-                reasons[index] = why(index)
+    words = _words(rows)
+    note(_no_numbers(rows, words), None)
+    note(_wrong_times(rows.timestamps, by), None)
+    note(_impossible(rows, by, words), possible=False)
+    note(_improbable(rows, by, words), possible=True)
     fit = np.ones(len(rows), dtype=bool)
-    fit[list(reasons)] = False
-    positions = np.flatnonzero(fit)
-    order = positions[np.argsort(rows.timestamps[positions], kind="stable")]
+    fit[[*refused, *doubted]] = False
+    standing = np.flatnonzero(fit)
+    order = standing[np.argsort(rows.timestamps[standing], kind="stable")]
     again = np.zeros(len(order), dtype=bool)
     again[1:] = np.diff(rows.timestamps[order]) == np.timedelta64(0, "us")
-    reasons |= dict.fromkeys(order[again].tolist(), DUPLICATE)
-    return order[~again], [Refused(index, reasons[index]) for index in sorted(reasons)]
-
-
-def _faults(rows: Rows, timeframe: str, *, kind: str, now: datetime) -> Iterator[Fault]:
-    """Return what can be wrong with a row by itself: where it is, and in which words."""
-    columns = {name: getattr(rows, name) for name in _NUMBERS}
-
-    def at(name: str, text: str) -> Callable[[int], str]:
-        def said(index: int) -> str:
-            values = {column: numbers[index] for column, numbers in columns.items()}
-            return text.format(name=name, value=values[name], **values)
-
-        return said
-
-    low, high, volume = rows.low, rows.high, rows.volume
-    for name in _PRICES:
-        price = columns[name]
-        yield ~(np.abs(price) <= _HIGHEST_PRICE), at(name, "{name} is not a price: {value}")
-        if kind not in MAY_BE_NEGATIVE:
-            yield price <= 0, at(name, "{name} is {value:g}; a price must be above 0")
-    possible = (volume >= 0) & (volume <= _HIGHEST_VOLUME)
-    yield ~possible, at("volume", "volume is {value:g}; it must be 0 or more")
-    yield high < low, at("high", "high {high:g} is below low {low:g}")
-    for name in ("open", "close"):
-        inside = (low <= columns[name]) & (columns[name] <= high)
-        yield ~inside, at(name, "{name} {value:g} is outside low {low:g} to high {high:g}")
-    yield from _wrong_times(rows.timestamps, timeframe, now)
-
-
-def _wrong_times(opened: Times, timeframe: str, now: datetime) -> Iterator[Fault]:
-    def always(text: str) -> Callable[[int], str]:
-        return lambda _: text
-
-    length = TIMEFRAMES[timeframe]
-    micros = opened.astype("datetime64[us]").astype(np.int64)
-    yield np.isnat(opened), always("timestamp is missing")
-    yield micros < _microseconds(_EARLIEST), always("timestamp is before 1800")
-    yield micros > _microseconds(now), always("timestamp is in the future")
-    yield micros > _microseconds(now - length), always("the bar has not closed yet")
-    step = min(length, timedelta(days=1)) // timedelta(microseconds=1)
-    at = "00:00 UTC" if length >= timedelta(days=1) else f"a multiple of {timeframe} UTC"
-    yield (
-        (micros % step) != 0,
-        always(f"timestamp is not an opening: a {timeframe} bar opens at {at}"),
+    refused |= dict.fromkeys(order[again].tolist(), DUPLICATE)
+    order = order[~again]
+    jumps = _jumps(rows, order, by)
+    doubted |= jumps
+    return Judgement(
+        order[~np.isin(order, list(jumps))],
+        [Refused(index, refused[index]) for index in sorted(refused)],
+        [doubted[index] for index in sorted(doubted)],
     )
 
 
 def as_bars(
-    rows: Rows, taken: NDArray[np.intp], *, symbol: str, timeframe: str, source: str
+    rows: Rows,
+    taken: NDArray[np.intp],
+    *,
+    symbol: str,
+    timeframe: str,
+    source: str,
+    basis: Basis = "as_traded",
 ) -> Bars:
     """Return the rows at the positions that `judge` gave as a price history."""
     adjusted = rows.adjusted_close
@@ -184,15 +156,155 @@ def as_bars(
         high=rows.high[taken],
         low=rows.low[taken],
         close=rows.close[taken],
-        volume=rows.volume[taken],
+        # Adding nothing turns -0 into 0.
+        volume=rows.volume[taken] + 0.0,
         adjusted_close=None if adjusted is None else adjusted[taken],
+        basis=basis,
     )
 
 
-def _microseconds(time: datetime) -> int:
-    """Return a time as microseconds since 1970, exactly."""
-    return (time - _EPOCH) // timedelta(microseconds=1)
+def _words(rows: Rows) -> Callable[[str, str], Words]:
+    """Return a maker of reasons: a column and a text with the row's numbers in it."""
+
+    def of(name: str, text: str) -> Words:
+        def said(index: int) -> str:
+            values = {column: getattr(rows, column)[index] for column in _NUMBERS}
+            return text.format(name=name, value=getattr(rows, name)[index], **values)
+
+        return said
+
+    return of
 
 
-def _plain_reason(error: Exception) -> str:
-    return str(error).replace(" - at `$.", " at `").replace(" - at `$`", "")
+def _always(text: str) -> Words:
+    return lambda _: text
+
+
+def _no_numbers(rows: Rows, words: Callable[[str, str], Words]) -> Iterator[Fault]:
+    """Return which rows hold what is no number, or none of a size that exists."""
+    for name in _PRICES:
+        price: Floats = getattr(rows, name)
+        yield ~(np.abs(price) <= _HIGHEST_PRICE), words(name, "{name} is not a price: {value}")
+    volume = rows.volume
+    yield ~(np.abs(volume) <= _HIGHEST_VOLUME), words("volume", "volume is {value:g}; not a volume")
+    if rows.adjusted_close is not None:
+        adjusted = rows.adjusted_close
+        possible = np.isnan(adjusted) | (np.abs(adjusted) <= _HIGHEST_PRICE)
+        yield ~possible, words("adjusted_close", "adjusted close is not a price: {value}")
+
+
+def _wrong_times(opened: Times, by: Circumstances) -> Iterator[Fault]:
+    """Return which rows are not at an opening of their timeframe, or not over yet."""
+    length = TIMEFRAMES[by.timeframe]
+    yield np.isnat(opened), _always("timestamp is missing")
+    opened = np.where(np.isnat(opened), np.datetime64(0, "us"), opened)
+    micros = opened.astype("datetime64[us]").astype(np.int64)
+    yield micros < microseconds(_EARLIEST), _always("timestamp is before 1800")
+    yield micros > microseconds(by.now), _always("timestamp is in the future")
+    ends = closing_times(opened.astype("datetime64[s]"), by.timeframe, calendar=by.calendar)
+    now = np.datetime64(int(by.now.timestamp()), "s")
+    yield ends > now, _always("the bar has not closed yet")
+    # Sessions begin at half past somewhere, and bars of an hour or four with them.
+    step = timedelta(days=1) if length >= timedelta(days=1) else min(length, timedelta(minutes=30))
+    at = "00:00" if step == timedelta(days=1) else f"a multiple of {step.seconds // 60} minutes"
+    yield (
+        micros % (step // timedelta(microseconds=1)) != 0,
+        _always(f"timestamp is not an opening: a {by.timeframe} bar opens at {at} UTC"),
+    )
+    days = opened.astype("datetime64[D]")
+    if by.listed_on is not None:
+        early = days < np.datetime64(by.listed_on)
+        yield early, _always(f"it was not listed before {by.listed_on}")
+    if by.delisted_on is not None:
+        late = days > np.datetime64(by.delisted_on)
+        yield late, _always(f"it was delisted on {by.delisted_on}")
+
+
+def _impossible(
+    rows: Rows, by: Circumstances, words: Callable[[str, str], Words]
+) -> Iterator[Fault]:
+    """Return which rows contradict themselves."""
+    low, high = rows.low, rows.high
+    if by.kind not in MAY_BE_NEGATIVE:
+        for name in _PRICES:
+            yield (
+                getattr(rows, name) <= 0,
+                words(name, "{name} is {value:g}; a price must be above 0"),
+            )
+    yield rows.volume < 0, words("volume", "volume is {value:g}; it must be 0 or more")
+    yield high < low, words("high", "high {high:g} is below low {low:g}")
+    for name in ("open", "close"):
+        price: Floats = getattr(rows, name)
+        outside = ~((low <= price) & (price <= high))
+        yield outside, words(name, "{name} {value:g} is outside low {low:g} to high {high:g}")
+
+
+def _improbable(
+    rows: Rows, by: Circumstances, words: Callable[[str, str], Words]
+) -> Iterator[Fault]:
+    """Return which rows are hard to believe by themselves, or against another source."""
+    if by.kind in COUNTED_IN_SHARES and by.basis == "as_traded":
+        fractional = rows.volume != np.floor(rows.volume)
+        yield fractional, words("volume", "volume is {value:.15g}; shares are counted in whole")
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        wide = (rows.low > 0) & (rows.high / rows.low > BIGGEST_MOVE)
+    yield wide, words("high", f"high {{high:g}} is over {BIGGEST_MOVE:g} times low {{low:g}}")
+    if by.elsewhere is None or not len(by.elsewhere):
+        return
+    other = by.elsewhere
+    at = np.searchsorted(other.timestamps, rows.timestamps)
+    same = at < len(other)
+    same[same] = other.timestamps[at[same]] == rows.timestamps[same]
+    stored = np.full(len(rows), np.nan)
+    stored[same] = other.close[at[same]]
+    with np.errstate(invalid="ignore"):
+        conflict = np.abs(rows.close - stored) >= DISAGREEMENT * np.abs(stored)
+    yield (
+        conflict,
+        lambda index: (
+            f"conflict: close is {rows.close[index]:g} here "
+            f"and {stored[index]:g} from {other.source}"
+        ),
+    )
+
+
+def _jumps(rows: Rows, order: NDArray[np.intp], by: Circumstances) -> dict[int, Doubted]:
+    """Return the rows whose close is out of reach of the last one that was believed.
+
+    One that is not believed is not compared with: a bar is judged by what was known before it, so
+    that bars that come one by one get the verdicts of bars that come all at once.
+    """
+    close, times = rows.close[order], rows.timestamps[order].astype("datetime64[s]")
+    actions: tuple[Action, ...] = () if by.before is None else by.before.actions
+    shift = 0
+    if by.before is not None and len(by.before):
+        shift = 1
+        close = np.concatenate([by.before.close[-1:], close])
+        times = np.concatenate([by.before.timestamps[-1:], times])
+    if len(close) < 2:
+        return {}
+    if actions and by.basis == "as_traded":
+        ends = closing_times(times, by.timeframe, calendar=by.calendar)
+        close = close / split_factors(positions(actions, ends), len(close))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = np.where(close > 0, np.log(np.abs(close)), np.nan)
+        # NaN, where there is no ratio, is no jump.
+        steps = np.flatnonzero(np.abs(np.diff(size)) > np.log(BIGGEST_MOVE)) + 1
+    found: dict[int, Doubted] = {}
+    limit = float(np.log(BIGGEST_MOVE))
+    at = int(steps[0]) if len(steps) else len(close)
+    while at < len(close):
+        believed = at - 1
+        while at < len(close) and abs(size[at] - size[believed]) > limit:
+            index = int(order[at - shift])
+            change = 100.0 * (float(close[at] / close[believed]) - 1.0)
+            found[index] = Doubted(
+                index,
+                f"close {rows.close[index]:g} is {change:+,.2f} % from the one before; "
+                f"if that is a split, add it to the instrument's actions first",
+                True,
+            )
+            at += 1
+        later = steps[steps > at]
+        at = int(later[0]) if len(later) else len(close)
+    return found

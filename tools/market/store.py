@@ -1,41 +1,69 @@
-"""Where tools read prices from: two protocols, and the in-process stores that meet them.
+"""Prices in memory: the sibling of the Postgres stores that needs nothing.
 
-The in-process ones are product code: `outcry` works offline on them, and every test does.
+Product code: `outcry` works offline on it, and most tests do.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from datetime import datetime
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.errors import UnknownSymbol
-from tools.market.bars import Bars, Floats, moment, without_gaps
+from tools.errors import MixedBasis, UnknownSymbol
+from tools.market.actions import known
+from tools.market.bars import Bars, Times, moment, without_gaps
+from tools.market.calendars import calendar_name
+from tools.market.in_process import InProcessInstruments, InProcessSuspects
 from tools.market.instruments import Instrument
 from tools.market.intake import BarsStored
+from tools.market.merging import differing, empty, merge, told
+from tools.market.ports import BarStore, InstrumentStore
+from tools.market.records import BarVersion, NewSuspect, SuspectStatus
+
+__all__ = ["BarStore", "InProcessMarket", "InstrumentStore", "empty", "merge"]
+
+_ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
 
 
-class InstrumentStore(Protocol):
-    """Knows which symbols exist."""
+@dataclass
+class _Series:
+    """One instrument's bars of one timeframe, and what was believed before."""
+
+    bars: Bars
+    known: dict[int, datetime]
+    """Opening, in seconds since 1970 -> since when this version is known."""
+    superseded: dict[int, list[BarVersion]] = field(default_factory=dict)
+
+
+class InProcessMarket(InProcessInstruments, InProcessSuspects):
+    """Both stores in one."""
+
+    def __init__(
+        self,
+        instruments: Iterable[Instrument] = (),
+        bars: Iterable[Bars] = (),
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        InProcessInstruments.__init__(self, instruments, clock=clock)
+        InProcessSuspects.__init__(self, clock=clock)
+        self._series: dict[tuple[UUID, str], _Series] = {}
+        for series in bars:
+            # Bars of a symbol that nobody named are only of use once somebody does.
+            owner = self._owner.get(series.symbol)
+            if owner is not None:
+                times = dict.fromkeys(series.epochs().tolist(), _ALWAYS)
+                self._series[owner, series.timeframe] = _Series(_with_basis(series), times)
 
     async def all(self) -> list[Instrument]:
-        """Return every instrument by symbol, with its span of daily bars."""
-        ...
+        return [self._seen(self._by_id[self._owner[symbol]]) for symbol in sorted(self._owner)]
 
-    async def find(self, symbol: str) -> Instrument | None:
-        """Return the instrument of exactly this symbol."""
-        ...
-
-    async def put(self, instrument: Instrument) -> None:
-        """Create the instrument or bring what is stored about its symbol up to date."""
-        ...
-
-
-class BarStore(Protocol):
-    """Keeps bars as their source gave them, raw and adjusted apart."""
+    async def find(self, symbol: str, *, on: date | None = None) -> Instrument | None:
+        owner = self._called(symbol, on)
+        return None if owner is None else self._seen(self._by_id[owner])
 
     async def read(
         self,
@@ -45,100 +73,31 @@ class BarStore(Protocol):
         start: datetime | None = None,
         end: datetime | None = None,
         limit: int | None = None,
+        known_at: datetime | None = None,
     ) -> Bars:
-        """Return the newest `limit` bars that opened from `start` to `end`, both included.
-
-        Raises:
-            UnknownSymbol: no such instrument.
-        """
-        ...
-
-    async def replace(self, bars: Bars) -> int:
-        """Make `bars` all there is of their symbol and timeframe; return how many were written.
-
-        Doing it again changes nothing. It is one step: no reader sees half of it.
-
-        Raises:
-            UnknownSymbol: no such instrument.
-        """
-        ...
-
-    async def add(self, bars: Bars) -> BarsStored | None:
-        """Insert `bars` among what is stored; a bar at a known time replaces the old one.
-
-        Return which of them are new or differ from what was there; None if none do.
-
-        Raises:
-            UnknownSymbol: no such instrument.
-        """
-        ...
-
-    async def read_many(
-        self,
-        symbols: Sequence[str],
-        *,
-        timeframe: str = "1d",
-        end: datetime | None = None,
-        limit: int,
-    ) -> dict[str, Bars]:
-        """Return the newest `limit` bars of each symbol that opened by `end`, in a few reads.
-
-        Symbols that nobody knows or that have no bars are left out.
-        """
-        ...
-
-
-class InProcessMarket:
-    """Both stores in one, in memory."""
-
-    def __init__(self, instruments: Iterable[Instrument] = (), bars: Iterable[Bars] = ()) -> None:
-        self._instruments = {instrument.symbol: instrument for instrument in instruments}
-        self._bars = {(series.symbol, series.timeframe): series for series in bars}
-
-    async def all(self) -> list[Instrument]:
-        return [self._with_span(self._instruments[symbol]) for symbol in sorted(self._instruments)]
-
-    async def find(self, symbol: str) -> Instrument | None:
-        instrument = self._instruments.get(symbol)
-        return None if instrument is None else self._with_span(instrument)
-
-    async def put(self, instrument: Instrument) -> None:
-        self._instruments[instrument.symbol] = instrument
-
-    async def read(
-        self,
-        symbol: str,
-        *,
-        timeframe: str = "1d",
-        start: datetime | None = None,
-        end: datetime | None = None,
-        limit: int | None = None,
-    ) -> Bars:
-        self._known(symbol)
-        bars = self._bars.get((symbol, timeframe))
-        if bars is None:
-            return empty(symbol, timeframe, self._instruments[symbol].source)
+        instrument = self._known(symbol)
+        series = self._series.get((self._owner[symbol], timeframe))
+        bars = empty(symbol, timeframe, instrument.source) if series is None else series.bars
+        if series is not None and known_at is not None:
+            bars = _as_of(series, known_at)
         first = 0 if start is None else np.searchsorted(bars.timestamps, moment(start), "left")
         last = len(bars) if end is None else np.searchsorted(bars.timestamps, moment(end), "right")
         if limit is not None:
             first = max(int(first), int(last) - limit)
-        return replace(bars.slice(int(first), int(last)), source=self._instruments[symbol].source)
-
-    async def replace(self, bars: Bars) -> int:
-        self._known(bars.symbol)
-        self._bars[bars.symbol, bars.timeframe] = bars
-        return len(bars)
-
-    async def add(self, bars: Bars) -> BarsStored | None:
-        self._known(bars.symbol)
-        old = self._bars.get((bars.symbol, bars.timeframe))
-        if old is None:
-            old = empty(bars.symbol, bars.timeframe, bars.source)
-        new, changed = differing(old, bars)
-        if not (new | changed).any():
-            return None
-        self._bars[bars.symbol, bars.timeframe] = merge(old, bars)
-        return told(bars, new | changed, corrected=bool(changed.any()))
+        found = bars.slice(int(first), int(last))
+        adjusted = found.adjusted_close
+        return replace(
+            found,
+            symbol=symbol,
+            source=instrument.source,
+            adjusted_close=None if adjusted is None else without_gaps(found.close, adjusted),
+            actions=known(
+                (one for one in self._actions[self._owner[symbol]] if one.kind in _IN_PRICES),
+                known_at,
+            ),
+            currency=instrument.currency,
+            calendar=calendar_name(instrument.exchange, instrument.kind),
+        )
 
     async def read_many(
         self,
@@ -148,96 +107,169 @@ class InProcessMarket:
         end: datetime | None = None,
         limit: int,
     ) -> dict[str, Bars]:
-        known = [symbol for symbol in symbols if symbol in self._instruments]
-        read = [await self.read(s, timeframe=timeframe, end=end, limit=limit) for s in known]
+        there = [symbol for symbol in symbols if symbol in self._owner]
+        read = [await self.read(s, timeframe=timeframe, end=end, limit=limit) for s in there]
         return {bars.symbol: bars for bars in read if len(bars)}
 
-    def _known(self, symbol: str) -> None:
-        if symbol not in self._instruments:
-            raise UnknownSymbol(symbol)
+    async def replace(self, bars: Bars) -> int:
+        self._known(bars.symbol)
+        key = self._owner[bars.symbol], bars.timeframe
+        series = self._series.get(key)
+        if series is None:
+            series = _Series(empty(bars.symbol, bars.timeframe, bars.source), {})
+        new, changed = differing(series.bars, bars, exactly=True)
+        gone = ~np.isin(series.bars.timestamps, bars.timestamps)
+        self._supersede(series, bars.timestamps[changed])
+        self._supersede(series, series.bars.timestamps[gone])
+        for second in _seconds(series.bars.timestamps[gone]):
+            del series.known[second]
+        self._learn(series, bars.timestamps[new])
+        self._series[key] = replace(series, bars=_with_basis(bars))
+        return len(bars)
 
-    def _with_span(self, instrument: Instrument) -> Instrument:
-        bars = self._bars.get((instrument.symbol, "1d"))
-        if bars is None or not len(bars):
-            return instrument
+    async def add(self, bars: Bars) -> BarsStored | None:
+        self._known(bars.symbol)
+        if not len(bars):
+            return None
+        key = self._owner[bars.symbol], bars.timeframe
+        series = self._series.get(key)
+        if series is None:
+            nothing = empty(bars.symbol, bars.timeframe, bars.source)
+            opened = _with_basis(bars)
+            series = _Series(
+                replace(nothing, basis=opened.basis, adjusted_until=opened.adjusted_until), {}
+            )
+        if series.bars.basis != bars.basis:
+            raise MixedBasis(
+                bars.symbol, bars.timeframe, stored=series.bars.basis, given=bars.basis
+            )
+        new, changed = differing(series.bars, bars)
+        if not (new | changed).any():
+            return None
+        self._supersede(series, bars.timestamps[changed])
+        self._learn(series, bars.timestamps[new])
+        written = bars.pick(new | changed)
+        self._series[key] = replace(series, bars=merge(series.bars, written))
+        return told(bars, new | changed, corrected=bool(changed.any()))
+
+    async def versions(
+        self, symbol: str, *, timeframe: str, timestamp: datetime
+    ) -> list[BarVersion]:
+        owner = self._owner.get(symbol)
+        series = None if owner is None else self._series.get((owner, timeframe))
+        if series is None:
+            return []
+        second = int(timestamp.timestamp())
+        found = list(series.superseded.get(second, ()))
+        if second in series.known:
+            found.append(_version(series, second))
+        return found
+
+    async def quarantine(
+        self, symbol: str, timeframe: str, suspects: Sequence[NewSuspect], *, source: str
+    ) -> list[SuspectStatus]:
+        self._known(symbol)
+        return await super().quarantine(symbol, timeframe, suspects, source=source)
+
+    def _call(self, owner: UUID, symbol: str, *, until: date) -> None:
+        before = self._by_id[owner].symbol
+        super()._call(owner, symbol, until=until)
+        for one in list(self._suspects.values()):
+            if one.symbol == before:
+                self._suspects[one.id] = msgspec.structs.replace(one, symbol=symbol)
+
+    def _learn(self, series: _Series, times: Times) -> None:
+        series.known.update(dict.fromkeys(_seconds(times), self._clock()))
+
+    def _supersede(self, series: _Series, times: Times) -> None:
+        """Keep the versions of the bars at these times, and say that others are known from now."""
+        now = self._clock()
+        for second in _seconds(times):
+            old = _version(series, second)
+            at = max(now, old.known_at + timedelta(microseconds=1))
+            was = msgspec.structs.replace(old, superseded_at=at)
+            series.superseded.setdefault(second, []).append(was)
+            series.known[second] = at
+
+    def _seen(self, instrument: Instrument) -> Instrument:
+        """Return an instrument with what is stored of it."""
+        owner = self._owner[instrument.symbol]
+        series = self._series.get((owner, "1d"))
+        waiting = sum(
+            one.symbol == instrument.symbol and one.status == "quarantined"
+            for one in self._suspects.values()
+        )
+        found = msgspec.structs.replace(instrument, id=owner, suspect_count=waiting)
+        if series is None or not len(series.bars):
+            return found
+        bars = series.bars
         return msgspec.structs.replace(
-            instrument, first_bar=bars.time(0), last_bar=bars.time(-1), bar_count=len(bars)
+            found, first_bar=bars.time(0), last_bar=bars.time(-1), bar_count=len(bars)
         )
 
+    def _known(self, symbol: str) -> Instrument:
+        if symbol not in self._owner:
+            raise UnknownSymbol(symbol)
+        return self._by_id[self._owner[symbol]]
 
-def empty(symbol: str, timeframe: str, source: str) -> Bars:
-    """Return a history of no bars."""
-    none = np.empty(0)
-    return Bars(
-        symbol=symbol,
-        timeframe=timeframe,
-        source=source,
-        timestamps=np.empty(0, dtype="datetime64[s]"),
-        open=none,
-        high=none,
-        low=none,
-        close=none,
-        volume=none,
-        adjusted_close=none,
+
+_IN_PRICES = ("split", "dividend", "special_dividend")
+
+
+def _with_basis(bars: Bars) -> Bars:
+    """Return bars that say how far their source has divided by splits."""
+    if bars.basis == "as_traded" or bars.adjusted_until is not None or not len(bars):
+        return replace(bars, actions=())
+    return replace(bars, adjusted_until=bars.day(-1), actions=())
+
+
+def _seconds(times: Times | NDArray[np.datetime64]) -> list[int]:
+    found: list[int] = times.astype("datetime64[s]").astype(np.int64).tolist()
+    return found
+
+
+def _version(series: _Series, second: int) -> BarVersion:
+    bars = series.bars
+    at = int(np.searchsorted(bars.timestamps, np.datetime64(second, "s")))
+    adjusted = np.nan if bars.adjusted_close is None else float(bars.adjusted_close[at])
+    return BarVersion(
+        known_at=series.known[second],
+        open=float(bars.open[at]),
+        high=float(bars.high[at]),
+        low=float(bars.low[at]),
+        close=float(bars.close[at]),
+        volume=float(bars.volume[at]),
+        adjusted_close=None if np.isnan(adjusted) else adjusted,
     )
 
 
-def differing(old: Bars, new: Bars) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which bars of `new` are not in `old` at all, and which are there with other numbers.
+def _as_of(series: _Series, moment_: datetime) -> Bars:
+    """Return the bars as they were known at a moment."""
+    rows = [
+        (second, version)
+        for second, versions in series.superseded.items()
+        for version in versions
+        if version.known_at <= moment_ < (version.superseded_at or _ALWAYS)
+    ]
+    rows += [
+        (second, _version(series, second))
+        for second, known_at in series.known.items()
+        if known_at <= moment_
+    ]
+    rows.sort(key=lambda row: row[0])
 
-    An adjusted close that is not said is no other number.
-    """
-    at = np.searchsorted(old.timestamps, new.timestamps)
-    there = at < len(old)
-    there[there] = old.timestamps[at[there]] == new.timestamps[there]
-    changed = np.zeros(len(new), dtype=bool)
-    for name in ("open", "high", "low", "close", "volume", "adjusted_close"):
-        was, now = getattr(old, name), getattr(new, name)
-        before = np.full(len(old), np.nan) if was is None else was
-        after = np.full(len(new), np.nan) if now is None else now
-        changed[there] |= (before[at[there]] != after[there]) & ~np.isnan(after[there])
-    return ~there, changed
+    def column(name: str) -> NDArray[np.float64]:
+        values = (getattr(version, name) for _, version in rows)
+        return np.array([np.nan if x is None else x for x in values], dtype=np.float64)
 
-
-def told(bars: Bars, which: NDArray[np.bool_], *, corrected: bool) -> BarsStored:
-    """Return what is told of the bars that were written; at least one was."""
-    written = np.flatnonzero(which)
-    return BarsStored(
-        symbol=bars.symbol,
-        timeframe=bars.timeframe,
-        first=bars.time(int(written[0])),
-        last=bars.time(int(written[-1])),
-        count=len(written),
-        corrected=corrected,
-    )
-
-
-def merge(old: Bars, new: Bars) -> Bars:
-    """Return both histories as one, `new` winning where they share a time."""
-    kept = ~np.isin(old.timestamps, new.timestamps)
-    times = np.concatenate([old.timestamps[kept], new.timestamps])
-    order = np.argsort(times)
-
-    def column(of_old: Floats, of_new: Floats) -> Floats:
-        joined: Floats = np.concatenate([of_old[kept], of_new])[order]
-        return joined
-
-    close = column(old.close, new.close)
-    adjusted = column(
-        *(
-            np.full(len(b), np.nan) if b.adjusted_close is None else b.adjusted_close
-            for b in (old, new)
-        )
-    )
-    return Bars(
-        symbol=old.symbol,
-        timeframe=old.timeframe,
-        source=new.source,
-        timestamps=times[order],
-        open=column(old.open, new.open),
-        high=column(old.high, new.high),
-        low=column(old.low, new.low),
-        close=close,
-        volume=column(old.volume, new.volume),
-        adjusted_close=without_gaps(close, adjusted),
+    adjusted = column("adjusted_close")
+    return replace(
+        series.bars,
+        timestamps=np.array([second for second, _ in rows], dtype="datetime64[s]"),
+        open=column("open"),
+        high=column("high"),
+        low=column("low"),
+        close=column("close"),
+        volume=column("volume"),
+        adjusted_close=None if np.isnan(adjusted).all() else adjusted,
     )

@@ -47,6 +47,7 @@ from app.services.costs_report import CostsReport
 from app.services.fundamentals import FundamentalsService, StatementIntake
 from app.services.journal import Journal
 from app.services.market import MarketData
+from app.services.market_records import MarketRecords
 from app.services.news import News, NewsIntake
 from app.services.pricing import PriceBook
 from app.services.run_reads import RunReads
@@ -148,6 +149,10 @@ class Desk:
         )
         self.news = News(instruments, news, intake, clock=lambda: datetime.now(UTC))
 
+        self.records = MarketRecords(
+            instruments, bars, self.intake, clock=lambda: datetime.now(UTC)
+        )
+
     def services(self) -> RestServices:
         database = self.database
         return RestServices(
@@ -163,6 +168,7 @@ class Desk:
             fundamentals=self.fundamentals,
             tools=ToolCalls(self.toolbox, clock=lambda: datetime.now(UTC)),
             charts=Charts(self.instruments, self.bars, clock=lambda: datetime.now(UTC)),
+            records=self.records,
             llm=lambda: LLMName(provider="builtin", model="builtin-1", label="built-in", free=True),
             checks={"database": database.check},
         )

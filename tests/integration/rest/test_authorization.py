@@ -1,7 +1,7 @@
 """Who may do what, generated from the route table, so that no new route is forgotten."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from uuid import UUID
 
 import pytest
@@ -27,6 +27,12 @@ BODIES: dict[str, object] = {
     "POST /agents": {"name": "A", "type": "analyst", "systemPrompt": "p"},
     "POST /me/api-keys": {"name": "k", "scopes": ["read"]},
     "POST /instruments": {"symbol": "X", "name": "X", "source": "x"},
+    "POST /instruments/{symbol}/actions": {
+        "kind": "delisting",
+        "exDate": "2020-01-02",
+        "source": "x",
+    },
+    "PATCH /bars/suspects/{suspect_id}": {"status": "rejected"},
     "POST /bars": {"symbol": "X", "timeframe": "1d", "bars": [1]},
 }
 
@@ -59,8 +65,14 @@ async def owned(desk: Desk, people: Clients) -> dict[str, UUID]:
     }
 
 
-SHARED = {"agent_id"}
+SHARED = {"agent_id", "suspect_id"}
 """Ids of what belongs to nobody in particular."""
+
+
+def anywhere(path: str, owned: Mapping[str, UUID] | None = None) -> str:
+    """Return a path with something in each of its places."""
+    ids = {name: new_id() for name in SHARED}
+    return path.format(**(owned or {}), **ids, **NAMES)
 
 
 async def test_a_foreign_id_and_an_unknown_id_give_the_same_404_byte_for_byte(
@@ -112,7 +124,7 @@ async def test_nobody_gets_anything_without_signing_in(
     for method, path, handler in api_routes(people.app):
         if guards(handler) == [anyone]:
             continue
-        where = path.format(**owned, agent_id=new_id(), **NAMES)
+        where = anywhere(path, owned)
         answer = await stranger.request(method, where, json=BODIES.get(f"{method} {path}"))
         assert answer.status_code == 401, f"{method} {path}"
         assert answer.json()["code"] == "unauthenticated"
@@ -123,8 +135,8 @@ async def test_what_everybody_uses_is_an_admins_to_change(people: Clients) -> No
     user, checked = people.client("ann"), 0
     for method, path, handler in api_routes(people.app):
         if may_administer in guards(handler):
-            where = path.format(agent_id=new_id())
-            answer = await user.request(method, where, json=BODIES[f"{method} {path}"])
+            where = anywhere(path)
+            answer = await user.request(method, where, json=BODIES.get(f"{method} {path}"))
             assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), path
             checked += 1
     assert checked >= 4
@@ -154,7 +166,7 @@ async def test_head_asks_for_the_same_rights_as_get(
     stranger, asked = people.client(None), 0
     for method, path, handler in api_routes(people.app):
         if method == "GET" and guards(handler) != [anyone]:
-            answer = await stranger.head(path.format(**owned, agent_id=new_id(), **NAMES))
+            answer = await stranger.head(anywhere(path, owned))
             assert (answer.status_code, answer.content) == (401, b""), path
             asked += 1
     assert asked > 15
@@ -167,7 +179,7 @@ async def test_unknown_query_parameters_are_refused_everywhere(
     for method, path, handler in api_routes(people.app):
         if guards(handler) == [anyone]:
             continue
-        where = path.format(**owned, agent_id=new_id(), **NAMES)
+        where = anywhere(path, owned)
         for query in ("userId=1", "principal=root", "limit=1&limit=2"):
             answer = await root.request(
                 method, f"{where}?{query}", json=BODIES.get(f"{method} {path}")
@@ -190,7 +202,7 @@ async def test_unknown_fields_are_refused_in_every_body(
             continue
         body = bodies[f"{method} {path}"]
         assert isinstance(body, dict)
-        where = path.format(**owned, agent_id=new_id(), **NAMES)
+        where = anywhere(path, owned)
         answer = await root.request(method, where, json={**body, "userId": str(UUID(int=1))})
         assert answer.status_code == 422, f"{method} {path}"
         assert "userId" in answer.json()["detail"]

@@ -11,7 +11,7 @@ import pytest
 
 from tools.market import breadth
 from tools.market.breadth import PACKAGES, READERS, read_a_shares, read_indexes, read_philippines
-from tools.market.checks import judge
+from tools.market.checks import Circumstances, judge
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -92,8 +92,8 @@ def test_bars_stamped_at_their_close_in_shanghai_open_in_utc(tmp_path: Path) -> 
         "2007-04-30T01:30:00"
     ]
     for series in (day, minutes):
-        taken, refused = judge(series.rows, series.timeframe, kind="equity", now=NOW)
-        assert (len(taken), refused) == (1, [])
+        verdict = judge(series.rows, Circumstances(timeframe=series.timeframe, now=NOW))
+        assert (len(verdict.taken), verdict.refused, verdict.doubted) == (1, [], [])
 
 
 def test_every_package_says_where_it_is_from_and_can_be_read() -> None:

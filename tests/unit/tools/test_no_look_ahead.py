@@ -200,7 +200,8 @@ async def test_without_a_day_the_clock_decides_what_exists(
     shipped: dict[str, Bars],
 ) -> None:
     box = one_box(shipped["AAPL"], shipped["GOOG"])
-    then = ToolContext(principal_id="x", now=datetime(2008, 10, 10, 22, tzinfo=UTC))
+    # NASDAQ closes at 20:00 UTC on that day.
+    then = ToolContext(principal_id="x", now=datetime(2008, 10, 10, 19, 59, tzinfo=UTC))
     for name, arguments in (
         ("quotes", {"symbol": "AAPL"}),
         ("indicators", {"symbol": "AAPL"}),

@@ -20,6 +20,7 @@ from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
 from app.services.fundamentals import FundamentalsService, StatementIntake
 from app.services.market import MarketData
+from app.services.market_records import MarketRecords
 from app.services.news import News, NewsIntake
 from app.services.run_reads import RunReads
 from app.services.tool_calls import ToolCalls
@@ -72,6 +73,7 @@ def services(ring: Ring, tmp_path: Path) -> RestServices:
         news=News(market, news, news_intake, clock=lambda: NOW),
         tools=ToolCalls(box, clock=lambda: NOW),
         charts=Charts(market, market, clock=lambda: NOW),
+        records=MarketRecords(market, market, intake, clock=lambda: NOW),
         origins=AllowedOrigins(public_url="http://desk.example", listed=["https://other.example"]),
         llm=lambda: LLMName(provider="builtin", model="builtin-1", label="built-in", free=True),
     )

@@ -44,13 +44,13 @@ async def test_what_can_be_believed_is_stored_and_the_rest_reported(tmp_path: Pa
     assert (report.rows, report.accepted, report.refused) == (6, 1, 5)
     assert [(row.row, row.symbol, row.reason) for row in refused] == [
         (2, "GOOG", "close is no number: 'N/A'"),
-        (3, "GOOG", "high 0.1 is below low 0.5"),
+        (3, "GOOG", "suspect: high 0.1 is below low 0.5"),
         (4, "ACME", "symbol 'ACME' is unknown"),
         (5, "", "symbol is missing"),
         (6, "DROP TABLE", refused[4].reason),
     ]
     assert "other signs" in refused[4].reason
-    assert report.reasons["high … is below low …"] == 1
+    assert report.reasons["suspect: high … is below low …"] == 1
     assert len(await market.read("GOOG")) == 1
 
 

@@ -10,9 +10,9 @@ from app.domain.errors import Invalid, NotFound
 from app.services import bar_intake
 from app.services.bar_intake import BarIntake
 from tests.unit.tools.samples import made_up
-from tools.market.checks import Rows
 from tools.market.instruments import Instrument
 from tools.market.intake import BarsStored
+from tools.market.rows import Rows
 from tools.market.store import InProcessMarket
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -103,7 +103,7 @@ async def test_many_rows_go_in_several_batches_and_keep_their_numbers(
     taken = await intake.take("TEST", "1d", Rows(**{**vars(rows), "volume": volume}))
     assert taken.accepted == 7
     assert [(one.index, one.reason) for one in taken.refused] == [
-        (7, "volume is nan; it must be 0 or more")
+        (7, "volume is nan; not a volume")
     ]
     assert [one.count for one in heard] == [3, 3, 1]
     assert len(await market.read("TEST")) == 7

@@ -70,7 +70,7 @@ class CountingMarket(InProcessMarket):
         self.read_once = asyncio.Event()
 
     def series(self, symbol: str) -> Bars:
-        return self._bars[symbol, "1d"]
+        return self._series[self._owner[symbol], "1d"].bars
 
     async def read(self, symbol: str, **kwargs: Any) -> Bars:
         self.read_once.set()
@@ -351,7 +351,7 @@ async def test_a_burst_of_stored_bars_is_shown_once_and_its_lag_measured(
     intake = BarIntake(market, market, clock=lambda: NOW)
     intake.listeners.append(live.bars_stored)
     for number in range(20, 30):
-        bar: dict[str, Any] = {"open": 1, "high": 2, "low": 1, "close": 2, "volume": number}
+        bar: dict[str, Any] = {"open": 99, "high": 101, "low": 98, "close": 100, "volume": number}
         bar["timestamp"] = f"2024-02-{number}T00:00:00Z"
         row = msgspec.Raw(msgspec.json.encode(bar))
         await intake.take("GOOG", "1d", [row])

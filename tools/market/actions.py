@@ -1,0 +1,126 @@
+"""What companies do to their shares: splits, dividends, new symbols, the end.
+
+An action is a fact about an instrument at a date, told by somebody at a moment. It is kept as exact
+numbers; only when prices are adjusted do its ratios become floats.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Literal, get_args
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.market.currencies import in_units_of
+
+ActionKind = Literal["split", "dividend", "special_dividend", "symbol_change", "delisting"]
+KINDS: tuple[ActionKind, ...] = get_args(ActionKind)
+_DIVIDENDS = ("dividend", "special_dividend")
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One action. Which of the optional fields it has depends on its kind."""
+
+    kind: ActionKind
+    ex_date: date
+    """The first day on which it is in the price; of a delisting, the last day of trading."""
+    new_shares: Decimal | None = None
+    old_shares: Decimal | None = None
+    """A split gives `new_shares` for `old_shares`: 10 for 1, or 1 for 20."""
+    amount: Decimal | None = None
+    """Of a dividend, per share as it was on the ex-date."""
+    currency: str | None = None
+    new_symbol: str | None = None
+    note: str | None = None
+    source: str
+    known_at: datetime
+    """Since when the desk knows it."""
+    withdrawn_at: datetime | None = None
+    """Since when it is known to be wrong; then it adjusts nothing any more."""
+
+    @property
+    def ratio(self) -> Fraction:
+        """Return how many shares one share became; of anything but a split, one."""
+        if self.kind != "split" or self.new_shares is None or self.old_shares is None:
+            return Fraction(1)
+        return Fraction(self.new_shares) / Fraction(self.old_shares)
+
+
+def known(actions: Iterable[Action], at: datetime | None) -> tuple[Action, ...]:
+    """Return the actions that were known and not withdrawn at a moment, by date; None is now."""
+    valid = [
+        one
+        for one in actions
+        if (one.withdrawn_at is None or (at is not None and one.withdrawn_at > at))
+        and (at is None or one.known_at <= at)
+    ]
+    return tuple(sorted(valid, key=lambda one: (one.ex_date, one.kind)))
+
+
+def positions(actions: Sequence[Action], ends: NDArray[np.datetime64]) -> list[tuple[int, Action]]:
+    """Return each action with the first bar whose prices have it in them.
+
+    `ends` are when the bars close. Actions after the last bar are not there yet and left out;
+    those before the first bar stand at 0.
+    """
+    found = []
+    for one in actions:
+        first = int(np.searchsorted(ends, np.datetime64(one.ex_date, "s"), side="right"))
+        if first < len(ends):
+            found.append((first, one))
+    return found
+
+
+def split_factors(
+    splits: Sequence[tuple[int, Action]], length: int, *, after: date | None = None
+) -> NDArray[np.float64]:
+    """Return for each bar how many of the last bar's shares one share was then.
+
+    `after`: the source has divided by splits up to this day itself.
+    """
+    factors = np.ones(length)
+    # Multiplied as fractions and rounded once, so that 1:3 after 3:1 is exactly nothing.
+    whole = Fraction(1)
+    later = length
+    for first, action in sorted(splits, key=lambda one: one[0], reverse=True):
+        if action.ratio == 1 or (after is not None and action.ex_date <= after):
+            continue
+        factors[first:later] = float(whole)
+        whole *= action.ratio
+        later = first
+    factors[:later] = float(whole)
+    return factors
+
+
+def dividend_factors(
+    dividends: Sequence[tuple[int, Action]],
+    close: NDArray[np.float64],
+    split: NDArray[np.float64],
+    *,
+    currency: str,
+) -> NDArray[np.float64]:
+    """Return for each bar what its close is multiplied with, so that ratios include dividends.
+
+    The convention of the sources: on an ex-date everything before is multiplied by one less the
+    dividend's share of the close before it. `close` is divided by `split` already.
+    """
+    factors = np.ones(len(close))
+    for first, action in dividends:
+        if first == 0 or action.kind not in _DIVIDENDS or action.amount is None:
+            continue
+        paid = in_units_of(action.amount, action.currency or currency, currency)
+        if paid is None:
+            continue
+        before = close[first - 1]
+        share = float(paid) / split[first] / before if before > 0 else 0.0
+        if 0 < share < 1:
+            factors[:first] *= 1.0 - share
+    return factors
+
+
+def pays_dividends(actions: Iterable[Action]) -> bool:
+    """Tell whether any of the actions is a dividend."""
+    return any(action.kind in _DIVIDENDS for action in actions)
