@@ -185,6 +185,7 @@ class OpeningRun(msgspec.Struct, frozen=True):
 
     id: RunId
     status: str
+    error_code: str | None
     answer: str | None
     talked_in: bool
     """Somebody has written in its conversation."""

@@ -34,6 +34,8 @@ from tools.tool import ToolContext
 log = structlog.get_logger(__name__)
 
 _MOST_TRIES = 3
+"""... that fail by themselves. Those that died with their process say nothing of the next."""
+_MOST_DEATHS = 50
 _AT_ONCE = 4
 _TOOL_TIMEOUT_S = 20.0
 
@@ -127,7 +129,8 @@ class Openings:
                 # Another process writes it, or died over it and will be cleaned up after.
                 return False
             done = run.status == "finished" and run.answer is not None
-            if done or run.talked_in or tries + 1 >= _MOST_TRIES:
+            most = _MOST_DEATHS if run.error_code == "interrupted" else _MOST_TRIES
+            if done or run.talked_in or tries + 1 >= most:
                 return await self._opened(alert, episode, conversation, run)
             await self._store.try_again(episode.id, tries=tries, owner=alert.user_id)
             tries += 1

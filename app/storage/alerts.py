@@ -93,7 +93,7 @@ SELECT {_EPISODE}, {_ALERT} FROM alert_episodes e JOIN alerts a ON a.id = e.aler
 """
 # What a run of an alert's left: nothing ($4 NULL), an answer, or less than one.
 _RUN = """
-SELECT r.id, r.status,
+SELECT r.id, r.status, r.error_code,
        (SELECT m.content FROM messages m WHERE m.run_id = r.id AND m.role = 'assistant'
          ORDER BY m.timestamp DESC, m.id DESC LIMIT 1) AS answer,
        EXISTS (SELECT 1 FROM messages m WHERE m.conversation_id = r.conversation_id

@@ -27,10 +27,16 @@ OWNED = {
     "runs": "run",
     "messages": "message",
     "me/api-keys": "api_key",
+    "alerts": "alert",
 }
 """First words of a route to what its first parameter names."""
 
-BODIES: dict[str, Any] = {"PATCH": {"title": "mine now"}, "POST": None, "PUT": {}}
+BODIES: dict[str, Any] = {
+    "PATCH": {"title": "mine now"},
+    "PATCH /api/v1/alerts/{}": {"name": "mine now"},
+    "POST": None,
+    "PUT": {},
+}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +48,12 @@ async def owned(desk: Server, key: str) -> dict[str, str]:
     made = await asyncio.to_thread(
         desk.request, "POST", "/api/v1/me/api-keys", {"name": "k", "scopes": ["chat"]}, key=key
     )
+    condition = {"field": "close", "op": ">", "value": 800}
+    alert = await asyncio.to_thread(
+        desk.request, "POST", "/api/v1/alerts", {"symbol": "GOOG", "condition": condition}, key=key
+    )
     return {
+        "alert": alert.body["id"],
         "conversation": answer.thread_id,
         "run": answer.run_id,
         "message": answer.end["metadata"]["outcry"]["messageId"],
@@ -52,7 +63,9 @@ async def owned(desk: Server, key: str) -> dict[str, str]:
 
 
 async def ask(desk: Server, method: str, path: str, key: str) -> Response:
-    return await asyncio.to_thread(desk.request, method, path, BODIES.get(method), key=key)
+    shape = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "{}", path)
+    body = BODIES.get(f"{method} {shape}", BODIES.get(method))
+    return await asyncio.to_thread(desk.request, method, path, body, key=key)
 
 
 async def parametrised_routes(desk: Server, key: str) -> list[tuple[str, str, str]]:
@@ -121,6 +134,7 @@ async def test_lists_and_search_show_nothing_foreign(
         "/api/v1/search?query=secret",
         "/api/v1/costs?groupBy=conversation",
         "/api/v1/me/api-keys",
+        "/api/v1/alerts",
     ):
         response = await ask(desk, "GET", path, other_key)
         assert response.status == 200, (path, response.body)
