@@ -23,6 +23,7 @@ from app.storage.news import PostgresNews
 from app.storage.statements import PostgresStatements
 from app.wiring.desk import open_database
 from app.wiring.news import intake_scorer
+from tools.market.a_share_reports import SOURCE, fetch_a_share_reports
 from tools.market.sources.records import NEWS, STATEMENTS, Kind, rows_of
 
 _out = Console(highlight=False)
@@ -89,8 +90,10 @@ async def import_news_from(settings: Settings, wanted: RecordsWanted, *, known_n
             await _import(wanted, NEWS, take, "items")
 
 
-async def import_statements_from(settings: Settings, wanted: RecordsWanted) -> None:
-    """Import reported statements and print what became of them.
+async def import_statements_from(
+    settings: Settings, wanted: RecordsWanted, *, a_shares: bool
+) -> None:
+    """Import reported statements, of files or of the eight A-shares, and print what became of them.
 
     Raises:
         SourceError, Refusal: nothing can be imported; the message says why.
@@ -105,7 +108,13 @@ async def import_statements_from(settings: Settings, wanted: RecordsWanted) -> N
             async def take(rows: list[msgspec.Raw]) -> _Taken:
                 return await intake.take(rows, dry_run=wanted.dry_run)
 
-            await _import(wanted, STATEMENTS, take, "statements")
+            if a_shares:
+                rows = await fetch_a_share_reports(on_progress=_err.print)
+                with _written_down(wanted.refused) as write_refused:
+                    report = await _taken(SOURCE, iter(rows), take, write_refused)
+                _print(SOURCE, report, "statements", dry_run=wanted.dry_run)
+            if wanted.files or not a_shares:
+                await _import(wanted, STATEMENTS, take, "statements")
 
 
 async def _import(wanted: RecordsWanted, kind: Kind, take: Take, things: str) -> None:
@@ -113,8 +122,9 @@ async def _import(wanted: RecordsWanted, kind: Kind, take: Take, things: str) ->
         raise Invalid("Give at least one file.")
     with _written_down(wanted.refused) as write_refused:
         for path in wanted.files:
-            report = await _one(path, wanted, kind, take, write_refused)
-            _print(path, report, things, dry_run=wanted.dry_run)
+            rows = rows_of(path, kind, told=wanted.columns, fixed=wanted.fixed)
+            report = await _taken(path.name, rows, take, write_refused)
+            _print(path.name, report, things, dry_run=wanted.dry_run)
 
 
 class _Report(msgspec.Struct):
@@ -127,15 +137,13 @@ class _Report(msgspec.Struct):
     unknown: set[str] = msgspec.field(default_factory=set)
 
 
-async def _one(
-    path: Path,
-    wanted: RecordsWanted,
-    kind: Kind,
+async def _taken(
+    label: str,
+    rows: Iterator[msgspec.Raw],
     take: Take,
     write_refused: Callable[[str, int, str], None],
 ) -> _Report:
     report = _Report()
-    rows = rows_of(path, kind, told=wanted.columns, fixed=wanted.fixed)
     while batch := await asyncio.to_thread(lambda: list(islice(rows, _AT_ONCE))):
         taken = await take(batch)
         report.accepted += taken.accepted
@@ -145,19 +153,19 @@ async def _one(
         for one in taken.refused:
             row = report.rows + one.index + 1
             report.reasons[one.reason] += 1
-            write_refused(path.name, row, one.reason)
+            write_refused(label, row, one.reason)
             if len(report.first) < _SHOWN:
                 report.first.append((row, one.reason))
         report.rows += len(batch)
     return report
 
 
-def _print(path: Path, report: _Report, things: str, *, dry_run: bool) -> None:
+def _print(label: str, report: _Report, things: str, *, dry_run: bool) -> None:
     verb = "would be stored" if dry_run else "stored"
     known = f", {report.known:,} known before" if report.known else ""
     _out.print(
         Text.assemble(
-            (path.name, "bold"),
+            (label, "bold"),
             f": {report.rows:,} {things}, {report.accepted:,} {verb}{known}, "
             f"{report.refused:,} refused",
         ),
