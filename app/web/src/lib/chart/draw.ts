@@ -222,6 +222,8 @@ export class Drawing {
     if (before !== null && before.levels === card.levels) return;
     for (const line of this.levels) this.candles.removePriceLine(line);
     const last = card.bars.at(-1)?.[4] ?? 0;
+    const seen = card.bars.slice(-130);
+    const height = Math.max(...seen.map((bar) => bar[2])) - Math.min(...seen.map((bar) => bar[3]));
     this.levels = card.levels.map((level) =>
       this.candles.createPriceLine({
         price: level.price,
@@ -229,7 +231,9 @@ export class Drawing {
         lineWidth: 1,
         lineStyle: LineStyle.Dashed,
         // The axis has room for the nearest one each way; all of them are listed below the chart.
-        axisLabelVisible: false,
+        axisLabelVisible: isNearest(level, card.levels, last) && Math.abs(level.price - last) > height / 8,
+        axisLabelColor: paint.grid,
+        axisLabelTextColor: paint.ink,
         title: isNearest(level, card.levels, last) ? level.kind : "",
       }),
     );

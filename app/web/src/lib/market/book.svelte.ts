@@ -6,7 +6,7 @@ import type { Api, Instrument, Page } from "../rest";
 import type { MarketFrame } from "../protocol/types";
 import type { Live } from "./live";
 import { read, valueOf } from "./read";
-import { chartOf, fieldsOf, markersOf, seconds, withMoment, withSignals } from "./series";
+import { barOf, chartOf, fieldsOf, markersOf, seconds, withMoment, withSignals } from "./series";
 import {
   WAITING,
   type BarSeries,
@@ -25,6 +25,8 @@ const MOST_BARS = 10_000;
 const SIGNALS = 200;
 /** Signals settle when bars come; they are read again this long after the last of a burst. */
 const CALM_MS = 800;
+/** So far back a burst of bars is checked for holes. */
+const VERIFIED_BARS = 50;
 
 export class MarketBook {
   instrument = $state.raw<Part<Instrument>>(WAITING);
@@ -156,6 +158,14 @@ export class MarketBook {
     return drawn === undefined ? null : chartCard(drawn.content);
   }
 
+  /** Support, resistance and the trend line as they are after the newest bar. */
+  private async redrawLevels(): Promise<void> {
+    const turn = this.turn;
+    const drawn = await this.readLevels(this.timeframe);
+    if (turn !== this.turn || this.base === null || drawn === null) return;
+    this.base = { ...this.base, levels: drawn.levels, trendLine: drawn.trendLine };
+  }
+
   private async readSignals(): Promise<void> {
     if (!this.tools().has("scorecard")) {
       this.signals = { is: "absent" };
@@ -180,26 +190,52 @@ export class MarketBook {
 
   private follow(): void {
     this.unwatch?.();
-    this.unwatch = this.live.watch(this.symbol, this.timeframe, (frame) => this.take(frame));
+    this.unwatch = this.live.watch(this.symbol, this.timeframe, (frame, first) => this.take(frame, first));
   }
 
-  private take(frame: MarketFrame): void {
+  private take(frame: MarketFrame, first: boolean): void {
     this.latest = frame;
     if (frame.signals.length > 0 && this.signals.is === "ready") {
       this.signals = { is: "ready", value: withSignals(this.signals.value, frame.signals) };
     }
     const { base } = this;
-    if (base === null || !this.adjusted) return;
-    const next = withMoment(base, frame);
-    const last = base.bars.at(-1)?.[0] ?? 0;
-    this.base = next;
-    if (next !== base) this.change = frame.indicators["changePercent"] ?? null;
+    if (base === null) return;
+    if (!this.adjusted) {
+      // Frames tell adjusted prices.
+      if (!first) this.soon(() => void this.readChart());
+      return;
+    }
+    const last = base.bars.at(-1);
+    const bar = barOf(frame.bar);
+    const same = last !== undefined && bar.every((value, part) => value === last[part]);
+    if (first && same) return;
+    // Nothing new at the end: an older bar was corrected. And what came while no socket was open is unknown.
+    if (same || first || bar[0] < (last?.[0] ?? 0)) {
+      this.soon(() => void this.readChart());
+      return;
+    }
+    this.base = withMoment(base, frame);
+    this.change = frame.indicators["changePercent"] ?? null;
+    if (!frame.provisional) this.soon(() => void this.verify());
+  }
+
+  /** Once a burst of bars is over; signals settle with every bar. */
+  private soon(act: () => void): void {
     clearTimeout(this.calm);
-    const corrected = next === base && seconds(frame.bar.timestamp) < last;
-    if (frame.provisional && !corrected) return;
     this.calm = setTimeout(() => {
+      act();
       void this.readSignals();
-      if (corrected) void this.readChart();
     }, CALM_MS);
+  }
+
+  /** A slow socket gets only the newest bar: read anew if one between was passed over. */
+  private async verify(): Promise<void> {
+    const { symbol, timeframe, adjusted, turn } = this;
+    const asked = { symbol, timeframe, adjusted, limit: VERIFIED_BARS };
+    const recent = valueOf(await read(() => this.api.get<BarSeries>("/bars", asked)));
+    if (turn !== this.turn || this.base === null || recent === null) return;
+    const times = new Set(this.base.bars.map(([time]) => time));
+    if (recent.items.every((item) => times.has(seconds(item.timestamp)))) await this.redrawLevels();
+    else await this.readChart();
   }
 }

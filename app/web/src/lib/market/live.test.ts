@@ -21,6 +21,14 @@ it("asks once for a price that two parts of the page show, and leaves it with th
   live.receive(frame("GOOG"));
   live.receive(frame("MSFT"));
   expect(heard).toEqual(["first", "second"]);
+  const began: boolean[] = [];
+  const leaveLast = live.watch("GOOG", "1d", (_, first) => began.push(first));
+  live.receive(frame("GOOG"));
+  live.wanted();
+  live.receive(frame("GOOG"));
+  live.receive(frame("GOOG"));
+  expect(began).toEqual([false, true, false]);
+  leaveLast();
   leave();
   expect(said).toEqual(["watch GOOG"]);
   expect(live.wanted()).toEqual(new Map([["1d", ["GOOG"]]]));

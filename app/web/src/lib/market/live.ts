@@ -2,10 +2,13 @@
 
 import type { Connection } from "../protocol/connection";
 import type { MarketFrame } from "../protocol/types";
-type Watcher = (frame: MarketFrame) => void;
+
+/** `first`: the state of things as a socket begins, of which bars may have been missed before. */
+type Watcher = (frame: MarketFrame, first: boolean) => void;
 
 export class Live {
   private readonly watchers = new Map<string, Set<Watcher>>();
+  private readonly beginning = new Set<string>();
 
   constructor(private readonly connection: () => Connection | null) {}
 
@@ -15,6 +18,7 @@ export class Live {
     const known = this.watchers.get(key);
     if (known === undefined) {
       this.watchers.set(key, new Set([watcher]));
+      this.beginning.add(key);
       this.connection()?.watch([symbol], timeframe);
     } else known.add(watcher);
     return () => {
@@ -26,8 +30,9 @@ export class Live {
     };
   }
 
-  /** Everything that is on screen now, by timeframe. */
+  /** Everything that is on screen now, by timeframe, for a socket that begins. */
   wanted(): Map<string, string[]> {
+    for (const key of this.watchers.keys()) this.beginning.add(key);
     const found = new Map<string, string[]>();
     for (const key of this.watchers.keys()) {
       const [timeframe = "", ...symbol] = key.split(" ");
@@ -37,6 +42,8 @@ export class Live {
   }
 
   receive(frame: MarketFrame): void {
-    for (const watcher of this.watchers.get(`${frame.timeframe} ${frame.symbol}`) ?? []) watcher(frame);
+    const key = `${frame.timeframe} ${frame.symbol}`;
+    const first = this.beginning.delete(key);
+    for (const watcher of this.watchers.get(key) ?? []) watcher(frame, first);
   }
 }
