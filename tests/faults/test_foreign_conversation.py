@@ -17,6 +17,10 @@ PUBLIC = {
     "/api/v1/agents/{}/versions",
     "/api/v1/agents/{}/metrics",
     "/api/v1/instruments/{}",
+    "/api/v1/instruments/{}/actions",
+    "/api/v1/bars/suspects/{}",
+    "/api/v1/charts/{}",
+    "/api/v1/tools/{}",
     # The OpenAPI document.
     "/schema/{}",
 }

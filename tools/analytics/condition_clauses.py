@@ -68,6 +68,42 @@ def read_clause(
     return clause.read(before)
 
 
+def _rewritten(found: Sequence[Token]) -> list[Token]:
+    """Put what is said afterwards where it belongs: "500 or lower", "crosses 500 from below"."""
+    kinds = [token.kind for token in found]
+    tail = found[-1]
+    rest = list(found[:-1])
+    if tail.kind in ("or_more", "or_less") and kinds[-2:-1] == ["number"]:
+        falls = kinds[0] == "move" and found[0].value < 0
+        # "falls 4 % or more" is about the size of the fall.
+        percent = isinstance(rest[-1].value, Number) and rest[-1].value.unit == "%"
+        op: Operator = ">=" if tail.kind == "or_more" else "<="
+        if percent and "move" in kinds:
+            if op == "<=":
+                return list(found)
+        elif falls or "move" in kinds:
+            rest = [token for token in rest if token.kind != "move"]
+        return [*rest[:-1], Token("op", op, tail.text), rest[-1]]
+    if tail.kind == "direction" and tail.value in ("up", "down") and "cross" in kinds:
+        return [
+            Token("cross", tail.value, token.text)
+            if token.kind == "cross" and token.value == "any"
+            else token
+            for token in rest
+        ]
+    if kinds[:1] == ["loss"]:
+        # "daily loss exceeds 5 %"
+        return [Token("move", -1, found[0].text), *found[1:]]
+    if sorted(kinds) == ["cross", "direction", "field"] and "macd" in [t.value for t in found]:
+        way = next(token.value for token in found if token.kind == "direction")
+        if way in ("bullish", "bearish"):
+            turned = "up" if way == "bullish" else "down"
+            field = Token("field", "macd", "macd")
+            other = Token("field", "macdSignal", "signal")
+            return [field, Token("cross", turned, "crosses"), other]
+    return list(found)
+
+
 def _spans_checked(found: Sequence[Token], timeframe: str, said: str) -> list[Token]:
     """Drop "in a day" where bars are of a day and a move is spoken of; refuse it elsewhere."""
     rest = [token for token in found if token.kind != "span"]
@@ -109,7 +145,7 @@ class _Clause:
     def _merged(self) -> list[Token]:
         """Return the tokens without repetitions ("hits a new"), volume first."""
         found: list[Token] = []
-        for token in self._found:
+        for token in _rewritten(self._found):
             if token.kind == "reach" and found and found[-1].kind == "reach":
                 continue
             found.append(token)
@@ -166,6 +202,8 @@ class _Clause:
                 return self._about(field, kinds[1:], values[1:])
             case ("move", *_) if field == "close" and "field" not in kinds:
                 return self._change(kinds, values)
+            case ("move", "number", "usual") if values[0] > 0:
+                return self._usual(field, ">=", values[1])
             case ("op", "number"):
                 return self._compare(field, values[0], values[1])
             case ("op", "field"):

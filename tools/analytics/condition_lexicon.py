@@ -11,7 +11,8 @@ import msgspec
 
 Kind = Literal[
     "field", "number", "op", "cross", "move", "signal", "direction", "usual", "not", "between",
-    "within", "touch", "reach", "off", "turn", "outside", "span", "and", "or", "bad", "unknown",
+    "within", "touch", "reach", "off", "turn", "outside", "span", "or_more", "or_less", "loss",
+    "and", "or", "bad", "unknown",
 ]  # fmt: skip
 
 
@@ -33,7 +34,8 @@ class Token(msgspec.Struct, frozen=True):
 
 _NOISE = re.compile(
     r"(?:alert|tell|notify|ping|warn|message|remind|let|know|want|would|like|to|me|us|i|please|"
-    r"when(?:ever)?|if|once|as soon as|the|a|an|its|it|it's|is|are|be|been|being|was|gets?|got|"
+    r"when(?:ever)?|if|once|should|as soon as|the moment|the|a|an|its|it|it's|is|are|be|been|being|"
+    r"was|gets?|got|"
     r"goes|going|go|becomes?|of|for|on|in|at|has|have|with|there(?:'s)?|that|this|stock|shares? of|"
     r"trades?|trading|traded|gives?|shows?|signals?|level|value|back|by|both|either|then|again|"
     r"line|bars?|mark|composite|index|prices? of|now|ever|currently|alerts?|'s|s')(?![\w%])"
@@ -114,12 +116,16 @@ _LEXICON: tuple[tuple[str, Kind, Any], ...] = (
     (r"obv|on[\s-]balance volume", "field", "obv"),
     (r"(?:stochastics? )?(?:%|percent )k|stochastics?", "field", "stochasticK"),
     (r"(?:stochastics? )?(?:%|percent )d", "field", "stochasticD"),
-    (r"20[\s-]*(?:days?|bars?)[\s-]*volatility", "field", "volatility20"),
-    (r"60[\s-]*(?:days?|bars?)[\s-]*volatility", "field", "volatility60"),
+    (r"20[\s-]*(?:days?|bars?)[\s-]*volatility|volatility +(?:of +)?over 20 (?:days|bars)", "field",
+     "volatility20"),
+    (r"60[\s-]*(?:days?|bars?)[\s-]*volatility|volatility +(?:of +)?over 60 (?:days|bars)", "field",
+     "volatility60"),
     (r"trend slope", "field", "trendSlope"),
     (r"(?:composite )?strength", "field", "strength"),
     (rf"{_52}[\s-]*highs?", "field", "high52w"),
     (rf"{_52}[\s-]*lows?", "field", "low52w"),
+    (r"(?:daily )?loss", "loss", None),
+    (r"(?:daily )?gain(?= (?:is|of|over|above|exceeds|more|at))", "field", "changePercent"),
     (r"(?:daily )?(?:change|return|move)(?: (?:on|of) the day)?", "field", "changePercent"),
     (r"volume ratio|relative volume", "field", "volumeRatio"),
     (r"volumes?", "field", "volume"),
@@ -129,32 +135,42 @@ _LEXICON: tuple[tuple[str, Kind, Any], ...] = (
     (r"(?:daily )?high(?! ?er)", "field", "high"),
     (r"(?:daily )?low(?! ?er)", "field", "low"),
     # how it is compared
-    (r">=|≥|at or (?:above|over)|at least|no less than|not less than|(?:above|over) or at", "op",
-     ">="),
-    (r"<=|≤|at or (?:below|under)|at most|no more than|not more than", "op", "<="),
-    (r">|above|over|exceed(?:s|ing)?|(?:more|greater|higher|larger|bigger) than|tops", "op", ">"),
-    (r"<|below|under|beneath|underneath|(?:less|lower|smaller|fewer) than", "op", "<"),
+    (r"(?:or|and) (?:higher|more|above|over|greater|upwards?)(?=\s*(?:$|,))", "or_more",
+     None),
+    (r"(?:or|and) (?:lower|less|below|under|fewer|downwards?)(?=\s*(?:$|,))", "or_less",
+     None),
+    (r">=|≥|at or (?:above|over)|at least|no less than|not less than|(?:above|over) or at|"
+     r"(?:more|greater|higher|larger) than or equal(?: to)?", "op", ">="),
+    (r"<=|≤|at or (?:below|under)|at most|no more than|not more than|"
+     r"(?:less|lower|smaller) than or equal(?: to)?", "op", "<="),
+    (r">|above|over|exceed(?:s|ing)?|(?:more|greater|higher|larger|bigger|dearer) than|tops",
+     "op", ">"),
+    (r"<|below|under|beneath|underneath|(?:less|lower|smaller|fewer|cheaper) than", "op", "<"),
     (r"cross(?:es|ed|ing)?(?: (?:up|back))? (?:above|over|upwards? through)", "cross", "up"),
     (r"cross(?:es|ed|ing)?(?: (?:down|back))? (?:below|under|downwards? through)", "cross",
      "down"),
     (r"(?:breaks?|moves?|pushes|climbs|rises) (?:up )?(?:through|past)|breaks? (?:above|over)",
      "cross", "up"),
     (r"(?:falls?|drops?|sinks?) through|breaks? (?:below|under)", "cross", "down"),
-    (r"cross(?:es|ed|ing)?", "cross", "any"),
+    (r"from below", "direction", "up"),
+    (r"from above", "direction", "down"),
+    (r"cross(?:es|ed|ing)?|cross-?overs?", "cross", "any"),
     (r"in a row|in succession|straight days", "unknown", None),
     (r"between", "between", None),
     (r"within", "within", None),
     (r"off", "off", None),
-    (r"touch(?:es|ed|ing)?", "touch", None),
+    (r"touch(?:es|ed|ing)?|pull(?:s|ed)? back to|returns to|comes back to|falls back to", "touch",
+     None),
     (r"reach(?:es|ed|ing)?|hits?|makes?|sets?|new|fresh", "reach", None),
     (r"(?:turns? |is )?positive", "turn", "positive"),
     (r"(?:turns? |is )?negative", "turn", "negative"),
-    (r"not|isn't|doesn't|does not", "not", None),
+    (r"no longer|not any ?more|stops being|not|isn't|doesn't|does not", "not", None),
     # how it moves
     (r"ris(?:es?|ing)|rose|gain(?:s|ed|ing)?|up|jump(?:s|ed)?|climb(?:s|ed|ing)?|rall(?:y|ies)|"
      r"surges?|adds|soars?|advances?|increases?", "move", 1),
     (r"fall(?:s|ing)?|fell|drop(?:s|ped|ping)?|down|los(?:es?|ing)|lost|declin(?:es?|ing)|"
-     r"sinks?|plunges?|tumbles?|slides?|dips?|crash(?:es)?|decreases?|slips?", "move", -1),
+     r"sinks?|plunges?|tumbles?|slides?|dips?|crash(?:es)?|decreases?|slips?|sheds|retreats?",
+     "move", -1),
     (r"moves?|changes|swings?", "move", 0),
     # how long
     (r"(?:in|on|within|over|during) (?:a|one|the|1|any|a single) (?:single |trading )?day|"

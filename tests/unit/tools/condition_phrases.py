@@ -185,11 +185,45 @@ LATER: tuple[Row, ...] = (
     ("NFLX goes 10% below its 50 day average", "NFLX", leaf("close", "<", "sma50", 0.9)),
     ("volatility of IBM over 20 days above 2%", "IBM", leaf("volatility20", ">", 2)),
     ("NVDA slides four percent or more", "NVDA", leaf("changePercent", "<=", -4)),
-    ("when AAPL is no longer above 100", "AAPL", leaf("close", "<=", 100)),
+    ("when AAPL is no longer above 100", "AAPL", {"not": leaf("close", ">", 100)}),
     ("AMZN pulls back to its 50-day average", "AMZN",
      both(leaf("low", "<=", "sma50"), leaf("high", ">=", "sma50"))),
 )  # fmt: skip
-"""Written after the rules, in ways they were not made for; no rule was changed for these either."""
+"""Written after the rules, in ways they were not made for. At first 10 of them were understood and
+12 refused; rules were added for those, so they measure nothing any more."""
+
+LAST: tuple[Row, ...] = (
+    ("give me a shout if IBM falls under 175", "IBM", leaf("close", "<", 175)),
+    ("AAPL > 120 and RSI < 65", "AAPL", both(leaf("close", ">", 120), leaf("rsi", "<", 65))),
+    ("GOOG's RSI drops to 25 or less", "GOOG", leaf("rsi", "<=", 25)),
+    ("Netflix sinks by at least 7 percent", "NFLX", leaf("changePercent", "<=", -7)),
+    ("MSFT trades at double its normal volume", "MSFT", leaf("volumeRatio", ">=", 2)),
+    ("NVDA closes lower than its 20-day EMA", "NVDA", leaf("close", "<", "sma20")),
+    ("Apple is trading near its 52-week low", "AAPL", leaf("low", "<=", "low52w")),
+    ("META breaks its 50-day moving average to the upside", "META",
+     leaf("close", "crosses_above", "sma50")),
+    ("the histogram of MACD on IBM flips positive", "IBM",
+     leaf("macdHistogram", "crosses_above", 0)),
+    ("AMZN trend change or exit signal", "AMZN",
+     either(fires("trend_change"), fires("exit"))),
+    ("NFLX dips below 400 dollars or volume exceeds 5m", "NFLX",
+     either(leaf("close", "<", 400), leaf("volume", ">", 5_000_000))),
+    ("bullish reversal in Apple with RSI below 40", "AAPL",
+     both(fires("reversal", "bullish"), leaf("rsi", "<", 40))),
+    ("GOOG opens above 1,200", "GOOG", leaf("open", ">", 1200)),
+    ("MSFT slips more than 2%, and closes below its 50-day average", "MSFT",
+     both(leaf("changePercent", "<", -2), leaf("close", "<", "sma50"))),
+    ("NVDA adds 10 percent today", "NVDA", leaf("changePercent", ">=", 10)),
+    ("IBM hits its upper Bollinger band", "IBM", leaf("high", ">=", "bollingerUpper")),
+    ("stochastic of META over 80 and falling", "META", leaf("stochasticK", ">", 80)),
+    ("AMZN is at most 1% away from its 52-week high", "AMZN",
+     leaf("fromHigh52wPercent", ">=", -1)),
+    ("AAPL above both its 50-day and 200-day averages", "AAPL",
+     both(leaf("close", ">", "sma50"), leaf("close", ">", "sma200"))),
+    ("tell me when google is below 500 again", "GOOG", leaf("close", "<", 500)),
+)  # fmt: skip
+"""Written after all rules; none was changed for one of these. Some cannot be said as a condition,
+or not as their row says, and have to be refused."""
 
 NOT_UNDERSTOOD: tuple[tuple[str, str], ...] = (
     # The phrase, and a word that the refusal has to name.
