@@ -143,6 +143,65 @@ LINES = [
         lambda f: f["plain"]["idle_cpu_percent"] <= 0.5,
     ),
     Line(
+        "g8",
+        "ten indicators over 5,000 symbols of 2,500 bars, against the memory floor",
+        "≤ 1.7 × writing the outputs",
+        lambda f: (
+            f"{f['ours_s']:.3f} s ({f['ns_per_value']:.2f} ns a value); floor "
+            f"{f['floor_s']:.3f}: {f['ratio_to_floor']:.2f} ×"
+        ),
+        lambda f: f["ratio_to_floor"] <= 1.7,
+    ),
+    Line(
+        "g8",
+        "... against a loop over TA-Lib",
+        "≥ 1.8 ×",
+        lambda f: f"{f['times_talib']:.2f} × ({f['talib_s']:.3f} s)",
+        lambda f: f["times_talib"] >= 1.8,
+    ),
+    Line(
+        "g8",
+        "... against polars-talib over groups",
+        "≥ 30 ×",
+        lambda f: (
+            f"{f['times_polars_talib']:.1f} × ({f['polars_talib_s']:.2f} s)"
+            if "times_polars_talib" in f
+            else "not measured"
+        ),
+        lambda f: f.get("times_polars_talib", 0) >= 30,
+    ),
+    Line(
+        "g8",
+        "... largest error of any value against TA-Lib",
+        "≤ 1e-8 of it",
+        lambda f: f"{max(f['max_relative_error'].values()):.1e}",
+        lambda f: max(f["max_relative_error"].values()) <= 1e-8,
+    ),
+    Line(
+        "g9",
+        "one new bar for all of 5,000 symbols, every field, against TA-Lib's stream functions",
+        "≥ 1,000 × asking them for the last value",
+        lambda f: (
+            f"{f['all_symbols_us'] / 1000:.2f} ms ({f['ours_ns']:.0f} ns a symbol): "
+            f"{f['times_one_shot']:,.0f} ×; {f['times_handles']:.0f} × its handles"
+        ),
+        lambda f: f["times_one_shot"] >= 1000,
+    ),
+    Line(
+        "g9",
+        "cost per symbol, 50,000 symbols against 500",
+        "≤ 1.3",
+        lambda f: f"{f['growth_50000_to_500']:.2f}",
+        lambda f: f["growth_50000_to_500"] <= 1.3,
+    ),
+    Line(
+        "g9",
+        "cost per symbol after 25,000 bars against 2,500",
+        "≤ 1.05",
+        lambda f: f"{f['growth_25000_bars']:.3f}",
+        lambda f: f["growth_25000_bars"] <= 1.05,
+    ),
+    Line(
         "g12",
         "command to first streamed token, empty data directory",
         "≤ 5 s",
@@ -233,7 +292,8 @@ def _details(results: Figures) -> str:
             f"| {name.upper()} | `{figures['commit']}` | {figures['measured_at'][:16]} | "
             f"{figures['load_average']} | {figures['seconds']} s |"
         )
-    for title, part in (("G1", _g1), ("G4", _g4), ("G5", _g5)):
+    parts = (("G1", _g1), ("G4", _g4), ("G5", _g5), ("G8", _g8), ("G9", _g9))
+    for title, part in parts:
         if title.lower() in results["goals"]:
             lines += ["", *part(results["goals"][title.lower()])]
     return "\n".join(lines)
@@ -303,3 +363,47 @@ def _g5(f: Figures) -> list[str]:
     tables = ", ".join(f"{name} {size:,} KiB" for name, size in f["largest_tables_kib"].items())
     lines.append(f"\nLargest tables after it: {tables}.")
     return lines
+
+
+def _g8(f: Figures) -> list[str]:
+    sides = {
+        "memory floor: one input copied into ten outputs": "floor_s",
+        "Outcry, fused": "ours_s",
+        "TA-Lib, loop over symbols": "talib_s",
+        "polars-talib, `.over(symbol)`": "polars_talib_s",
+    }
+    lines = ["### G8 in detail", "", "| | seconds | ns per value |", "|---|---|---|"]
+    values = f["symbols"] * f["bars"] * 10
+    lines += [
+        f"| {name} | {f[key]:.3f} | {1e9 * f[key] / values:.2f} |"
+        for name, key in sides.items()
+        if key in f
+    ]
+    errors = ", ".join(f"{name} {error:.0e}" for name, error in f["max_relative_error"].items())
+    return [
+        *lines,
+        "",
+        f"Compiled code was read back in {f['prepare_s']:.1f} s. Largest relative errors: {errors}.",
+    ]
+
+
+def _g9(f: Figures) -> list[str]:
+    sides = {
+        f"Outcry, {f['fields'] - 1} fields": "ours_ns",
+        "TA-Lib's stream functions, asked for the last value after 2,500 bars": "one_shot_ns",
+        "TA-Lib's handles, one `update` each": "handles_ns",
+        "Outcry, 500 symbols": "at_500_ns",
+        "Outcry, 50,000 symbols": "at_50000_ns",
+        "Outcry, 500 symbols after 2,500 bars": "history_2500_ns",
+        "Outcry, 500 symbols after 25,000 bars": "history_25000_ns",
+    }
+    return [
+        "### G9 in detail",
+        "",
+        "| one new bar | ns per symbol |",
+        "|---|---|",
+        *[f"| {name} | {f[key]:,.0f} |" for name, key in sides.items()],
+        "",
+        f"Reading all {f['fields']} fields of all symbols, the composite strength with them, takes "
+        f"another {f['read_all_fields_ms']:.1f} ms.",
+    ]
