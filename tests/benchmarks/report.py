@@ -383,7 +383,7 @@ def _g8(f: Figures) -> list[str]:
     return [
         *lines,
         "",
-        f"Compiled code was read back in {f['prepare_s']:.1f} s. Largest relative errors: {errors}.",
+        f"Compiled code was there after {f['prepare_s']:.1f} s. Largest errors: {errors}.",
     ]
 
 

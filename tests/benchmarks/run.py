@@ -14,8 +14,8 @@ import uvloop
 
 from tests.benchmarks import results
 from tests.benchmarks.goal_idle import g7
-from tests.benchmarks.goal_ingest import ingest
 from tests.benchmarks.goal_indicators import g8, g9
+from tests.benchmarks.goal_ingest import ingest
 from tests.benchmarks.goal_start import g12
 from tests.benchmarks.goal_stream import g1, g3, g4
 from tests.benchmarks.goal_turns import g5

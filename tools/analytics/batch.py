@@ -16,7 +16,7 @@ from tools.analytics import indicators
 from tools.analytics.compiling import Kernel
 from tools.analytics.prices import Floats, Prices
 from tools.analytics.snapshot import Snapshot
-from tools.analytics.streaming import IndicatorMatrix
+from tools.analytics.streaming import MANY, IndicatorMatrix
 
 OUTPUTS = (
     "sma20", "ema20", "rsi", "macd", "macdSignal", "macdHistogram", "bollingerUpper",
@@ -33,7 +33,7 @@ def _example() -> list[object]:
 
 
 FUSED = Kernel(step.fuse, step._around, step._still, example=_example, contract=True)
-"""Prepare it, in a thread, where whole histories of many instruments are to be fast."""
+"""What `compute` uses once it is prepared."""
 
 
 def compute(
@@ -64,6 +64,8 @@ def compute(
     found = np.empty((len(OUTPUTS), rows, bars)) if out is None else out
     if found.shape != (len(OUTPUTS), rows, bars):
         raise ValueError(f"out must be {len(OUTPUTS)} x {rows} x {bars}")
+    if rows >= MANY:
+        fused.prepare_soon()
     if fused.fast is not None:
         fused.fast(high, low, close, counts, found)
     else:

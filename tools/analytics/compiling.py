@@ -1,8 +1,8 @@
 """numba where it is installed, and nothing where it is not.
 
 Compiling takes seconds the first time (kept on disk afterwards, beside the source or in the user's
-cache directory) and importing numba half a second always. So nothing compiles by itself: whoever
-starts a desk calls `prepare` in a thread, and until that is done the slower way is taken.
+cache directory) and importing numba half a second always. So nobody waits for it: it begins in a
+thread when there is enough to do for it to pay, and until it is done the slower way is taken.
 """
 
 import importlib
@@ -37,6 +37,7 @@ class Kernel:
         self._example = example
         self._fastmath = {"contract"} if contract else False
         self._lock = threading.Lock()
+        self._begun = False
         self.fast: Callable[..., None] | None = None
         """The compiled function, once `prepare` has returned True."""
 
@@ -55,3 +56,9 @@ class Kernel:
                 fast(*self._example())
                 self.fast = fast
         return True
+
+    def prepare_soon(self) -> None:
+        """Begin to prepare in a thread of its own, once; whoever calls does not wait."""
+        if self.fast is None and not self._begun:
+            self._begun = True
+            threading.Thread(target=self.prepare, name="compile", daemon=True).start()

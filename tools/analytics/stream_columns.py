@@ -204,7 +204,7 @@ def _wilder(bar: _Bar) -> None:
     ):
         grown = s[place] + value
         grown = np.where(n == 15, grown / 14.0, grown)
-        s[place] = np.where(first, grown, (s[place] * 13.0 + value) / 14.0)
+        s[place] = np.where(first, grown, (s[place] * 13.0 + value) * step.FOURTEENTH)
     both = s[step.GAIN] + s[step.LOSS]
     rsi = np.where(both > 0.0, 100.0 * (s[step.GAIN] / both), 0.0)
     rsi = np.where((rsi == 0.0) & (s[step.STILL] >= 14.0), 50.0, rsi)
@@ -218,14 +218,14 @@ def _wilder(bar: _Bar) -> None:
         (step.DOWN, np.where((fall > 0.0) & (rise < fall), fall, 0.0)),
         (step.TRUE, reach),
     ):
-        s[place] -= np.where(n >= 15, s[place] / 14.0, 0.0)
+        s[place] -= np.where(n >= 15, s[place] * step.FOURTEENTH, 0.0)
         s[place] += value
     moved = s[step.TRUE] > 0.0
     plus = bar.when(15, np.where(moved, 100.0 * (s[step.UP] / s[step.TRUE]), 0.0))
     minus = bar.when(15, np.where(moved, 100.0 * (s[step.DOWN] / s[step.TRUE]), 0.0))
     directed = 100.0 * (np.abs(minus - plus) / (plus + minus))
     held = s[step.ADX]
-    grown = np.where(n <= 28, held + directed, (held * 13.0 + directed) / 14.0)
+    grown = np.where(n <= 28, held + directed, (held * 13.0 + directed) * step.FOURTEENTH)
     grown = np.where(plus + minus > 0.0, grown, held)
     s[step.ADX] = np.where(n == 28, grown / 14.0, grown)
     out[step.O_PLUS], out[step.O_MINUS] = plus, minus

@@ -24,6 +24,7 @@ LOOSE = 1e-5
 """Share of what was squared below which a variance is added up anew around today's close."""
 FLAT = 1e-24
 """Variance, as a share of the price squared, below which closes do not move (`trend.lines`)."""
+FOURTEENTH = 1.0 / 14.0
 SPREAD_X = 10412.5
 """Squares of 0 to 49 around their mean."""
 
@@ -232,18 +233,18 @@ def advance(
                         s[LOSS] /= 14.0
                         s[RANGE] /= 14.0
                 else:
-                    s[GAIN] = (s[GAIN] * 13.0 + gain) / 14.0
-                    s[LOSS] = (s[LOSS] * 13.0 + loss) / 14.0
-                    s[RANGE] = (s[RANGE] * 13.0 + reach) / 14.0
+                    s[GAIN] = (s[GAIN] * 13.0 + gain) * FOURTEENTH
+                    s[LOSS] = (s[LOSS] * 13.0 + loss) * FOURTEENTH
+                    s[RANGE] = (s[RANGE] * 13.0 + reach) * FOURTEENTH
                 if n >= 15:
                     both = s[GAIN] + s[LOSS]
                     rsi = 100.0 * (s[GAIN] / both) if both > 0.0 else 0.0
                     if rsi == 0.0 and s[STILL] >= 14.0:
                         rsi = 50.0
                     atr = s[RANGE]
-                    s[UP] -= s[UP] / 14.0
-                    s[DOWN] -= s[DOWN] / 14.0
-                    s[TRUE] -= s[TRUE] / 14.0
+                    s[UP] -= s[UP] * FOURTEENTH
+                    s[DOWN] -= s[DOWN] * FOURTEENTH
+                    s[TRUE] -= s[TRUE] * FOURTEENTH
                 if fall > 0.0 and rise < fall:
                     s[DOWN] += fall
                 elif rise > 0.0 and rise > fall:
@@ -258,7 +259,7 @@ def advance(
                         if n <= 28:
                             s[ADX] += directed
                         else:
-                            s[ADX] = (s[ADX] * 13.0 + directed) / 14.0
+                            s[ADX] = (s[ADX] * 13.0 + directed) * FOURTEENTH
                     if n == 28:
                         s[ADX] /= 14.0
                     if n >= 28:

@@ -24,6 +24,8 @@ from tools.analytics.stream_state import COLUMNS, State
 
 FEW = 12
 """Rows up to which, without numba, plain loops beat numpy's columns."""
+MANY = 256
+"""Rows at once from which it pays to compile the steps."""
 FORMAT = 1
 
 
@@ -34,7 +36,7 @@ def _example() -> list[object]:
 
 
 STEPS = Kernel(step.advance, step._add, step._extreme, example=_example)
-"""Prepare it, in a thread, where many rows are to be fast; every matrix then uses it."""
+"""What every matrix uses once it is prepared."""
 
 
 class IndicatorMatrix:
@@ -76,6 +78,8 @@ class IndicatorMatrix:
         columns = [_columns(prices) for prices in histories.values()]
         for one in columns:
             _check(one)
+        if len(rows) >= MANY:
+            self._steps.prepare_soon()
         if self._steps.fast is not None or len(rows) <= FEW:
             for row, one in zip(rows, columns, strict=True):
                 self._take_rows(np.array([row]), np.array([0, one.shape[1]]), one)
@@ -108,6 +112,8 @@ class IndicatorMatrix:
         if not (self._marks[where] == np.arange(len(where))).all():
             raise ValueError("a row may come once in an update: bars of one row come one by one")
         self._begin(where)
+        if len(where) >= MANY:
+            self._steps.prepare_soon()
         if self._steps.fast is not None or len(where) <= FEW:
             self._take_rows(where, np.arange(len(where) + 1), bars)
         else:

@@ -1,5 +1,6 @@
 """The stream says after each bar what the whole history says at that bar."""
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -164,6 +165,30 @@ def test_without_numba_nothing_is_compiled_and_everything_works(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert not Kernel(step.advance, example=list).prepare()
+
+
+def test_many_rows_begin_to_compile_in_the_background_and_wait_for_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(streaming, "MANY", 3)
+    asked: list[str] = []
+    begun = threading.Event()
+
+    class Slow(Kernel):
+        def prepare(self) -> bool:
+            asked.append(threading.current_thread().name)
+            begun.set()
+            return False
+
+    steps = Slow(step.advance, example=list)
+    matrix = IndicatorMatrix(steps=steps)
+    matrix.update([0, 1], *(np.ones(2),) * 5)
+    assert not asked
+    for _ in range(2):
+        matrix.update([0, 1, 2], *(np.ones(3),) * 5)
+    assert begun.wait(5)
+    assert asked == ["compile"]
+    assert matrix.count(2) == 2
 
 
 def test_running_sums_are_added_up_anew_and_do_not_drift(monkeypatch: pytest.MonkeyPatch) -> None:
