@@ -103,7 +103,8 @@ _SKIP = re.compile(
     r"|\[\^?[0-9]{1,3}\]"  # footnote markers
     r"|(?m:^[ \t>*#-]{0,12}[0-9]{1,3}[.)](?=[ \t]))"  # list ordinals, numbered headings
     r"|\b(?:S&P|S&amp;P|SP|Nasdaq|NASDAQ|Russell|FTSE|Dow|DAX|CAC|Nikkei|Stoxx|STOXX|Fortune)"
-    r"[ -]?(?:30|40|50|100|225|500|600|1000|2000|3000)\b",
+    r"[ -]?(?:30|40|50|100|225|500|600|1000|2000|3000)\b"
+    r"|(?<![\w.,])[0-9]{4,6}\.[A-Z]{2}\b",  # 000338.SZ is a name
     re.DOTALL,
 )
 _CODE_NUMBER = re.compile(r"`[-−+]?[$€£]?[0-9][0-9,.]*\s?%?`")

@@ -118,15 +118,18 @@ def known(statements: Iterable[Statement], *, at: datetime) -> list[Statement]:
 def analyse(statements: Iterable[Statement], *, at: datetime, price: Price | None) -> Fundamentals:
     """Return the fundamentals at a moment from what was published by then and the price then."""
     seen = known(statements, at=at)
-    fresh = [one for one in seen if at.date() - one.period_end <= STALE_AFTER]
-    if not fresh:
+    oldest = at.date() - STALE_AFTER
+    if not seen or seen[0].period_end < oldest:
         return Fundamentals(reasons=dict.fromkeys(DEFINITIONS, _nothing(seen, at)))
-    currency = fresh[0].currency
-    fresh = [one for one in fresh if one.currency == currency]
+    currency = seen[0].currency
+    seen = [one for one in seen if one.currency == currency]
+    # Only where a year, or a balance, ends must be recent; what it is put together from may be old.
+    fresh = [one for one in seen if one.period_end >= oldest]
     reasons: dict[str, str] = {}
-    revenue = _trailing(fresh, "revenue")
-    earnings = _trailing(fresh, "net_income")
-    dividends = _trailing(fresh, "dividends_per_share")
+    revenue, earnings, dividends = (
+        _trailing(seen, name, since=oldest)
+        for name in ("revenue", "net_income", "dividends_per_share")
+    )
     equity, debt, shares = (_last(fresh, name) for name in ("equity", "total_debt", "shares"))
     for field, flow, said in (
         ("revenue", revenue, "revenue"),
@@ -143,7 +146,7 @@ def analyse(statements: Iterable[Statement], *, at: datetime, price: Price | Non
         revenue=None if revenue is None else revenue.value,
         earnings=None if earnings is None else earnings.value,
         debt_to_equity=_debt_to_equity(debt, equity, reasons),
-        roe=_roe(fresh, earnings, equity, reasons),
+        roe=_roe(seen, earnings, reasons),
         reasons=reasons,
         period_end=fresh[0].period_end,
         published_at=fresh[0].published_at,
@@ -187,10 +190,13 @@ class _Stock(msgspec.Struct, frozen=True):
     end: date
 
 
-def _trailing(seen: Sequence[Statement], name: str) -> _Flow | None:
-    """Return the newest sum over twelve reported months that can be put together."""
+def _trailing(seen: Sequence[Statement], name: str, *, since: date) -> _Flow | None:
+    """Return the newest sum over twelve reported months that can be put together.
+
+    They end at `since` or later.
+    """
     told = [one for one in seen if getattr(one, name) is not None]
-    for end in dict.fromkeys(one.period_end for one in told):
+    for end in dict.fromkeys(one.period_end for one in told if one.period_end >= since):
         for make in (_whole_year, _four_quarters, _year_rolled_on):
             flow = make(told, name, end)
             if flow is not None:
@@ -320,7 +326,6 @@ def _yield(
 def _roe(
     seen: Sequence[Statement],
     earnings: _Flow | None,
-    equity: _Stock | None,
     reasons: dict[str, str],
 ) -> float | None:
     if earnings is None:

@@ -15,6 +15,8 @@ from tools.market.symbols import ALIASES, mentions
 MOST = 8
 
 _DOLLAR = re.compile(r"\$([A-Za-z][A-Za-z]{0,5}(?:\.[A-Za-z])?)\b")
+_CODED = re.compile(r"(?<![\w.,])\$?([0-9]{4,6}\.[A-Za-z]{2})\b")
+"""Exchanges that number their shares: 000338.SZ."""
 _CAPITALS = re.compile(r"(?<![A-Za-z0-9$])([A-Z]{2,5}(?:\.[A-Z])?)(?![A-Za-z0-9])")
 _NAME = re.compile(r"\b([A-Z][a-z]{2,}(?: (?:& )?[A-Z][a-z]{2,}){0,2})\b")
 _LOWER = re.compile(r"\b([a-z]{2,6})\b")
@@ -39,6 +41,9 @@ def find_symbols(text: str) -> tuple[tuple[str, ...], str]:
     """Return the instruments named, in order, and the text with SYM in their place."""
     spans: list[Span] = [
         (found.start(), found.end(), found.group(1).upper()) for found in _DOLLAR.finditer(text)
+    ]
+    spans += [
+        (found.start(), found.end(), found.group(1).upper()) for found in _CODED.finditer(text)
     ]
     spans += [
         (one.start, one.end, _as_said(text, one.symbol, one.start))

@@ -406,3 +406,8 @@ def test_of_two_values_that_round_alike_the_plainer_name_is_meant() -> None:
     paths = [claim.path for claim in find_claims(text, [Evidence("c", "compare", {}, result)])]
     change, total = "/data/instruments/0/changePercent", "/data/instruments/0/totalReturnPercent"
     assert paths == [change, change, total]
+
+
+def test_a_share_that_is_named_by_a_number_is_no_number() -> None:
+    claims = find_claims("000338.SZ and 0700.HK closed at 13.53; it paid 1234.", [])
+    assert [claim.text for claim in claims] == ["13.53", "1234"]

@@ -179,6 +179,17 @@ def test_old_reports_say_nothing_about_today() -> None:
     )
 
 
+def test_a_year_that_just_ended_may_be_put_together_from_older_figures() -> None:
+    told = [
+        statement("2022-12-31", published="2023-02-01", net_income=Decimal(100)),
+        statement("2022-09-30", 9, published="2022-11-01", net_income=Decimal(70)),
+        statement("2023-09-30", 9, published="2023-11-01", net_income=Decimal(90)),
+    ]
+    found = analyse(told, at=datetime(2024, 6, 16, tzinfo=UTC), price=PRICE)
+    assert (found.earnings, found.trailing_end) == (Decimal(120), date(2023, 9, 30))
+    assert found.roe == 120 / 600
+
+
 def test_shares_and_dividends_are_restated_for_a_split_since() -> None:
     split = Price(Decimal("25.125"), date(2024, 5, 9), "USD", ((date(2024, 3, 1), Decimal(2)),))
     plain = analyse([statement("2023-12-31")], at=AT, price=PRICE)
