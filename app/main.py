@@ -143,6 +143,7 @@ def _read_topics(desk: Desk, say: Callable[[str], None]) -> None:
         market.instruments,
         market.bars,
         market.intake,
+        market.news.intake,
         bar_open=market.live.bar_open,
         say=say,
     )

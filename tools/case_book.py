@@ -12,6 +12,7 @@ from tools.analytics.firings import KINDS
 from tools.market.bars import TIMEFRAMES, Bars
 from tools.market.instruments import Instrument
 from tools.market.prices import prices_of
+from tools.market.replays import is_replay
 from tools.market.signals import market_of
 from tools.market.store import BarStore, InstrumentStore
 
@@ -39,7 +40,12 @@ class ComputedCases:
     ) -> Mapping[str, Cases]:
         """Return the cases of the instrument's market by kind, settled at or before `before`."""
         market = market_of(instrument)
-        members = [one for one in await self._instruments.all() if market_of(one) == market]
+        members = [
+            one
+            for one in await self._instruments.all()
+            # A replay's past is that of the instrument it repeats, counted once.
+            if market_of(one) == market and not is_replay(one.symbol)
+        ]
         series = [await self._bars.read(one.symbol, timeframe=timeframe) for one in members]
         collected = await asyncio.to_thread(lambda: [self._of(bars) for bars in series])
         moment = int(before.timestamp())

@@ -27,6 +27,7 @@ from tools.errors import InvalidArguments, NoData
 from tools.history import History, Market
 from tools.market.bars import TIMEFRAMES
 from tools.market.instruments import Instrument
+from tools.market.replays import is_replay
 from tools.technicals import used
 from tools.tool import ToolContext, ToolResult
 
@@ -93,7 +94,8 @@ class Screen:
     async def __call__(self, arguments: dict[str, Any], context: ToolContext) -> ToolResult:
         asked = read_arguments(ScreenArguments, arguments)
         search = _search(asked)
-        every = await self._market.instruments()
+        known = await self._market.instruments()
+        every = [one for one in known if not is_replay(one.symbol)]
         day = asked.at or _newest(every, context)
         if day is None:
             raise NoData("There are no bars of any instrument yet.")

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import msgspec
 
+from app.domain.errors import Unavailable
 from app.domain.feed_kinds import FeedKind
 from app.domain.feeds import (
     FeedMessage,
@@ -32,10 +33,14 @@ from app.services.feed_reading import (
     microseconds,
     read_bars,
     read_ticks,
+    refusal,
 )
 from app.services.known_instruments import KnownInstruments
+from app.services.news import NewsTaken
+from app.services.news_checks import MAX_ITEMS
 from tools.errors import UnknownSymbol
 from tools.market.intake import BarsStored
+from tools.market.scorer import ScoringFailed
 from tools.market.ticks import LATENESS, OpenBar, TickBars
 
 Batch = Mapping[Partition, Sequence[FeedMessage]]
@@ -61,6 +66,12 @@ class FeedStore(Protocol):
     async def reset(self, partition: Partition, next_offset: int) -> None:
         """Let a partition be read from `next_offset`, whatever was stored."""
         ...
+
+
+class NewsTaker(Protocol):
+    """`app.services.news.NewsIntake`, as far as it is needed here."""
+
+    async def take(self, items: Sequence[msgspec.Raw]) -> NewsTaken: ...
 
 
 class FeedTaken(msgspec.Struct, frozen=True):
@@ -93,6 +104,7 @@ class FeedIntake:
         *,
         kinds: Mapping[str, FeedKind],
         clock: Callable[[], datetime],
+        news: NewsTaker | None = None,
         tick_timeframe: str = "1m",
     ) -> None:
         """Make an intake; `kinds` says what each topic carries."""
@@ -101,6 +113,7 @@ class FeedIntake:
         self._instruments = instruments
         self._kinds = kinds
         self._clock = clock
+        self._news = news
         self._tick_timeframe = tick_timeframe
         self._states: dict[Partition, _State] = {}
         self.open_bar_listeners: list[Callable[[str, OpenBar], None]] = []
@@ -183,6 +196,8 @@ class FeedIntake:
         for partition, messages in batch.items():
             if self._kinds[partition[0]] == "ticks":
                 ticks[partition] = read_ticks(messages, refused[partition])
+            elif self._kinds[partition[0]] == "news":
+                await self._take_news(messages, refused[partition])
             else:
                 read_bars(partition, messages, series, refused[partition])
         symbols = {symbol for symbol, _ in series}
@@ -216,6 +231,20 @@ class FeedIntake:
         if not messages or messages[0].offset >= next_offset:
             return messages
         return [message for message in messages if message.offset >= next_offset]
+
+    async def _take_news(self, messages: Sequence[FeedMessage], refused: list[Refusal]) -> None:
+        """Store a partition's news before its position: told again, an item is known already."""
+        if self._news is None:
+            raise TypeError("nobody takes news here")
+        told = [message for message in messages if message.value]
+        refused += [refusal(one, "the message is empty") for one in messages if not one.value]
+        for start in range(0, len(told), MAX_ITEMS):
+            part = told[start : start + MAX_ITEMS]
+            try:
+                taken = await self._news.take([msgspec.Raw(one.value or b"") for one in part])
+            except ScoringFailed as failed:
+                raise Unavailable(f"News cannot be scored: {failed}", retry_after_s=5) from failed
+            refused += [refusal(part[one.index], one.reason) for one in taken.refused]
 
     def _write_of(
         self,

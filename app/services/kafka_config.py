@@ -13,6 +13,7 @@ VARIABLES = {
     "group_id": ("KAFKA_GROUP_ID",),
     "bars_topic": ("KAFKA_BARS_TOPIC",),
     "ticks_topic": ("KAFKA_TICKS_TOPIC",),
+    "news_topic": ("KAFKA_NEWS_TOPIC",),
     "ticks_timeframe": ("KAFKA_TICKS_TIMEFRAME",),
     "auto_offset_reset": ("KAFKA_AUTO_OFFSET_RESET",),
     "security_protocol": ("KAFKA_SECURITY_PROTOCOL",),
@@ -47,6 +48,7 @@ class KafkaConfig(msgspec.Struct, frozen=True, kw_only=True):
     group_id: str = "outcry"
     bars_topic: str = "bars"
     ticks_topic: str = "ticks"
+    news_topic: str = "news"
     ticks_timeframe: str = "1m"
     """Of the bars that trades are made into."""
     auto_offset_reset: str = "earliest"
@@ -67,7 +69,7 @@ class KafkaConfig(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def topics(self) -> dict[str, FeedKind]:
         """Return each topic with what it carries."""
-        return {self.bars_topic: "bars", self.ticks_topic: "ticks"}
+        return {self.bars_topic: "bars", self.ticks_topic: "ticks", self.news_topic: "news"}
 
     @classmethod
     def read(cls, found: Mapping[str, tuple[str, str]]) -> "KafkaConfig":
@@ -84,8 +86,8 @@ class KafkaConfig(msgspec.Struct, frozen=True, kw_only=True):
                 raise ValueError(f"{name}={value}: give one of {', '.join(allowed)}.")
             values[field] = given == "1" if field == "ssl_check_hostname" else given
         config = cls(**values)  # type: ignore[arg-type]
-        if config.bars_topic == config.ticks_topic:
-            raise ValueError(f"Bars and ticks need a topic each; both are {config.bars_topic!r}.")
+        if len(config.topics) < 3:
+            raise ValueError("KAFKA_BARS_TOPIC, KAFKA_TICKS_TOPIC, KAFKA_NEWS_TOPIC: one each.")
         if config.security_protocol.startswith("SASL_") and not (
             config.sasl_username and config.sasl_password
         ):

@@ -16,6 +16,7 @@ from app.storage.instruments import PostgresInstruments
 from app.wiring.desk import open_database
 from app.wiring.feeds import kafka_feed
 from app.wiring.live import open_live
+from app.wiring.news import open_news
 
 _SHOWN_EVERY_S = 5.0
 
@@ -44,6 +45,7 @@ async def ingest(settings: Settings) -> None:
                 instruments,
                 bars,
                 intake,
+                open_news(settings, database, instruments).intake,
                 bar_open=live.bar_open,
                 say=say,
             )

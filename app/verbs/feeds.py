@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @click.command()
 @data_dir_option
 def ingest(data_dir: Path | None) -> None:
-    """Read bars and trades from Kafka topics until told to stop.
+    """Read bars, trades and news from Kafka topics until told to stop.
 
     Needs KAFKA_BOOTSTRAP_SERVERS. Positions are kept in Postgres with the rows, so a restart,
     however it came about, goes on where the rows end: nothing is lost and nothing doubled. Several

@@ -10,6 +10,7 @@ from app.services.bar_intake import BarIntake
 from app.services.feeds import FeedIntake
 from app.services.kafka_config import KafkaConfig
 from app.services.known_instruments import KnownInstruments
+from app.services.news import NewsIntake
 from app.storage.bars import PostgresBars
 from app.storage.engine import Database
 from app.storage.feeds import PostgresFeeds
@@ -23,6 +24,7 @@ def kafka_feed(
     instruments: PostgresInstruments,
     bars: PostgresBars,
     intake: BarIntake,
+    news: NewsIntake,
     *,
     bar_open: Callable[[str, str, LiveBar], None],
     say: Callable[[str], None],
@@ -37,6 +39,7 @@ def kafka_feed(
         KnownInstruments(instruments),
         kinds=config.topics,
         clock=utc_now,
+        news=news,
         tick_timeframe=config.ticks_timeframe,
     )
 

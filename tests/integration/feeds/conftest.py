@@ -14,12 +14,15 @@ from app.services.bar_intake import BarIntake
 from app.services.feeds import FeedIntake
 from app.services.kafka_config import KafkaConfig
 from app.services.known_instruments import KnownInstruments
+from app.services.news import NewsIntake
 from app.storage.bars import PostgresBars
 from app.storage.engine import Database
 from app.storage.feeds import PostgresFeeds
 from app.storage.instruments import PostgresInstruments
+from app.storage.news import PostgresNews
 from tests.integration.feeds.broker import Broker
 from tools.market.instruments import Instrument
+from tools.market.scorer import HenryRules
 
 QUICK = KafkaPolicy(
     wait_ms=20,
@@ -37,6 +40,7 @@ class Receiver:
         self.database = database
         self.instruments = PostgresInstruments(database)
         self.bars = PostgresBars(database)
+        self.news = PostgresNews(database)
         self.config = KafkaConfig(bootstrap_servers=servers, group_id="test")
         self.said: list[str] = []
 
@@ -53,6 +57,7 @@ class Receiver:
             KnownInstruments(self.instruments),
             kinds=self.config.topics,
             clock=clock,
+            news=NewsIntake(self.instruments, self.news, HenryRules(), clock=clock),
         )
 
     @asynccontextmanager
@@ -67,7 +72,7 @@ class Receiver:
             await asyncio.wait({task}, timeout=10)
 
     async def count(self, table: str = "bars") -> int:
-        assert table in ("bars", "feed_refusals", "feed_open_bars")
+        assert table in ("bars", "feed_refusals", "feed_open_bars", "news")
         found: int = await self.database.fetchval(f"SELECT count(*) FROM {table}")
         return found
 
@@ -92,6 +97,6 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 @pytest.fixture
 async def receiver(database: Database, broker: Broker) -> Receiver:
-    for table in ("feed_positions", "feed_open_bars", "feed_refusals"):
+    for table in ("feed_positions", "feed_open_bars", "feed_refusals", "news"):
         await database.execute(f"DELETE FROM {table}")
     return Receiver(database, broker.servers)

@@ -125,6 +125,36 @@ async def test_a_later_message_of_the_same_bar_wins_also_within_one_batch(
     assert await stored(receiver, "A") == [(100.0, 7.0)]
 
 
+async def test_news_is_stored_scored_and_once_also_when_it_is_told_again(
+    broker: Any, receiver: Any
+) -> None:
+    await receiver.know("A")
+    await broker.create("news", 1)
+
+    def item(title: str, minute: int) -> tuple[str, bytes]:
+        value = {
+            "type": "news",
+            "sourceName": "Wire",
+            "title": title,
+            "publishedAt": f"2024-01-02T15:{minute:02}:00Z",
+            "symbols": ["A"],
+        }
+        return "A", json.dumps(value).encode()
+
+    first = item("A raises its outlook after record growth", 1)
+    told = [first, ("A", b"{}"), first, item("A cuts its outlook, losses mount", 30)]
+    await broker.produce("news", told)
+    async with receiver.reading():
+        await receiver.until(lambda: at_least(receiver, 2, "news"))
+        await receiver.until(lambda: at_least(receiver, 1, "feed_refusals"))
+    # As after a crash between the news and its position.
+    await receiver.database.execute("DELETE FROM feed_positions")
+    async with receiver.reading() as feed:
+        await receiver.until(lambda: async_bool(feed.stats.messages >= 4))
+    assert await receiver.count("news") == 2
+    assert await receiver.count("feed_refusals") == 1
+
+
 async def test_two_readers_share_the_partitions_and_one_takes_over_when_the_other_goes(
     broker: Any, receiver: Any
 ) -> None:
