@@ -59,6 +59,7 @@ def create_app(desk: Desk, gateway: Gateway, origins: AllowedOrigins) -> Litesta
         costs=desk.costs,
         market=desk.market.data,
         alerts=desk.alerts.alerts,
+        signals=desk.market.signals,
         news=desk.market.news.service,
         fundamentals=desk.market.fundamentals.service,
         tools=desk.market.tools,
@@ -123,6 +124,7 @@ async def serve(settings: Settings) -> None:
         server = _Server(_config(create_app(desk, gateway, origins)))
         desk.spawn(desk.runner.warm_up, "warm-up")
         desk.spawn(lambda: desk.load_demo_prices(say), "demo prices")
+        desk.spawn(lambda: desk.market.signals.keep_up(say), "signals")
         _read_topics(desk, say)
         stack.callback(settings.address_file.unlink, missing_ok=True)
         await _announce(desk, console, listener)

@@ -13,6 +13,7 @@ from tools.market.news import NewsStore
 from tools.market.store import BarStore, InstrumentStore
 from tools.news import NewsTool
 from tools.quotes import Quotes
+from tools.scorecard import ScorecardTool
 from tools.screen import Screen
 from tools.signals import Signals
 from tools.tool import Tool
@@ -31,11 +32,12 @@ def market_tools(
 
     `cases` is where the past of signals is kept; by default it is computed from the bars.
     """
-    market = Market(instruments, bars)
+    market, book = Market(instruments, bars), cases or ComputedCases(instruments, bars)
     tools: list[Tool] = [
         Quotes(market),
         IndicatorsTool(market),
-        Signals(market, cases or ComputedCases(instruments, bars)),
+        Signals(market, book),
+        ScorecardTool(market, book),
         Levels(market),
         WhatChanged(market),
         Compare(market),

@@ -80,7 +80,7 @@ class SignalMaker:
             valid_until=valid_until(self._raw, bar, VALID_BARS[firing.type], self._instrument),
             valid_bars=VALID_BARS[firing.type],
             known_at=opened + self._lasts,
-            state=_state(end, graded),
+            state=state_of(end, graded),
             ended_at=None if end is None else self._raw.time(end.bar),
             end_reason=None if end is None else end.reason,
             outcome=graded,
@@ -181,7 +181,8 @@ def valid_until(raw: Bars, bar: int, bars: int, instrument: Instrument) -> datet
     return datetime(moved.year, moved.month, moved.day, tzinfo=UTC)
 
 
-def _state(end: End | None, graded: Grade | None) -> State:
+def state_of(end: End | None, graded: Grade | None) -> State:
+    """Return whether a signal holds, has ended, or has ended and is graded."""
     if end is None:
         return "active"
     return end.how if graded is None else "resolved"

@@ -19,7 +19,7 @@ from tools.analytics.track_record import ENOUGH, TrackRecord
 from tools.arguments import Arguments, json_schema, read_arguments
 from tools.case_book import CaseBook
 from tools.history import History, Market
-from tools.market.signals import MarketSignal
+from tools.market.signals import MarketSignal, market_of
 from tools.quotes import notes
 from tools.signal_views import SignalMaker
 from tools.technicals import Technicals
@@ -65,18 +65,10 @@ class Signals:
     async def __call__(self, arguments: dict[str, Any], context: ToolContext) -> ToolResult:
         asked = read_arguments(SignalsArguments, arguments)
         history = await self._market.history(asked.symbol, context, at=asked.at)
-        before = history.as_of
-        known = await self._book.cases(history.instrument, history.bars.timeframe, before=before)
+        known = await self._book.cases(
+            market_of(history.instrument), history.bars.timeframe, before=history.as_of
+        )
         return await asyncio.to_thread(_answer, history, known, context.now)
-
-
-def market_signals(data: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the valid signals of a result's `data` as whole MarketSignals of the data model.
-
-    A tool result says what all its signals share once, because a model reads it.
-    """
-    shared = {key: data[key] for key in ("indicators", "technicalAnalysis")}
-    return [{**signal, **shared} for signal in data["signals"]]
 
 
 def _answer(history: History, known: Mapping[str, Cases], now: datetime) -> ToolResult:

@@ -14,7 +14,7 @@ _NOTHING = word_set("data value values items rows result results")
 _FILING = word_set(
     """
     signals instruments indicators notes changes volatility technicalAnalysis movingAverages
-    trackRecord rows parts signalsFired levelsPassed
+    trackRecord kinds rows parts signalsFired levelsPassed
     """
 )
 """Keys that say where the values below them are kept and not what they are."""
@@ -41,6 +41,8 @@ _PHRASES = {
     "r2": "R²",
     "n": "past cases",
     "tValue": "t-value",
+    "tStatistic": "t-value",
+    "meanExcessAtr": "mean excess",
     "percentB": "position (%B)",
     "percentileRank": "percentile",
     "rankedDays": "days behind the {} percentile",

@@ -29,7 +29,6 @@ from app.rest.market import (
     BarsController,
     IndicatorsController,
     InstrumentsController,
-    SignalsController,
 )
 from app.rest.market_records import ActionsController, BarRecordsController
 from app.rest.me import LLMName, MeController
@@ -41,6 +40,7 @@ from app.rest.requests import StrictRequest, refuse_unknown_parameters
 from app.rest.runs import RunsController
 from app.rest.search import SearchController
 from app.rest.sign_in import Authenticator, Origins, SignIn, principal_of
+from app.rest.signals import SignalsController
 from app.rest.tools import ToolsController
 from app.rest.web_client import WebClient, WebClientController
 from app.security.origins import AllowedOrigins
@@ -55,6 +55,7 @@ from app.services.market import MarketData
 from app.services.market_records import MarketRecords
 from app.services.news import News
 from app.services.run_reads import RunReads
+from app.services.signals import SignalBook
 from app.services.tool_calls import ToolCalls
 
 API = "/api/v1"
@@ -73,6 +74,7 @@ class RestServices:
     costs: CostsReport
     market: MarketData
     alerts: Alerts
+    signals: SignalBook
     news: News
     fundamentals: FundamentalsService
     tools: ToolCalls
@@ -152,6 +154,7 @@ def build_routes(services: RestServices) -> list[Router]:
             "costs": _given(services.costs),
             "market": _given(services.market),
             "alerts": _given(services.alerts),
+            "signals": _given(services.signals),
             "news": _given(services.news),
             "fundamentals": _given(services.fundamentals),
             "tools": _given(services.tools),

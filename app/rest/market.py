@@ -1,4 +1,4 @@
-"""`/instruments`, `/bars`, `/indicators`, `/signals`: the desk's market data."""
+"""`/instruments`, `/bars`, `/indicators`: the desk's market data."""
 
 from datetime import date
 from typing import Annotated
@@ -8,7 +8,6 @@ from litestar import Controller, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
-from app.domain.principal import Principal
 from app.rest.pages import Cursor, Limit, Words
 from app.rest.requests import Body, moment
 from app.rest.sign_in import may_administer, may_read
@@ -20,7 +19,6 @@ from app.services.market import (
     IndicatorSeries,
     MarketData,
     NewInstrument,
-    SignalList,
 )
 from app.services.paging import DEFAULT_LIMIT, Page
 from tools.market.instruments import Instrument
@@ -171,20 +169,3 @@ class IndicatorsController(Controller):
             limit=limit,
             fields=fields,
         )
-
-
-class SignalsController(Controller):
-    """Signals."""
-
-    path = "/signals"
-    tags = ("Market data",)
-
-    @get("/", guards=[may_read], summary="Signals of a symbol, computed now")
-    async def now(
-        self,
-        principal: NamedDependency[Principal],
-        market: NamedDependency[MarketData],
-        symbol: Symbol,
-    ) -> SignalList:
-        """Return what the `signals` tool finds on the bars that have closed."""
-        return await market.signals(principal, symbol)

@@ -1,29 +1,23 @@
-"""Instruments, bars, indicators and signals for a client that draws them itself."""
+"""Instruments, bars and indicators for a client that draws them itself."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from typing import Any
 
 import msgspec
 import numpy as np
 
 from app.domain.errors import Invalid, TooLarge
-from app.domain.principal import Principal
 from app.domain.text import clean_text
 from app.services.bar_intake import BarIntake, BarsTaken
 from app.services.instruments import find_instrument
 from app.services.paging import Page, checked_limit
-from app.services.tool_calls import ToolDoor, as_refusal
 from tools.analytics.prices import Prices
 from tools.analytics.snapshot import FIELDS, table
-from tools.errors import ToolError
 from tools.market.bars import TIMEFRAMES, Bars, Basis
 from tools.market.currencies import code
 from tools.market.instruments import Instrument
 from tools.market.store import BarStore, InstrumentStore
-from tools.signals import market_signals
-from tools.tool import ToolContext
 
 MAX_BARS = 10_000
 SYMBOL_RULE = "must have 1 to 32 letters, digits or any of . - ^ = / _"
@@ -35,7 +29,6 @@ DEFAULT_FIELDS = (
     *("bollingerUpper", "bollingerMiddle", "bollingerLower", "atr", "adx"),
 )
 """Of `tools.analytics.snapshot.FIELDS`, what `GET /indicators` tells unless asked for others."""
-_SIGNALS_TIMEOUT_S = 20.0
 
 
 class BarView(msgspec.Struct, frozen=True):
@@ -83,18 +76,6 @@ class IndicatorSeries(msgspec.Struct, frozen=True, rename="camel"):
     series: dict[str, list[Point]]
 
 
-class SignalList(msgspec.Struct, frozen=True, rename="camel"):
-    """Signals as the tool of that name found them just now."""
-
-    symbol: str
-    source: str
-    as_of: datetime | None
-    summary: str
-    items: list[dict[str, Any]]
-    details: dict[str, Any]
-    """What else the tool said: how it came to it."""
-
-
 class NewInstrument(msgspec.Struct, frozen=True):
     """What makes a symbol known."""
 
@@ -114,7 +95,6 @@ class MarketData:
         self,
         instruments: InstrumentStore,
         bars: BarStore,
-        tools: ToolDoor,
         intake: BarIntake,
         *,
         clock: Callable[[], datetime],
@@ -122,7 +102,6 @@ class MarketData:
         self._instruments = instruments
         self._bars = bars
         self._intake = intake
-        self._tools = tools
         self._clock = clock
 
     async def instruments(
@@ -264,32 +243,6 @@ class MarketData:
             source=bars.source,
             as_of=bars.time(-1) if len(bars) else None,
             series=await asyncio.to_thread(_series, bars, first, wanted),
-        )
-
-    async def signals(self, principal: Principal, symbol: str) -> SignalList:
-        """Return the signals of a symbol, computed now.
-
-        Raises:
-            NotFound: `unknown_symbol` or `no_data`.
-            Unavailable: the tool did not answer in time or failed.
-        """
-        instrument = await self.instrument(symbol)
-        context = ToolContext(
-            principal_id=str(principal.user_id), now=self._clock(), timeout_s=_SIGNALS_TIMEOUT_S
-        )
-        try:
-            result = await self._tools.call("signals", {"symbol": instrument.symbol}, context)
-        except ToolError as error:
-            raise as_refusal(error) from error
-        found = market_signals(result.data)
-        details = {key: value for key, value in result.data.items() if key != "signals"}
-        return SignalList(
-            symbol=instrument.symbol,
-            source=result.source,
-            as_of=result.as_of,
-            summary=result.summary,
-            items=found,
-            details=details,
         )
 
 

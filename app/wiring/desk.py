@@ -107,6 +107,7 @@ class Desk(msgspec.Struct, kw_only=True):
     async def load_demo_prices(self, on_progress: Progress) -> None:
         """Bring the fetched demo prices up to date; the shipped ones are there already."""
         await self.market.load_demo(on_progress, allow_fetch=self.settings.demo_fetch)
+        self.market.signals.look_again()
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from app.security.people import utc_now
 from app.services.bar_intake import BarIntake
 from app.services.live import Live
 from app.services.live_ports import Nobody, Notifier, Ticker
+from app.services.signals import SignalBook
 from app.storage.bars import PostgresBars
 from app.storage.engine import Database
 from app.storage.instruments import PostgresInstruments
@@ -51,16 +52,19 @@ async def open_live(
     bars: PostgresBars,
     intake: BarIntake,
     sockets: Sockets | None,
+    signals: SignalBook | None = None,
 ) -> AsyncIterator[LiveDesk]:
     """Open the pipeline. A process without sockets only tells the others of what it stores."""
     origin = new_owner(new_id())
     ticker = sockets.ticker if sockets else Nobody()
-    live = Live(instruments, bars, ticker, clock=utc_now)
+    live = Live(instruments, bars, ticker, clock=utc_now, signals=signals)
     async with AsyncExitStack() as stack:
         announcer = await stack.enter_async_context(Announcer(database, origin))
         intake.announce = announcer.bars_stored
         if sockets is not None:
             intake.listeners.append(live.bars_stored)
+            if signals is not None:
+                intake.listeners.append(signals.bars_stored)
             await stack.enter_async_context(live)
             await stack.enter_async_context(
                 Listener(

@@ -10,11 +10,13 @@ from app.services.bar_intake import BarIntake
 from app.services.charts import Charts
 from app.services.market import MarketData
 from app.services.market_records import MarketRecords
+from app.services.signals import SignalBook
 from app.services.tool_calls import ToolCalls
 from app.settings import Settings
 from app.storage.bars import PostgresBars
 from app.storage.engine import Database
 from app.storage.instruments import PostgresInstruments
+from app.storage.signals import PostgresSignals
 from app.wiring.fundamentals import FundamentalsDesk, open_fundamentals
 from app.wiring.live import LiveDesk, Sockets, open_live
 from app.wiring.news import NewsDesk, open_news
@@ -35,6 +37,7 @@ class MarketDesk(msgspec.Struct, kw_only=True):
     intake: BarIntake
     """The one way bars get in; whoever must hear of them adds a listener."""
     data: MarketData
+    signals: SignalBook
     news: NewsDesk
     fundamentals: FundamentalsDesk
     tools: ToolCalls
@@ -62,17 +65,25 @@ async def open_market(
     intake = BarIntake(instruments, bars, clock=utc_now)
     news = open_news(settings, database, instruments)
     fundamentals = open_fundamentals(database, instruments, bars)
+    signals = SignalBook(PostgresSignals(database), instruments, bars, clock=utc_now)
     toolbox = ToolBox(
-        market_tools(instruments, bars, news=news.store, statements=fundamentals.store)
+        market_tools(
+            instruments,
+            bars,
+            news=news.store,
+            statements=fundamentals.store,
+            cases=signals,
+        )
     )
-    async with open_live(database, instruments, bars, intake, sockets) as live:
+    async with open_live(database, instruments, bars, intake, sockets, signals) as live:
         market = MarketDesk(
             settings=settings,
             instruments=instruments,
             bars=bars,
             toolbox=toolbox,
             intake=intake,
-            data=MarketData(instruments, bars, toolbox, intake, clock=utc_now),
+            data=MarketData(instruments, bars, intake, clock=utc_now),
+            signals=signals,
             news=news,
             fundamentals=fundamentals,
             tools=ToolCalls(toolbox, clock=utc_now),

@@ -10,6 +10,7 @@ SignalType = Literal[
 ]
 Variant = Literal["burst", "squeeze"]
 Side = Literal[-1, 0, 1]
+VARIANTS: tuple[Variant, ...] = ("burst", "squeeze")
 VALID_BARS: dict[SignalType, int] = {
     "entry": 20,
     "exit": 5,
@@ -35,6 +36,16 @@ KINDS = (
     "reversal-",
 )
 """Every `like` there is: what is examined, and so what chance may favour."""
+
+
+def kind_of(like: str) -> tuple[SignalType, Variant | None, Side]:
+    """Return the type, variant and side that one of `KINDS` stands for."""
+    name, _, variant = like.partition(":")
+    side: Side = 1 if name.endswith("+") else -1 if name.endswith("-") else 0
+    bare = name.rstrip("+-")
+    kind = next(one for one in VALID_BARS if one == bare)
+    shade: Variant | None = next((one for one in VARIANTS if one == variant), None)
+    return kind, shade, side
 
 
 @dataclass(frozen=True)

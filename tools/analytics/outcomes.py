@@ -21,12 +21,44 @@ FAILS_WITHIN = 5
 """Bars within which a close back inside the range makes a breakout a failed one."""
 
 
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """One definition of right, over every bar."""
+@dataclass(frozen=True)
+class Event:
+    """What being right means, and after how many bars one knows."""
 
     event: str
     """In words: "the price rises over the next 20 bars"."""
+    horizon_bars: int
+
+
+_MORE = "the next 20 bars return {} than this symbol's own average until then"
+_ATR = "the price {} by at least one average true range within 10 bars"
+EVENTS: dict[str, Event] = {
+    "entry+": Event(_MORE.format("more"), 20),
+    "entry-": Event(_MORE.format("less"), 20),
+    "exit+": Event(_ATR.format("rises"), 10),
+    "exit-": Event(_ATR.format("falls"), 10),
+    "trend_change+": Event("the price rises over the next 20 bars", 20),
+    "trend_change-": Event("the price falls over the next 20 bars", 20),
+    "volatility:burst": Event(
+        "the variance of the next 5 bars is above the 75th percentile of its own past", 5
+    ),
+    "volatility:squeeze": Event(
+        "the variance of the next 5 bars is below the median of its own past", 5
+    ),
+    "volume_spike": Event("the variance of the next 5 bars is above its median of the last 66", 5),
+    "breakout+": Event("the price rises over the next 20 bars", 20),
+    "breakout-": Event("the price falls over the next 20 bars", 20),
+    "reversal+": Event("the price rises over the next 5 bars", 5),
+    "reversal-": Event("the price falls over the next 5 bars", 5),
+}
+"""By kind: the one definition that grades, hit rates and base rates share."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """One event, over every bar."""
+
+    event: str
     horizon_bars: int
     hits: Floats
     """1 hit, 0 miss, NaN not known yet or not defined."""
@@ -54,28 +86,17 @@ def judge(prices: Prices, atr: Floats) -> dict[str, Outcome]:
     month, week = _ahead(prices.total, 20), _ahead(prices.total, 5)
     drift = 20.0 * _drift(log_returns(prices.total))
     named: dict[str, Outcome] = {}
-    for sign, side, word in (("+", 1.0, "rises"), ("-", -1.0, "falls")):
-        more = "more" if side > 0 else "less"
-        named[f"entry{sign}"] = _over_zero(
-            f"the next 20 bars return {more} than this symbol's own average until then",
-            20,
-            side * (month - drift) * unit,
-        )
-        for kind in ("trend_change", "breakout"):
-            named[f"{kind}{sign}"] = _over_zero(
-                f"the price {word} over the next 20 bars", 20, side * month * unit
-            )
-        named[f"reversal{sign}"] = _over_zero(
-            f"the price {word} over the next 5 bars", 5, side * week * unit
-        )
+    for sign, side in (("+", 1.0), ("-", -1.0)):
+        for kind, ahead in (
+            ("entry", month - drift),
+            ("trend_change", month),
+            ("breakout", month),
+            ("reversal", week),
+        ):
+            values = side * ahead * unit
+            named[f"{kind}{sign}"] = _outcome(f"{kind}{sign}", values > 0.0, values, IN_ATR)
         reached = _excursion(prices, atr, bars=10, side=side)
-        named[f"exit{sign}"] = Outcome(
-            f"the price {word} by at least one average true range within 10 bars",
-            10,
-            _hits(reached >= 1.0, reached),
-            reached,
-            IN_ATR,
-        )
+        named[f"exit{sign}"] = _outcome(f"exit{sign}", reached >= 1.0, reached, IN_ATR)
     return {**named, **_calm_and_storm(prices)}
 
 
@@ -96,33 +117,20 @@ def _calm_and_storm(prices: Prices) -> dict[str, Outcome]:
     if len(week) > variance.BARS:
         ahead[: -variance.BARS] = week[variance.BARS :]
     quarter = rolling.quantile(week, 66, 0.5, least=66)
-
-    def above(level: Floats, words: str) -> Outcome:
-        times = _times(ahead, level)
-        return Outcome(words, variance.BARS, _hits(ahead > level, times), times, TIMES)
-
-    middle = usual_variance(week, 0.5)
-    calm = _times(ahead, middle)
+    ceiling, middle = usual_variance(week, BURST), usual_variance(week, 0.5)
     return {
-        "volatility:burst": above(
-            usual_variance(week, BURST),
-            "the variance of the next 5 bars is above the 75th percentile of its own past",
-        ),
-        "volatility:squeeze": Outcome(
-            "the variance of the next 5 bars is below the median of its own past",
-            variance.BARS,
-            _hits(ahead < middle, calm),
-            calm,
-            TIMES,
-        ),
-        "volume_spike": above(
-            quarter, "the variance of the next 5 bars is above its median of the last 66"
-        ),
+        like: _outcome(like, right, _times(ahead, level), TIMES)
+        for like, right, level in (
+            ("volatility:burst", ahead > ceiling, ceiling),
+            ("volatility:squeeze", ahead < middle, middle),
+            ("volume_spike", ahead > quarter, quarter),
+        )
     }
 
 
-def _over_zero(event: str, horizon: int, values: Floats) -> Outcome:
-    return Outcome(event, horizon, _hits(values > 0.0, values), values, IN_ATR)
+def _outcome(like: str, right: NDArray[np.bool_], values: Floats, unit: str) -> Outcome:
+    event = EVENTS[like]
+    return Outcome(event.event, event.horizon_bars, _hits(right, values), values, unit)
 
 
 def _hits(right: NDArray[np.bool_], values: Floats) -> Floats:
@@ -131,7 +139,7 @@ def _hits(right: NDArray[np.bool_], values: Floats) -> Floats:
 
 
 def _times(values: Floats, level: Floats) -> Floats:
-    """Return `values` in multiples of `level`; where that is 0, nothing is called above it."""
+    """Return `values` in multiples of `level`; 1 where that is 0, which has no multiples."""
     out = np.where(np.isnan(values) | np.isnan(level), np.nan, 1.0)
     np.divide(values, level, out=out, where=level > 0)
     return out

@@ -3,7 +3,7 @@
 Pure rules over whole histories: `fire` returns every firing, so that what followed the earlier
 ones can be counted and the newest ones shown. A rule at bar t reads nothing after t and nothing
 older than about `MEMORY` bars, so that a long history, the same cut at its end, and its newest
-2,000 bars all say the same about a bar; the tests cut, replay and poison to prove it.
+bars all say the same about a bar; the tests cut, replay and poison to prove it.
 """
 
 from collections.abc import Iterator

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tools.analytics.cases import Cases, Seconds
 from tools.analytics.composite import Composite
-from tools.analytics.outcomes import Outcome
+from tools.analytics.outcomes import Event, Outcome
 from tools.analytics.prices import Floats, Prices
 
 ENOUGH = 30
@@ -67,7 +67,7 @@ class TrackRecord:
         return self.base_rate if sided and self.edge != "measured edge" else self.expected
 
 
-def of_cases(cases: Cases, outcome: Outcome, *, like: str) -> TrackRecord:
+def of_cases(cases: Cases, outcome: Outcome | Event, *, like: str) -> TrackRecord:
     """Return the record of `cases`, which are of one kind."""
     tested = cases.take(np.flatnonzero(_out_of_sample(cases.fired, cases.resolved)))
     return _record(outcome, cases.hits, cases.base_rates, tested, like)
@@ -147,7 +147,7 @@ class _Tested:
 
 
 def _record(
-    outcome: Outcome, hit: Floats, base_rates: Floats, tested: "_Tested | Cases", like: str
+    outcome: Outcome | Event, hit: Floats, base_rates: Floats, tested: "_Tested | Cases", like: str
 ) -> TrackRecord:
     n, hits = len(hit), int(hit.sum())
     base = float(base_rates.mean()) if n and not np.isnan(base_rates).any() else None

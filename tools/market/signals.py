@@ -11,6 +11,7 @@ from tools.analytics.track_record import Edge
 from tools.market.instruments import Instrument
 
 State = Literal["active", "superseded", "expired", "resolved"]
+STATES: tuple[State, ...] = ("active", "superseded", "expired", "resolved")
 Direction = Literal["bullish", "bearish", "neutral"]
 
 
@@ -109,6 +110,57 @@ class MarketSignal(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             return f"{self.signal_type}:{self.variant}"
         sign = {"bullish": "+", "bearish": "-", "neutral": ""}
         return self.signal_type + sign[self.direction]
+
+
+class CurvePoint(msgspec.Struct, frozen=True, rename="camel"):
+    """The mean price so many bars after such signals, in average true ranges."""
+
+    bar: int
+    mean: float
+    baseline: float
+    """After any bar of the same symbols."""
+    low: float | None
+    high: float | None
+    """95 % interval of the mean, clustered by month; None with fewer than ten months."""
+
+
+class ScorecardItem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How signals of one kind did. Rates are fractions."""
+
+    signal_type: SignalType
+    variant: Variant | None
+    direction: Direction
+    market: str
+    symbol: str | None
+    """None: all instruments of the market together."""
+    timeframe: str
+    event: str
+    horizon_bars: int
+    n: int
+    hits: int
+    hit_rate: float | None
+    wilson_low: float | None
+    wilson_high: float | None
+    base_rate: float | None
+    lift: float | None
+    """Hit rate minus base rate."""
+    edge: Edge
+    edge_t_statistic: float | None
+    """Of the lift, out of sample, clustered by month."""
+    mean_excess_atr: float | None
+    """Mean price at the horizon over the baseline, in average true ranges."""
+    t_statistic: float | None
+    """Of that, clustered by month."""
+    months: int
+    curve: list[CurvePoint]
+
+
+class Scorecard(msgspec.Struct, frozen=True, rename="camel"):
+    """The scorecard of every kind of signal."""
+
+    items: list[ScorecardItem]
+    as_of: datetime | None
+    """When the newest case was settled; None without any."""
 
 
 def market_of(instrument: Instrument) -> str:

@@ -52,6 +52,7 @@ from app.services.news import News, NewsIntake
 from app.services.pricing import PriceBook
 from app.services.run_reads import RunReads
 from app.services.runs import Runs
+from app.services.signals import SignalBook
 from app.services.tool_calls import ToolCalls
 from app.storage.accounts import Accounts
 from app.storage.agent_reads import AgentReads
@@ -64,12 +65,14 @@ from app.storage.journal_store import PostgresJournal
 from app.storage.news import PostgresNews
 from app.storage.run_reads import RunViews
 from app.storage.runs import StoredRuns
+from app.storage.signals import PostgresSignals
 from app.storage.statements import PostgresStatements
 from tests.integration.alerts.alert_desk import AlertsAt
 from tools.desk import market_tools
 from tools.market.instruments import Instrument
 from tools.market.scorer import HenryRules
 from tools.registry import ToolBox
+from tools.tool import ToolContext
 
 PROMPTS = Path(__file__).parents[3] / "agents" / "prompts"
 CHART = {
@@ -118,8 +121,11 @@ class Desk:
         self.instruments, self.bars = instruments, bars
         news = PostgresNews(database)
         statements = PostgresStatements(database)
-        toolbox = self.toolbox = ToolBox(
-            market_tools(instruments, bars, news=news, statements=statements)
+        self.signals = SignalBook(
+            PostgresSignals(database), instruments, bars, clock=lambda: datetime.now(UTC)
+        )
+        self.toolbox = toolbox = ToolBox(
+            market_tools(instruments, bars, news=news, statements=statements, cases=self.signals)
         )
         self.agents = Agents(
             AgentReads(database),
@@ -139,9 +145,7 @@ class Desk:
             database, (instruments, bars), supervisor, toolbox, self.agents, allow=["127.0.0.1:*"]
         ).alerts
         self.intake = BarIntake(instruments, bars, clock=lambda: datetime.now(UTC))
-        self.market = MarketData(
-            instruments, bars, toolbox, self.intake, clock=lambda: datetime.now(UTC)
-        )
+        self.market = MarketData(instruments, bars, self.intake, clock=lambda: datetime.now(UTC))
         intake = NewsIntake(instruments, news, HenryRules(), clock=lambda: datetime.now(UTC))
         statement_intake = StatementIntake(instruments, statements, clock=lambda: datetime.now(UTC))
         self.fundamentals = FundamentalsService(
@@ -164,6 +168,7 @@ class Desk:
             costs=CostsReport(CostReads(database)),
             market=self.market,
             alerts=self.alerts,
+            signals=self.signals,
             news=self.news,
             fundamentals=self.fundamentals,
             tools=ToolCalls(self.toolbox, clock=lambda: datetime.now(UTC)),
@@ -172,6 +177,10 @@ class Desk:
             llm=lambda: LLMName(provider="builtin", model="builtin-1", label="built-in", free=True),
             checks={"database": database.check},
         )
+
+    def context(self) -> ToolContext:
+        """Return what a tool is told when somebody asks now."""
+        return ToolContext(principal_id="somebody", now=datetime.now(UTC))
 
     async def stop(self, run_id: RunId, principal: Principal) -> bool:
         """Stand in for the supervisor: end the run as cancelled."""

@@ -5,19 +5,6 @@ from datetime import UTC, datetime, timedelta
 from tests.integration.rest.rest_desk import Clients, Desk
 
 
-async def test_signals_are_what_the_tool_finds(market_desk: Desk, people: Clients) -> None:
-    answer = await people.client("ann").get("/signals?symbol=goog")
-    assert answer.status_code == 200, answer.text
-    found = answer.json()
-    assert found["symbol"] == "GOOG"
-    assert found["asOf"] == "2013-03-01T00:00:00Z"
-    assert found["items"]
-    for signal in found["items"]:
-        assert {"signalType", "strength", "direction", "confidence", "validUntil"} <= signal.keys()
-        assert signal["technicalAnalysis"]["rsi"] > 0
-    assert found["details"]["close"] == 806.19
-
-
 async def test_bars_and_indicators_come_from_rows(market_desk: Desk, people: Clients) -> None:
     ann = people.client("ann")
     bars = (await ann.get("/bars?symbol=GOOG&limit=2")).json()["items"]

@@ -27,6 +27,7 @@ CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("quotes", {"symbol": "GOOG", "period": "1y"}),
     ("indicators", {"symbol": "GOOG"}),
     ("signals", {"symbol": "GOOG"}),
+    ("scorecard", {"symbol": "GOOG", "signalType": "volume_spike"}),
     ("levels", {"symbol": "GOOG"}),
     ("what_changed", {"symbol": "GOOG", "period": "1y"}),
     ("compare", {"symbols": ["GOOG", "AAPL"], "period": "1y", "baseline": "MSFT"}),

@@ -16,7 +16,6 @@ from tools.market.bars import Bars
 from tools.market.instruments import Instrument
 from tools.market.store import InProcessMarket
 from tools.registry import ToolBox
-from tools.signals import market_signals
 from tools.tool import ToolContext, ToolResult
 
 SYMBOLS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
@@ -216,21 +215,19 @@ async def test_every_null_of_a_young_history_is_explained(
     assert quotes.data["changes"] == dict.fromkeys(("oneDay", "fiveDays", "oneMonth", "oneYear"))
 
 
-async def test_signals_have_the_shape_of_the_data_model(box: ToolBox, context: ToolContext) -> None:
+async def test_signals_that_hold_say_since_when_and_on_what(
+    box: ToolBox, context: ToolContext
+) -> None:
     result = await box.call("signals", {"symbol": "GOOG"}, context)
-    whole = market_signals(result.data)
-    assert [signal["signalType"] for signal in whole] == ["reversal", "breakout", "trend_change"]
-    for signal in whole:
-        assert {
-            "id", "signalType", "strength", "direction", "indicators", "technicalAnalysis",
-            "confidence", "validFrom", "validUntil",
-        } <= signal.keys()  # fmt: skip
+    held = result.data["signals"]
+    assert [signal["signalType"] for signal in held] == ["reversal", "breakout", "trend_change"]
+    for signal in held:
         assert signal["direction"] in ("bullish", "bearish", "neutral")
         assert signal["validFrom"] <= "2013-03-01T00:00:00Z" <= signal["validUntil"]
-        for indicator in signal["indicators"]:
-            assert {"name", "value", "signal", "weight"} <= indicator.keys()
-        assert {"rsi", "macd", "movingAverages", "bollingerBands", "support", "resistance",
-                "trendLine"} == signal["technicalAnalysis"].keys()  # fmt: skip
+    for indicator in result.data["indicators"]:
+        assert {"name", "value", "signal", "weight"} <= indicator.keys()
+    assert {"rsi", "macd", "movingAverages", "bollingerBands", "support", "resistance",
+            "trendLine"} == result.data["technicalAnalysis"].keys()  # fmt: skip
     again = await box.call("signals", {"symbol": "Google"}, context)
     assert again.data == result.data
 

@@ -138,6 +138,12 @@ def test_the_newest_bars_say_the_same_as_the_whole_history(shipped: dict[str, Ba
         np.testing.assert_array_equal(
             outcome.hits[1_400:], whole.outcomes[like].hits[start + 1_400 :], like
         )
+    # A base rate remembers as many outcomes as those remember bars.
+    longer = analytics.study(prices.newest(2_800))
+    for like, outcome in longer.outcomes.items():
+        np.testing.assert_array_equal(
+            outcome.base_rates()[2_540:], whole.outcomes[like].base_rates()[-260:], like
+        )
 
 
 def test_a_pivot_is_known_five_bars_later_and_not_sooner(shipped: dict[str, Bars]) -> None:

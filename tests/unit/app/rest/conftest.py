@@ -23,6 +23,8 @@ from app.services.market import MarketData
 from app.services.market_records import MarketRecords
 from app.services.news import News, NewsIntake
 from app.services.run_reads import RunReads
+from app.services.signal_memory import InProcessSignals
+from app.services.signals import SignalBook
 from app.services.tool_calls import ToolCalls
 from tests.unit.app.rest.in_process import NOW, Open, Ring, principal
 from tools.desk import market_tools
@@ -65,7 +67,8 @@ def services(ring: Ring, tmp_path: Path) -> RestServices:
         conversations=Conversations(absent),
         runs=RunReads(absent, absent),
         costs=CostsReport(absent),
-        market=MarketData(market, market, ToolBox([]), intake, clock=lambda: NOW),
+        market=MarketData(market, market, intake, clock=lambda: NOW),
+        signals=SignalBook(InProcessSignals(market, market), market, market, clock=lambda: NOW),
         fundamentals=FundamentalsService(
             market, market, statements, statement_intake, clock=lambda: NOW
         ),

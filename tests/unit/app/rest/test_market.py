@@ -262,8 +262,3 @@ async def test_a_new_instrument_takes_bars_of_any_timeframe(open_client: Open) -
     )
     assert answer.json()["accepted"] == 2
     assert "opens at a multiple of 5 minutes" in answer.json()["refused"][0]["reason"]
-
-
-async def test_a_tool_that_is_not_there_is_a_plain_refusal(open_client: Open) -> None:
-    answer = await open_client(key="read").get("/api/v1/signals?symbol=GOOG")
-    assert answer.json()["code"] == "unknown_tool"
