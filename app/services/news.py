@@ -26,7 +26,7 @@ from tools.market.news import NewsItem, NewsStore
 from tools.market.quoting import quotable
 from tools.market.scorer import Scorer, ScoringFailed, Text
 from tools.market.store import InstrumentStore
-from tools.market.symbols import mentions, nearest
+from tools.market.symbols import Naming, nearest
 
 
 class NewsTaken(msgspec.Struct, frozen=True, rename="camel"):
@@ -232,13 +232,14 @@ def _prepared(
 ) -> list[NewsItem]:
     """Return the items as they are stored, each once."""
     ready: dict[str, NewsItem] = {}
-    names = [instrument.name for instrument in instruments]
+    naming = Naming(instruments)
+    names = {instrument.symbol: instrument.name for instrument in instruments}
     for item, sentiment in zip(taken, found, strict=True):
         fingerprint = near_duplicates.fingerprint(
             item.type, item.source_name, item.title, item.published_at.isoformat()
         )
         said = quotable(item.title)
-        linked = dict.fromkeys((*item.symbols, *_named(item.title, instruments)))
+        linked = dict.fromkeys((*item.symbols, *_named(item.title, naming)))
         ready.setdefault(
             fingerprint,
             NewsItem(
@@ -257,7 +258,9 @@ def _prepared(
                 neutral=sentiment.neutral,
                 negative=sentiment.negative,
                 scorer=scorer,
-                keywords=topics.keywords([said], without=(*names, *linked)),
+                keywords=topics.keywords(
+                    [said], without=(*linked, *(names.get(one, one) for one in linked))
+                ),
                 topics=topics.topics(said),
                 synthetic=item.synthetic,
             ),
@@ -265,10 +268,10 @@ def _prepared(
     return list(ready.values())
 
 
-def _named(title: str, instruments: Sequence[Instrument]) -> list[str]:
+def _named(title: str, naming: Naming) -> list[str]:
     """Return the symbols a headline names; in one all of capitals only names tell, not symbols."""
     said = title.title() if title == title.upper() else title
-    return [mention.symbol for mention in mentions(said, instruments)]
+    return [mention.symbol for mention in naming.mentions(said)]
 
 
 def _view(item: NewsItem) -> NewsView:

@@ -6,10 +6,11 @@ loudest story speak ten times.
 
 import hashlib
 import re
-from collections import Counter
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Generic, TypeVar
+
+import msgspec
 
 from tools.analytics.sentiment_words import DOWNWARD, NEGATIONS, UPWARD
 
@@ -37,24 +38,33 @@ _WORD = re.compile(r"\w+(?:['.,]\w+)*")
 _FEWEST = 3
 """With fewer words than this only an equal text is the same story."""
 
-Shingles = frozenset[str]
 Id = TypeVar("Id")
+
+
+class Shingles(msgspec.Struct, frozen=True):
+    """What a text is compared by."""
+
+    words: frozenset[str]
+    """Its telling words, and each two that follow one another."""
+    sense: tuple[frozenset[str], bool, bool]
+    """What must be equal: negations, and whether something went up or down."""
 
 
 def shingles(text: str) -> Shingles:
     """Return the telling words of a text and each two that follow one another."""
     telling = [_stem(word) for word in _words(text) if word not in _SILENT]
     pairs = {f"{one} {other}" for one, other in pairwise(telling)}
-    return frozenset(telling) | pairs
+    words = frozenset(telling) | pairs
+    return Shingles(words, (words & _TURNS, bool(words & _UP), bool(words & _DOWN)))
 
 
 def likeness(one: Shingles, other: Shingles) -> float:
     """Return from 0 to 1 how much two texts share: the Dice coefficient of their shingles."""
-    if not one or not other or _sense(one) != _sense(other):
+    if not one.words or not other.words or one.sense != other.sense:
         return 0.0
-    if min(len(one), len(other)) < 2 * _FEWEST - 1:
-        return float(one == other)
-    return 2.0 * len(one & other) / (len(one) + len(other))
+    if min(len(one.words), len(other.words)) < 2 * _FEWEST - 1:
+        return float(one.words == other.words)
+    return 2.0 * len(one.words & other.words) / (len(one.words) + len(other.words))
 
 
 class Stories(Generic[Id]):
@@ -67,21 +77,27 @@ class Stories(Generic[Id]):
     def add(self, id: Id, text: str, at: datetime) -> None:
         """Take up one first telling."""
         said = shingles(text)
-        for word in said:
+        for word in said.words:
             self._by_word.setdefault(word, []).append(len(self._told))
         self._told.append((id, said, at))
 
     def find(self, text: str, at: datetime) -> Id | None:
         """Return the story that a text published at that time tells again."""
+        same = [(like, place) for place, like in self._alike(text, at) if like >= SAME_STORY]
+        return self._told[max(same)[1]][0] if same else None
+
+    def alike(self, text: str, at: datetime) -> list[tuple[float, datetime]]:
+        """Return how like a text each story of those hours is that shares a word, and its time."""
+        return [(like, self._told[place][2]) for place, like in self._alike(text, at)]
+
+    def _alike(self, text: str, at: datetime) -> list[tuple[int, float]]:
         said = shingles(text)
-        shared = Counter(place for word in said for place in self._by_word.get(word, ()))
-        best, found = SAME_STORY, None
-        for place in shared:
-            id, other, told_at = self._told[place]
-            like = likeness(said, other)
-            if like >= best and abs(at - told_at) <= timedelta(hours=WITHIN_HOURS):
-                best, found = like, id
-        return found
+        shared = {place for word in said.words for place in self._by_word.get(word, ())}
+        return [
+            (place, likeness(said, self._told[place][1]))
+            for place in shared
+            if abs(at - self._told[place][2]) <= timedelta(hours=WITHIN_HOURS)
+        ]
 
 
 def fingerprint(*parts: str) -> str:
@@ -94,11 +110,6 @@ def _words(text: str) -> list[str]:
     """Return words and numbers in small letters, without possessives."""
     plain = text.lower().replace("\u2019", "'")
     return [found.removesuffix("'s") for found in _WORD.findall(plain)]
-
-
-def _sense(said: Shingles) -> tuple[Shingles, bool, bool]:
-    """Return what must be equal: negations, and whether something went up or down."""
-    return said & _TURNS, bool(said & _UP), bool(said & _DOWN)
 
 
 def _stem(word: str) -> str:

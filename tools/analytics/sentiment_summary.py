@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from tools.analytics.near_duplicates import SAME_STORY, WITHIN_HOURS, likeness, shingles
+from tools.analytics.near_duplicates import SAME_STORY, Stories
 from tools.analytics.topics import common_topics, keywords
 
 SourceType = Literal["news", "social", "analyst"]
@@ -153,19 +153,15 @@ def _stories(seen: Sequence[Reading]) -> list[tuple[Reading, float]]:
     change what was said before.
     """
     told: list[tuple[Reading, float]] = []
-    words = {one.id: shingles(one.title) for one in seen}
+    stories: Stories[str] = Stories()
     for one in sorted(seen, key=lambda one: (one.published_at, one.id)):
-        likest, is_copy = 0.0, False
-        for earlier, _ in told:
-            age = one.published_at - earlier.published_at
-            if age > timedelta(hours=WITHIN_HOURS):
-                continue
-            like = likeness(words[one.id], words[earlier.id])
-            is_copy = is_copy or like >= SAME_STORY
-            if age <= timedelta(hours=_NOVELTY_HOURS):
-                likest = max(likest, like)
-        if not is_copy:
-            told.append((one, 1.0 - likest))
+        alike = stories.alike(one.title, one.published_at)
+        if any(like >= SAME_STORY for like, _ in alike):
+            continue
+        recent = one.published_at - timedelta(hours=_NOVELTY_HOURS)
+        likest = max((like for like, at in alike if at >= recent), default=0.0)
+        stories.add(one.id, one.title, one.published_at)
+        told.append((one, 1.0 - likest))
     return told
 
 

@@ -1,5 +1,6 @@
 """How the news on one instrument sounds at a moment, read from the store with nothing after it."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -55,8 +56,10 @@ async def read_mood(
     )
     return Mood(
         symbol=instrument.symbol,
-        summary=summarise(
-            [item.reading() for item in seen], at=at, known_by=known_by, without=names
+        summary=await asyncio.to_thread(
+            lambda: summarise(
+                [item.reading() for item in seen], at=at, known_by=known_by, without=names
+            )
         ),
         items=seen,
         as_of=at if seen else None,

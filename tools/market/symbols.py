@@ -90,24 +90,34 @@ def mentions(text: str, instruments: Sequence[Instrument]) -> list[Mention]:
 
     Symbols count in capitals or after a `$`; names in any case, unless they are everyday words.
     """
-    symbols = {instrument.symbol.upper() for instrument in instruments}
-    names = _names(instruments)
-    longest = max((name.count(" ") + 1 for name in names), default=1)
-    words = list(_WORD.finditer(text))
-    found: list[Mention] = []
-    position = 0
-    while position < len(words):
-        for length in range(min(longest, len(words) - position), 0, -1):
-            start, end = words[position].start(), words[position + length - 1].end()
-            symbol = _meant(text[start:end].rstrip(".-"), symbols, names)
-            if symbol is not None:
-                end = start + len(text[start:end].rstrip(".-"))
-                found.append(Mention(symbol, start, end))
-                position += length
-                break
-        else:
-            position += 1
-    return found
+    return Naming(instruments).mentions(text)
+
+
+class Naming:
+    """Every name of some instruments, brought in order once for many texts."""
+
+    def __init__(self, instruments: Sequence[Instrument]) -> None:
+        self._symbols = {instrument.symbol.upper() for instrument in instruments}
+        self._names = _names(instruments)
+        self._longest = max((name.count(" ") + 1 for name in self._names), default=1)
+
+    def mentions(self, text: str) -> list[Mention]:
+        """Return each place where a text names one of them; see `mentions`."""
+        words = list(_WORD.finditer(text))
+        found: list[Mention] = []
+        position = 0
+        while position < len(words):
+            for length in range(min(self._longest, len(words) - position), 0, -1):
+                start, end = words[position].start(), words[position + length - 1].end()
+                symbol = _meant(text[start:end].rstrip(".-"), self._symbols, self._names)
+                if symbol is not None:
+                    end = start + len(text[start:end].rstrip(".-"))
+                    found.append(Mention(symbol, start, end))
+                    position += length
+                    break
+            else:
+                position += 1
+        return found
 
 
 def edit_distance(left: str, right: str) -> int:
