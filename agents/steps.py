@@ -8,6 +8,7 @@ _DOING = {
     "signals": "checking signals of {what}",
     "compare": "comparing {what}",
     "instruments": "looking up instruments",
+    "condition_record": "looking into the past of {what}",
 }
 _MANY = 3
 

@@ -87,7 +87,9 @@ class Openings:
         while True:
             self._wake.clear()
             try:
-                await self.open_all()
+                while await self.open_all():
+                    # There may be more than are opened at once.
+                    pass
             except Exception:
                 # The database is away, say; what is not open stays so and is found again.
                 log.exception("alerts.not_opened")
@@ -98,7 +100,7 @@ class Openings:
                 continue
 
     async def open_all(self) -> int:
-        """Open every episode that is not open; return how many were opened here."""
+        """Open the oldest episodes that are not open; return how many were opened here."""
         gate = asyncio.Semaphore(_AT_ONCE)
 
         async def guarded(one: Unopened) -> bool:

@@ -7,9 +7,10 @@ from datetime import datetime
 from app.domain.alerts import AlertMoment
 from tools.analytics import snapshot
 from tools.analytics.condition_parts import Standing
-from tools.analytics.prices import Floats, Prices
+from tools.analytics.prices import Floats
 from tools.analytics.standing import standing
 from tools.market.bars import Bars
+from tools.market.prices import prices_of
 from tools.market.store import BarStore
 
 MOST = 100
@@ -46,7 +47,7 @@ def _moments(bars: Bars, after: datetime | None, signals: bool, most: int) -> li
     ]
     if not new:
         return []
-    prices = _prices(bars)
+    prices = prices_of(bars)
     table = snapshot.table(prices, timeframe=bars.timeframe)
     at_bar = standing(prices, new) if signals else None
     return [_moment(bars, table, at_bar, bar) for bar in new]
@@ -64,17 +65,4 @@ def _moment(
         before=snapshot.at(table, bar - 1) if bar else None,
         signals=standing_now,
         fired=tuple(one for one in standing_now or () if one.fired),
-    )
-
-
-def _prices(stored: Bars) -> Prices:
-    bars = stored.split_adjusted()
-    return Prices(
-        days=bars.timestamps,
-        open=bars.open,
-        high=bars.high,
-        low=bars.low,
-        close=bars.close,
-        volume=bars.volume,
-        total=bars.close if stored.adjusted_close is None else stored.adjusted_close,
     )

@@ -77,10 +77,13 @@ SELECT {_ALERT} FROM alerts a
  ORDER BY a.id FOR UPDATE
 """
 _SEEN = """
-UPDATE alerts
-   SET watch = $2, last_result = $3, last_bar_time = coalesce($4, last_bar_time),
-       last_fired_at = coalesce($5, last_fired_at)
- WHERE id = $1
+UPDATE alerts a
+   SET watch = x.watch, last_result = x.result,
+       last_bar_time = coalesce(x.bar_time, a.last_bar_time),
+       last_fired_at = coalesce(x.fired_at, a.last_fired_at)
+  FROM unnest($1::uuid[], $2::jsonb[], $3::text[], $4::timestamptz[], $5::timestamptz[])
+       AS x(id, watch, result, bar_time, fired_at)
+ WHERE a.id = x.id
 """
 _FIRE = """
 INSERT INTO alert_episodes (id, alert_id, bar_time, fired_at, evidence)
@@ -243,25 +246,28 @@ class StoredAlerts:
         A bar that is not reliable counts as not seen.
         """
         fired: list[Fired] = []
+        seen: list[tuple[UUID, Any, str, datetime | None, datetime | None]] = []
         async with self._database.transaction() as connection:
-            rows = await connection.fetch(_WATCHING, symbol, timeframe, bar_time, only)
-            for row in rows:
+            for row in await connection.fetch(_WATCHING, symbol, timeframe, bar_time, only):
                 alert = _alert(row)
                 decision = decide(alert)
-                if await self._keep(connection, alert, decision, bar_time, now):
-                    fired.append(
-                        Fired(
-                            alert_id=alert.id,
-                            episode_id=episode_id(alert.id, bar_time),
-                            user_id=alert.user_id,
-                            name=alert.name,
-                            symbol=alert.symbol,
-                            bar_time=bar_time,
-                        )
+                began = await self._turn(connection, alert, decision, bar_time, now)
+                if began:
+                    fired.append(_fired(alert, bar_time))
+                seen.append(
+                    (
+                        alert.id,
+                        msgspec.to_builtins(decision.watch),
+                        decision.result,
+                        None if decision.result == "unreliable" else bar_time,
+                        now if began else None,
                     )
+                )
+            if seen:
+                await connection.execute(_SEEN, *map(list, zip(*seen, strict=True)))
         return fired
 
-    async def _keep(
+    async def _turn(
         self,
         connection: PooledConnection,
         alert: Alert,
@@ -269,29 +275,15 @@ class StoredAlerts:
         bar_time: datetime,
         now: datetime,
     ) -> bool:
-        began = False
+        """Begin or end an episode where that was decided; tell whether one began."""
         if decision.change == "begins":
-            began = bool(
-                await connection.fetch(
-                    _FIRE,
-                    episode_id(alert.id, bar_time),
-                    alert.id,
-                    bar_time,
-                    now,
-                    decision.evidence,
-                )
+            identity = episode_id(alert.id, bar_time)
+            return bool(
+                await connection.fetch(_FIRE, identity, alert.id, bar_time, now, decision.evidence)
             )
-        elif decision.change == "ends":
+        if decision.change == "ends":
             await connection.execute(_CLOSE, alert.id, now, bar_time)
-        await connection.execute(
-            _SEEN,
-            alert.id,
-            msgspec.to_builtins(decision.watch),
-            decision.result,
-            None if decision.result == "unreliable" else bar_time,
-            now if began else None,
-        )
-        return began
+        return False
 
     # --- conversations ------------------------------------------------------------------------
 
@@ -334,6 +326,17 @@ class StoredAlerts:
         return bool(
             await self._database.write(_OPENED, episode, now, conversation, delivery_id, body)
         )
+
+
+def _fired(alert: Alert, bar_time: datetime) -> Fired:
+    return Fired(
+        alert_id=alert.id,
+        episode_id=episode_id(alert.id, bar_time),
+        user_id=alert.user_id,
+        name=alert.name,
+        symbol=alert.symbol,
+        bar_time=bar_time,
+    )
 
 
 def _alert(row: Record) -> Alert:

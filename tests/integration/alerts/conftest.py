@@ -25,7 +25,7 @@ class Server:
     def __init__(self, database: Database, owner: Principal) -> None:
         self.process = Process(database, owner)
         self.given = Given()
-        market = vendored_market()
+        market = self.market = vendored_market()
         toolbox = ToolBox(market_tools(market, market))
         agents = agents_of(database, toolbox, PROMPTS)
         runs = self.process.runs

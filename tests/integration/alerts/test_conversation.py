@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from agents.llms.builtin.model import BuiltinLLM
 from agents.llms.scripted import ScriptedReply
 from app.domain.ids import ConversationId
 from app.domain.principal import Principal
@@ -140,6 +141,23 @@ async def test_the_person_replies_and_the_agent_knows_what_was_said(
     assert [m.role for m in await messages(server, ann, thread)] == [
         "assistant", "user", "assistant", "user", "assistant",
     ]  # fmt: skip
+
+
+async def test_the_built_in_model_knows_what_a_reply_is_about(
+    server: Server, ann: Principal, database: Database
+) -> None:
+    tools: list[dict[str, object]] = [
+        {"name": name, "description": "", "endpoint": f"builtin:{name}", "parameters": {}}
+        for name in ("quotes", "indicators", "signals")
+    ]
+    await database.execute("UPDATE agent_versions SET config = config || $1", {"tools": tools})
+    thread = await fire(server, ann)
+    server.process.llm = BuiltinLLM()  # type: ignore[assignment]
+    for question in ("Is that unusual?", "What do the signals say?"):
+        await server.process.answer(question, conversation_id=thread)
+        answer = (await messages(server, ann, thread))[-1]
+        assert "GOOG" in answer.content, question
+        assert {call.input["symbol"] for call in answer.tool_calls} == {"GOOG"}, question
 
 
 async def test_an_episode_whose_process_died_before_it_opened_is_opened_by_the_next(

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
 from app.domain.errors import NotFound
@@ -12,6 +14,7 @@ from app.storage.engine import Database
 from tests.integration.alerts.alert_desk import OVER_800, bar
 from tests.integration.alerts.conftest import Server
 from tools.analytics.condition_parts import Standing
+from tools.market.bars import Bars
 
 
 async def test_an_alert_fires_once_per_episode_and_again_in_the_next(
@@ -190,3 +193,23 @@ async def test_a_trial_judges_and_tells_without_keeping_anything(
     with pytest.raises(NotFound):
         await at.alerts.test(bob, alert_id)
     assert before.condition == OVER_800
+
+
+async def test_alerts_on_hourly_bars_speak_of_hours(server: Server, ann: Principal) -> None:
+    opened = np.datetime64("2013-03-04T09:00:00", "s") + np.arange(300) * np.timedelta64(1, "h")
+    close = 100.0 + 5.0 * np.sin(np.arange(300) / 7.0)
+    await server.market.add(
+        Bars(symbol="GOOG", timeframe="1h", source="a test", timestamps=opened, open=close,
+             high=close + 1, low=close - 1, close=close, volume=np.full(300, 1000.0))
+    )  # fmt: skip
+    at = server.on_prices
+    alert_id = await at.make(
+        ann, timeframe="1h", condition={"field": "close", "op": ">", "value": 104}
+    )
+    trial = await at.alerts.test(ann, alert_id)
+    assert trial.bar_time == datetime(2013, 3, 16, 20, tzinfo=UTC)
+    assert trial.text is not None
+    assert "on the 1h bar of 16 March 2013, 20:00 UTC" in trial.text
+    assert "**Before:** it came to hold on 7 occasions" in trial.text
+    seen = await at.alerts.get(ann, alert_id)
+    assert seen.last_bar_time == trial.bar_time
