@@ -154,6 +154,33 @@ async def test_axe_finds_nothing_serious_before_signing_in(
     assert await violations(tab) == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_nothing_serious_on_the_pages_of_the_market(
+    desk: Server, open_tab: NewTab, scheme: str
+) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: npm ci in app/web")
+    tab = await open_tab(desk, color_scheme=scheme, reduced_motion="reduce")
+    await tab.page.context.add_init_script(path=AXE)
+    await tab.page.goto(f"{tab.base}/m/GOOG")
+    chart = tab.page.locator("[data-chart]")
+    await expect(chart).to_have_attribute("data-drawn", "true")
+    await chart.get_by_text("Layers").click()
+    assert await violations(tab) == []
+    await chart.get_by_role("button", name="Data table").click()
+    assert await violations(tab) == []
+    await tab.page.goto(f"{tab.base}/screen")
+    await tab.page.get_by_role("button", name="Signal", exact=True).click()
+    await tab.page.get_by_role("button", name="Above the 200-day average").click()
+    await expect(tab.page.locator("[data-found]")).to_be_visible()
+    assert await violations(tab) == []
+    await tab.page.goto(f"{tab.base}/alerts?symbol=IBM&signal=breakout&direction=bullish")
+    await expect(tab.page.locator(".understood")).to_be_visible()
+    assert await violations(tab) == []
+    await tab.page.set_viewport_size({"width": 390, "height": 844})
+    assert await violations(tab) == []
+
+
 async def violations(tab: Tab) -> list[str]:
     """Return what breaks WCAG 2.2 AA seriously, as `rule: element`."""
     found: list[dict[str, Any]] = await tab.page.evaluate(

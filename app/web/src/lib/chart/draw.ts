@@ -256,10 +256,10 @@ export class Drawing {
           time: at(marker.time),
           position: bullish ? "belowBar" : "aboveBar",
           shape: bullish ? "arrowUp" : bearish ? "arrowDown" : "square",
-          color: bullish ? this.paint.up : bearish ? this.paint.down : this.paint.ink,
+          color: bullish ? this.paint.up : bearish ? this.paint.down : this.paint.quiet,
           // Where they would cover one another, their words stand in the legend under the pointer.
           text: worded ? marker.text : "",
-          size: 0.7,
+          size: bullish || bearish ? 0.7 : 0.4,
         };
       }),
     );

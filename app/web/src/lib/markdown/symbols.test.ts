@@ -12,6 +12,8 @@ function linked(html: string, ...known: string[]): string {
 
 it("links what is known: with a sign always, without it once", () => {
   expect(linked("<p>GOOG and GOOG, then $GOOG; not FOO or $FOO</p>", "GOOG")).toBe("GOOG /m/GOOG, $GOOG /m/GOOG");
+  expect(linked("<p>GOOG@REPLAY is no GOOG</p>", "GOOG", "GOOG@REPLAY")).toBe("GOOG@REPLAY /m/GOOG%40REPLAY, GOOG /m/GOOG");
+  expect(linked("<p>GOOG@REPLAY</p>", "GOOG")).toBe("");
   expect(linked("<p>$BRK.B, not GOOGL</p>", "BRK.B", "GOOG")).toBe("$BRK.B /m/BRK.B");
 });
 

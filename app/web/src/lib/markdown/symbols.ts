@@ -4,7 +4,7 @@ import { marketPath } from "../desk/routes";
 
 /** Symbols that mean something else in nearly every answer. */
 const WORDS = new Set(["A", "I", "RSI", "MACD", "SMA", "EMA", "ATR", "ADX", "OBV", "UTC", "USD", "EUR", "IT", "AI", "ALL", "NOW"]);
-const MENTION = /(?<![\w$])(\$)?([A-Z^][A-Z0-9^=]*(?:[.\-/][A-Z0-9]+)*)(?![\w$])/g;
+const MENTION = /(?<![\w$@])(\$)?([A-Z^][A-Z0-9^=]*(?:[.\-/@][A-Z0-9]+)*)(?![\w$@])/g;
 const APART = "a, button, code, pre, .claim, .claim-place";
 
 export function linkSymbols(root: DocumentFragment | Element, known: ReadonlySet<string>): void {

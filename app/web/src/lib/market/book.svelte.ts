@@ -22,7 +22,9 @@ import {
 
 const FIRST_BARS = 520;
 const MOST_BARS = 10_000;
-const SIGNALS = 200;
+/** At first; with older bars in view as many as one page has. */
+const SIGNALS = 80;
+const MOST_SIGNALS = 200;
 /** Signals settle when bars come; they are read again this long after the last of a burst. */
 const CALM_MS = 800;
 /** So far back a burst of bars is checked for holes. */
@@ -112,6 +114,7 @@ export class MarketBook {
     if (!missing) return;
     this.limit = from === null ? Math.min(MOST_BARS, this.limit * 3) : MOST_BARS;
     void this.readChart();
+    void this.readSignals();
   }
 
   /** A layer was switched on: read what it shows, unless it is there. */
@@ -172,7 +175,8 @@ export class MarketBook {
       return;
     }
     const { symbol, timeframe } = this;
-    const part = await read(() => this.api.get<Page<MarketSignal>>("/signals", { symbol, timeframe, limit: SIGNALS }));
+    const limit = this.limit > FIRST_BARS ? MOST_SIGNALS : SIGNALS;
+    const part = await read(() => this.api.get<Page<MarketSignal>>("/signals", { symbol, timeframe, limit }));
     if (timeframe !== this.timeframe) return;
     this.signals = part.is === "ready" ? { is: "ready", value: part.value.items } : part;
   }
