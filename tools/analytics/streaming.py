@@ -67,19 +67,28 @@ class IndicatorMatrix:
         self.seed_many({row: prices})
 
     def seed_many(self, histories: Mapping[int, Prices]) -> None:
-        """Begin several rows anew, each with its history."""
-        rows = np.array(list(histories), dtype=np.int64)
-        self._make_room(rows)
-        fresh = State.empty(1, self._year)
-        self._state.put(fresh, np.zeros(len(rows), dtype=np.int64), rows)
-        lengths = np.array([len(prices) for prices in histories.values()], dtype=np.int64)
-        # So that every history ends at the tick at which the others are.
-        self._state.tick[rows] = self._common - lengths
-        columns = [_columns(prices) for prices in histories.values()]
-        for one in columns:
-            _check(one)
+        """Begin several rows anew, each with its history.
+
+        Raises:
+            ValueError: a row is below 0, or a history holds a number that is no price; rows of
+                earlier lots of 256 are then seeded already.
+        """
+        rows = list(histories)
+        self._make_room(np.array(rows, dtype=np.int64))
         if len(rows) >= MANY:
             self._steps.prepare_soon()
+        for start in range(0, len(rows), MANY):
+            lot = np.array(rows[start : start + MANY], dtype=np.int64)
+            self._seed_lot(lot, [_columns(histories[int(row)]) for row in lot])
+
+    def _seed_lot(self, rows: NDArray[np.int64], columns: Sequence[Floats]) -> None:
+        for one in columns:
+            _check(one)
+        nothing = State.empty(1, self._year)
+        self._state.put(nothing, np.zeros(len(rows), dtype=np.int64), rows)
+        lengths = np.array([one.shape[1] for one in columns], dtype=np.int64)
+        # So that every history ends at the tick at which the others are.
+        self._state.tick[rows] = self._common - lengths
         if self._steps.fast is not None or len(rows) <= FEW:
             for row, one in zip(rows, columns, strict=True):
                 self._take_rows(np.array([row]), np.array([0, one.shape[1]]), one)

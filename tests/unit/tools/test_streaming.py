@@ -21,6 +21,14 @@ from tools.market.bars import Bars
 
 UNCOMPILED = Kernel(step.advance, example=list)
 """Never prepared: plain loops for a few rows, numpy's columns for many."""
+
+
+class _Unasked(Kernel):
+    def prepare_soon(self) -> None:
+        """Stay as it is however many rows come."""
+
+
+UNASKED = _Unasked(step.advance, example=list)
 PRICED = {name for name, field in FIELDS.items() if field.unit.startswith("price")}
 SHARES = {"volume", "obv"}
 
@@ -189,6 +197,18 @@ def test_many_rows_begin_to_compile_in_the_background_and_wait_for_nothing(
     assert begun.wait(5)
     assert asked == ["compile"]
     assert matrix.count(2) == 2
+
+
+def test_more_rows_than_a_lot_are_seeded_as_few_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streaming, "MANY", 15)
+    many = {3 * row: prices_of(walk(20 + row, seed=row)) for row in range(40)}
+    matrix, alone = IndicatorMatrix(steps=UNASKED), IndicatorMatrix(steps=UNCOMPILED)
+    matrix.seed_many(many)
+    for row, prices in many.items():
+        alone.seed(row, prices)
+    for name, values in matrix.table(list(many)).items():
+        wanted = alone.table(list(many))[name]
+        np.testing.assert_allclose(values, wanted, rtol=1e-12, err_msg=name)
 
 
 def test_running_sums_are_added_up_anew_and_do_not_drift(monkeypatch: pytest.MonkeyPatch) -> None:
