@@ -1,7 +1,10 @@
 """How a Kafka cluster is reached: settings in the words that librdkafka and aiokafka use."""
 
+import errno
+import os
 import ssl
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -118,6 +121,9 @@ class KafkaConfig(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
     def _ssl(self) -> ssl.SSLContext:
+        for path in (self.ssl_cafile, self.ssl_certfile, self.ssl_keyfile):
+            if path and not Path(path).exists():
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         context = ssl.create_default_context(cafile=self.ssl_cafile)
         context.check_hostname = self.ssl_check_hostname
         if self.ssl_certfile:

@@ -11,6 +11,7 @@ from app.services.feeds import FeedIntake
 from app.services.kafka_config import KafkaConfig
 from app.services.known_instruments import KnownInstruments
 from app.services.news import NewsIntake
+from app.settings import SettingsError
 from app.storage.bars import PostgresBars
 from app.storage.engine import Database
 from app.storage.feeds import PostgresFeeds
@@ -32,7 +33,14 @@ def kafka_feed(
     """Return the feed of one cluster; it reads while its `run` runs.
 
     `bar_open` is told how the bars stand that trades are still added to.
+
+    Raises:
+        SettingsError: a certificate cannot be read.
     """
+    try:
+        config.client()
+    except OSError as wrong:
+        raise SettingsError(f"KAFKA_SSL_…: {wrong.strerror or wrong} ({wrong.filename}).") from None
     feed_intake = FeedIntake(
         PostgresFeeds(database, bars, config.group_id),
         intake,
