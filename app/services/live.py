@@ -236,10 +236,12 @@ class Live:
             self._numbers.drop(key)
             self._open.pop(key, None)
             return False
-        steps, new = await self._catch_up(key, change, whole=judged)
+        steps, new, closed = await self._catch_up(key, change, whole=judged)
         fired: Sequence[Any] = ()
         if self._signals is not None and (new or change.first is not None):
             fired = await self._signals.refresh(symbol, timeframe)
+        if self._alerts is not None and closed is not None and new:
+            await self._alerts.judge(closed, steps)
         if watched:
             await self._show(key, steps, fired)
         return watched
@@ -249,10 +251,11 @@ class Live:
 
     async def _catch_up(
         self, key: Key, change: _Change, *, whole: bool
-    ) -> tuple[list[BarStep], int]:
-        """Bring a series' numbers up to the store and judge alerts at what is new.
+    ) -> tuple[list[BarStep], int, Bars | None]:
+        """Bring a series' numbers up to the store.
 
-        Return the newest bars, and how many of them are new; the last one comes in any case.
+        Return the newest bars, how many of them are new (the last one comes in any case), and, if
+        the `whole` series is wanted, all its closed bars where there is something new.
         """
         symbol, timeframe = key
         last, now = self._numbers.last(key), self._clock()
@@ -260,10 +263,10 @@ class Live:
         if last is not None and (change.first is None or change.first > last):
             tail = await self._bars.read(symbol, timeframe=timeframe, start=last)
             if len(tail) == 1 and tail.time(0) == last:
-                return [], 0  # nothing is new
+                return [], 0, None  # nothing is new
             steps = self._numbers.advance(key, tail.closed_by(now))
         if steps is not None and not whole:
-            return steps, len(steps)
+            return steps, len(steps), None
         stored = await self._bars.read(symbol, timeframe=timeframe)
         closed = stored.closed_by(now)
         if steps is not None:
@@ -279,9 +282,7 @@ class Live:
             if change.count > MOST_NEW or new > MOST_NEW:
                 new = 1
             steps = await asyncio.to_thread(self._numbers.seed, key, closed, new=new)
-        if self._alerts is not None and whole and new:
-            await self._alerts.judge(closed, steps)
-        return steps, new
+        return steps, new, closed if whole else None
 
     # --- showing --------------------------------------------------------------------------------
 
