@@ -78,6 +78,11 @@ async def test_a_posted_bar_reaches_the_open_chart_the_signals_and_the_alert(
         # The conversation that it opened is there to be followed.
         await wire.command("subscribe", threadId=notice["threadId"], since=0)
         await frame_of(wire, "caughtUp")
+    signals = await ask(server, "GET", f"/signals?symbol={SYMBOL}", key=key)
+    fired = [one for one in signals["items"] if one["validFrom"][:10] >= rise["timestamp"][:10]]
+    assert "breakout" in {one["signalType"] for one in fired}
+    shown = {one["signalType"] for one in seen["signals"]}
+    assert "breakout" in shown
     episodes = await ask(server, "GET", f"/alerts/{alert['id']}/episodes", key=key)
     assert [one["barTime"][:10] for one in episodes["items"]] == [rise["timestamp"][:10]]
     assert episodes["items"][0]["threadId"] == notice["threadId"]
