@@ -9,6 +9,7 @@ from agents.llms.builtin.intents import Scores, score
 from agents.llms.builtin.periods import Period
 from agents.llms.builtin.text import clean, is_foreign, is_other_script, words
 from agents.llms.builtin.vocabulary import word_set
+from agents.llms.builtin.wishes import Wish, alert, search
 
 REMEMBERED = 10
 """How many earlier questions a pronoun may reach back."""
@@ -39,6 +40,8 @@ class Ask(msgspec.Struct, frozen=True):
     """A word that was perhaps meant as an instrument."""
     unusual: bool = False
     """Whether it is unusual was asked as well."""
+    wish: Wish | None = None
+    """The condition that is searched for, or that an alert is wanted on."""
     about: "Ask | None" = None
     """The earlier question that "why?" asks about."""
     text: str = ""
@@ -77,6 +80,9 @@ def _read(question: str, earlier: Ask | None) -> Ask:
         return Ask("empty", about=before, text=text)
     parts = parse(text)
     scores = score(parts.masked)
+    wished = _wished(parts, scores, before)
+    if wished is not None:
+        return msgspec.structs.replace(wished, text=text, cut=cut)
     if is_other_script(text) or (is_foreign(text) and scores.likeness < 0.75):
         return Ask("foreign", about=before, text=text)
     ask = _resolve(parts, scores, before)
@@ -130,9 +136,25 @@ def _resolve(parts: Parts, scores: Scores, before: Ask | None) -> Ask:
     )
 
 
+def _wished(parts: Parts, scores: Scores, before: Ask | None) -> Ask | None:
+    """Return the question as a search or an alert, where it is one."""
+    wanted = alert(parts.text)
+    if wanted is not None:
+        symbols = parts.symbols or (() if before is None else before.symbols[:1])
+        return Ask("alert", symbols=symbols[:1], wish=wanted)
+    if parts.symbols:
+        return None
+    found = search(parts.text)
+    if found is None and scores.best == "screen" and scores.score > 2 * UNCLEAR:
+        found = Wish(None)
+    if found is None:
+        return None
+    return Ask("screen", period=parts.period if found.dated else None, wish=found)
+
+
 def _intent(parts: Parts, scores: Scores, said: list[str]) -> str:
     """Return the intent, where the grammar knows better than likeness."""
-    best = scores.best
+    best = scores.best if scores.best not in _WISHES else _next_best(scores)
     named = bool(parts.symbols or parts.pronoun or parts.plural)
     if parts.unsupported and not _asks_meaning(said):
         return "indicator"
@@ -178,6 +200,14 @@ def _intent(parts: Parts, scores: Scores, said: list[str]) -> str:
     if best == "symbols" and len(parts.symbols) == 1 and len(said) <= 2:
         return "outlook"
     return best
+
+
+_WISHES = frozenset(("screen", "alert"))
+"""Intents that need a condition; their own rules say when they are meant."""
+
+
+def _next_best(scores: Scores) -> str:
+    return max((name for name in scores.every if name not in _WISHES), key=scores.every.__getitem__)
 
 
 _STRETCHED = re.compile(r"\bover(?:bought|sold)\b", re.IGNORECASE)

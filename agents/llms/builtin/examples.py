@@ -433,6 +433,32 @@ EXAMPLES: dict[str, str] = {
         how is the market
         give me a market overview
     """,
+    "screen": """
+        which stock have IND below
+        which stock are above the IND
+        find stock with IND over
+        screen for stock with IND
+        search all stock for a condition
+        list every symbol below its IND
+        show all stock that are oversold
+        any stock with a breakout signal
+        who is above the IND
+        scan the market for IND above
+        which companies fell over percent in a day
+        are there stock near their low
+    """,
+    "alert": """
+        tell me when SYM closes above
+        alert me if SYM falls below
+        notify me when the IND of SYM is below
+        let me know as soon as SYM crosses its IND
+        set an alert on SYM
+        warn me if SYM drops percent in a day
+        I want to be told when SYM breaks out
+        remind me when it reaches
+        create an alert for SYM
+        can you set alerts
+    """,
     "advice": """
         is SYM worth it
         what would you do with SYM

@@ -38,6 +38,10 @@ _TOOLS: dict[str, tuple[str, ...]] = {
 }
 _DEFAULT_PERIOD = {"performance": "1y", "changed": "1m", "extremes": "1y"}
 """What is meant when no stretch of time is named."""
+_SIGNAL = re.compile(
+    r"\b(entry|entries|exits?|trend changes?|volatility|volume spikes?|breakouts?|reversals?)\b",
+    re.IGNORECASE,
+)
 _TODAY = re.compile(r"\b(?:today|yesterday|overnight|this morning)\b", re.IGNORECASE)
 """The quote itself tells what changed on the day."""
 _NEAREST_PRESET = ((10, "1w"), (45, "1m"), (135, "3m"), (270, "6m"), (540, "1y"), (900, "2y"),
@@ -81,6 +85,12 @@ def _wanted(ask: Ask, results: Results, offered: frozenset[str]) -> list[Call]:
         return everything
     if any(_is_about_symbol(result) for result in results.failures):
         return everything
+    if ask.intent == "screen":
+        return _screen(ask)
+    if ask.intent == "alert":
+        return _alert(ask)
+    if ask.intent == "record" and not ask.symbols:
+        return [("scorecard", _kind_of_signal(ask))]
     if ask.intent == "rank":
         return everything + _compare_all(ask, results)
     if ask.intent == "compare":
@@ -98,6 +108,31 @@ def _wanted(ask: Ask, results: Results, offered: frozenset[str]) -> list[Call]:
         each = [msgspec.structs.replace(ask, symbols=(one,)) for one in ask.symbols[:MOST_APART]]
         return [_call(tool, one, period) for one in each]
     return [_call(tool, ask, period) for tool in _TOOLS[ask.intent]] + _after_failure(ask, results)
+
+
+def _screen(ask: Ask) -> list[Call]:
+    if ask.wish is None or ask.wish.condition is None:
+        return []
+    arguments: dict[str, Any] = {"where": ask.wish.condition}
+    if ask.period is not None and (last := ask.period.on or ask.period.end) is not None:
+        arguments["at"] = last.isoformat()
+    return [("screen", arguments)]
+
+
+def _alert(ask: Ask) -> list[Call]:
+    if ask.wish is None or ask.wish.condition is None or not ask.symbols:
+        return []
+    arguments = {"symbol": ask.symbols[0], "condition": ask.wish.condition}
+    return [("condition_record", arguments)]
+
+
+def _kind_of_signal(ask: Ask) -> dict[str, Any]:
+    """Return the type of signal a question about records names."""
+    named = _SIGNAL.search(ask.text)
+    if named is None:
+        return {}
+    word = named.group(1).lower().replace(" ", "_").rstrip("s")
+    return {"signalType": {"exit": "exit", "entrie": "entry"}.get(word, word)}
 
 
 def _after_failure(ask: Ask, results: Results) -> list[Call]:

@@ -19,6 +19,7 @@ from agents.llms.builtin.write import (
     signals,
     talk,
     trouble,
+    wishes,
 )
 
 Writer = Callable[[Ask, Results], str]
@@ -36,6 +37,8 @@ WRITERS: dict[str, Writer] = {
     "volume": price.volume,
     "compare": compare.compare,
     "rank": compare.rank,
+    "screen": wishes.screen,
+    "alert": wishes.alert,
     "signals": signals.signals,
     "record": signals.record,
     "why": signals.why,

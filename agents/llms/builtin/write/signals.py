@@ -33,6 +33,9 @@ def signals(ask: Ask, results: Results) -> str:
 
 def record(ask: Ask, results: Results) -> str:
     """Write how often such signals were right: measured, with n and the base rate."""
+    card = results.good("scorecard")
+    if card is not None:
+        return _scorecard(card)
     found = results.good("signals")
     if found is None:
         return say.paragraphs(
@@ -54,6 +57,46 @@ def record(ask: Ask, results: Results) -> str:
         else "",
         _chance(found),
     )
+
+
+def _scorecard(card: Result) -> str:
+    """Write how each kind of signal did, against doing nothing clever."""
+    kinds = [row for row in card.rows("kinds") if not text(row, "symbol")]
+    proven = card.at("withEdge")
+    names = [str(one) for one in proven] if isinstance(proven, list) else []
+    head = (
+        f"**With a measured edge: {say.listed(dict.fromkeys(names))}.**"
+        if names
+        else "**None of them has a measured edge.**"
+    )
+    body = []
+    for row in kinds[:14]:
+        hit, base, n = number(row, "hitRate"), number(row, "baseRate"), number(row, "n")
+        low, high = number(row, "wilsonLow"), number(row, "wilsonHigh")
+        if n is None:
+            continue
+        shown, base_shown = "–", "–"
+        if hit is not None and base is not None:
+            shown, base_shown = say.rates(hit, base)
+        between = "–" if low is None or high is None else f"{low:.0f} to {say.rank(high)}"
+        body.append([_kind(row), shown, between, base_shown, say.count(n)])
+    return say.paragraphs(
+        say.sentences(
+            head,
+            "An edge is only called one where the hit rate was above the base rate out of sample.",
+        ),
+        say.table(["Signal", "Right", "Interval", "Base rate", "Cases (n)"], body) if body else "",
+        "How much a price will move is far better known than which way.",
+    )
+
+
+def _kind(row: dict[str, object]) -> str:
+    words = [text(row, "signalType").replace("_", " ")]
+    if text(row, "variant"):
+        words.append(f"({text(row, 'variant')})")
+    elif text(row, "direction") in {"bullish", "bearish"}:
+        words.insert(0, text(row, "direction"))
+    return " ".join(words)
 
 
 def why(ask: Ask, results: Results) -> str:

@@ -51,8 +51,10 @@ def help_(ask: Ask, results: Results) -> str:
         "- one indicator: RSI, MACD, moving averages, Bollinger bands, ATR, ADX\n"
         "- trend, support and resistance, volatility, volume\n"
         "- price on a day, performance over a time, what changed since a date, highs and lows\n"
-        "- a comparison of up to five symbols, or which did best\n"
+        "- a comparison of up to eight symbols, or which did best\n"
+        "- a search over all symbols: “which stocks are oversold?”\n"
         "- signals, and how often signals like them were right\n"
+        "- what an alert would be, and whether it would have fired before\n"
         "- news and how it sounds; P/E, dividends and what else was reported, where it is stored\n"
         "- what a word means, which symbols there are, how old the data is",
         "Follow-ups such as “and MSFT?”, “over the last year?” and “why?” work. For instance:",

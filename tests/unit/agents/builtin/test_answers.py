@@ -53,6 +53,11 @@ ABOUT_ONE = {
     "age": "How far back does {0} go?",
     "too early": "How did {0} do in 1995?",
     "too late": "price of {0} in 2024",
+    "alert on a price": "Tell me when {0} closes above 900",
+    "alert on an indicator": "Alert me if the RSI of {0} goes below 30",
+    "alert on a crossing": "Let me know when {0} crosses above its 50-day line",
+    "alert on a signal": "Set an alert for a bullish breakout on {0}",
+    "alert not understood": "Notify me when {0} gets weird",
     "definition": "What is RSI?",
     "news": "What is the news on {0}?",
     "news at a day": "What were the headlines on {0} on 15 February 2013?",
@@ -82,6 +87,16 @@ SEVERAL = [
     "Which of AAPL, GOOG and IBM had the deepest drawdown in 2008?",
     "RSI of GOOG and MSFT",
     "Apple vs Google, which one should I buy?",
+    "Which stocks have RSI below 60?",
+    "Which stocks have RSI below 10?",
+    "Who is above the 200-day line?",
+    "Find stocks with RSI over 50 and close above SMA 200",
+    "Which stocks fell over 1% in a day?",
+    "Any stock with RSI over 60 on 18 May 2012?",
+    "Which stocks have a bullish breakout?",
+    "Which companies are at a 52-week high?",
+    "Tell me when it closes above 20",
+    "Do breakouts work?",
     "Which symbols are there?",
     "How old is your data?",
     "How does it look?",
@@ -225,6 +240,29 @@ async def test_a_day_after_the_last_bar_is_not_answered_as_if_it_were_that_day(d
     answer = await desk.ask("What did GOOG close at on 3 May 2019?")
     assert "**GOOG closed at 806.19 on 1 March 2013**" in answer.text
     assert "last bar on or before the day you asked for" in answer.text
+
+
+async def test_a_search_names_who_meets_it_and_who_could_not_be_judged(desk: Any) -> None:
+    answer = await desk.ask("Which stocks have RSI below 60 and are above their 200-day line?")
+    assert answer.text.startswith("**IBM**: RSI below 60 and close above SMA 200 on 1 March 2013.")
+    assert "1 matched, out of 4 judged." in answer.text
+    assert "FB (too short a history)" in answer.text
+    none = await desk.ask("Which stocks have RSI below 10 and are above their 200-day line?")
+    assert none.text.startswith("**No instrument meets that on 1 March 2013**")
+    assert "- close above SMA 200: 2" in none.text
+    then = await desk.ask("Who had RSI over 60 on 18 May 2012?")
+    assert then.calls[0][1]["at"] == "2012-05-18"
+
+
+async def test_an_alert_is_described_and_tried_on_the_past_but_not_set(desk: Any) -> None:
+    answer = await desk.ask("Tell me when GOOG closes above 700")
+    assert answer.text.startswith("**The alert would be: GOOG, close above 700.** It holds at")
+    assert "It would have fired" in answer.text
+    assert "I cannot set it: open Alerts in the desk" in answer.text
+    followed = await desk.ask("and alert me when it crosses below its 50-day line", answer.history)
+    assert followed.calls[0][1]["symbol"] == "GOOG"
+    nothing = await desk.ask("Tell me when it closes above 700")
+    assert nothing.text.startswith("**Which symbol shall it be on?**")
 
 
 async def test_injected_text_in_a_tool_result_stays_text(desk: Any) -> None:
