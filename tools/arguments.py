@@ -50,4 +50,6 @@ def json_schema(kind: type[Arguments]) -> dict[str, Any]:
     described.pop("title", None)
     described.pop("description", None)
     described["additionalProperties"] = False
-    return described
+    # Plain JSON, as it comes back from where agents are stored: defaults may be tuples.
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(described))
+    return plain

@@ -233,15 +233,40 @@ class Agents:
         return await self.get(agent_id)
 
     async def ensure_defaults(self) -> list[str]:
-        """Give a desk without agents its first ones; return their names."""
+        """Give a desk without agents its first ones, and those nobody changed today's tools.
+
+        Returns the names of those that are new or were brought up to date. What an admin
+        configured is left as it is: somebody may have taken a tool away on purpose.
+        """
         if not await self._store.is_empty():
-            return []
+            return await self._refresh_untouched()
         # Two servers may start on one empty database: the name decides who was first.
         return [
             agent.name
             for agent in self._defaults()
             if await self._store.insert(agent, created_by=None)
         ]
+
+    async def _refresh_untouched(self) -> list[str]:
+        ours = {agent.name: agent for agent in self._defaults()}
+        refreshed: list[str] = []
+        before: Position | None = None
+        while agents := await self._store.page(before=before, limit=_LOOKED_AT):
+            for old in agents:
+                default = ours.get(old.name)
+                if default is None or old.config == default.config:
+                    continue
+                newest = await self._store.versions(old.id, below=None, limit=1)
+                if newest and newest[0].created_by is not None:
+                    continue
+                now = msgspec.structs.replace(
+                    old, config=default.config, version=old.version + 1, updated_at=self._clock()
+                )
+                # None: another server of this desk did it just now.
+                if await self._store.replace(now, expected_version=old.version, created_by=None):
+                    refreshed.append(old.name)
+            before = (agents[-1].created_at, agents[-1].id)
+        return refreshed
 
     def _defaults(self) -> list[Agent]:
         now = self._clock()
@@ -254,7 +279,7 @@ class Agents:
                 version=1,
                 status="active",
                 config=AgentConfig(
-                    capabilities=("outlook", "indicators", "signals", "comparison"),
+                    capabilities=("outlook", "indicators", "signals", "comparison", "screening"),
                     llm_provider=None,
                     llm_model=None,
                     system_prompt=prompt,

@@ -131,8 +131,8 @@ def _kind_of_signal(ask: Ask) -> dict[str, Any]:
     named = _SIGNAL.search(ask.text)
     if named is None:
         return {}
-    word = named.group(1).lower().replace(" ", "_").rstrip("s")
-    return {"signalType": {"exit": "exit", "entrie": "entry"}.get(word, word)}
+    word = named.group(1).lower().replace(" ", "_")
+    return {"signalType": "entry" if word == "entries" else word.rstrip("s")}
 
 
 def _after_failure(ask: Ask, results: Results) -> list[Call]:

@@ -1,11 +1,14 @@
 """Agents over REST: what a new desk has, how versions grow, what metrics say."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from tests.integration.rest.rest_desk import Clients, Desk
+from app.services.agents import Agents
+from app.storage.agent_reads import AgentReads
+from tests.integration.rest.rest_desk import PROMPTS, Clients, Desk
 
 NEW = {"name": "Teacher", "type": "educator", "systemPrompt": "Explain.", "temperature": 0.5}
 
@@ -32,6 +35,35 @@ async def test_a_new_desk_has_an_analyst_with_the_desks_tools(people: Clients) -
 async def test_defaults_are_made_once(desk: Desk, people: Clients) -> None:
     assert await desk.agents.ensure_defaults() == []
     await the_analyst(people)
+
+
+async def test_an_agent_nobody_changed_gets_todays_tools(desk: Desk, people: Clients) -> None:
+    before = await the_analyst(people)
+    names = [tool["name"] for tool in before["tools"]]
+    assert {"quotes", "screen", "levels", "what_changed"} <= set(names)
+    fewer = Agents(
+        AgentReads(desk.database),
+        tools=lambda: desk.toolbox.specs(("quotes", "signals")),
+        prompts=PROMPTS,
+        clock=lambda: datetime.now(UTC),
+    )
+    assert await fewer.ensure_defaults() == ["Analyst"]
+    older = await the_analyst(people)
+    assert [tool["name"] for tool in older["tools"]] == ["quotes", "signals"]
+    assert older["version"] == before["version"] + 1
+    assert await desk.agents.ensure_defaults() == ["Analyst"]
+    assert [tool["name"] for tool in (await the_analyst(people))["tools"]] == names
+    assert await desk.agents.ensure_defaults() == []
+
+
+async def test_an_agent_an_admin_changed_is_left_alone(desk: Desk, people: Clients) -> None:
+    analyst = await the_analyst(people)
+    root = people.client("root")
+    kept = [tool for tool in analyst["tools"] if tool["name"] == "quotes"]
+    changed = await root.patch(f"/agents/{analyst['id']}", json={"tools": kept})
+    assert changed.status_code == 200
+    assert await desk.agents.ensure_defaults() == []
+    assert (await the_analyst(people))["tools"] == kept
 
 
 async def test_an_agent_is_made_and_seen_by_everybody(people: Clients) -> None:
