@@ -42,6 +42,7 @@ _SHOWN = 5
 UNITS = {
     "bars": "bars",
     "newestBarAgeDays": "days",
+    "suspectBars": "bars",
     "occasions": "times",
     "barsJudged": "bars",
     "horizonBars": "bars",

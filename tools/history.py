@@ -3,21 +3,28 @@
 The only place that turns "google" and "last year" into rows, so that no tool can read past `now`.
 """
 
+import asyncio
 import calendar
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
+import numpy as np
+
 from tools.analytics.prices import Prices
 from tools.errors import InvalidArguments, NoData
-from tools.market.bars import Bars
+from tools.market.bars import TIMEFRAMES, Bars
+from tools.market.freshness import doubts
 from tools.market.instruments import Instrument
+from tools.market.resample import finer_than, resample
 from tools.market.store import BarStore, InstrumentStore
 from tools.market.symbols import resolve
 from tools.tool import ToolContext
 
 Period = Literal["1w", "1m", "3m", "6m", "1y", "2y", "3y", "5y", "10y", "ytd", "max"]
+MOST_RESAMPLED = 1_000_000
+"""Of more shorter bars only the newest are read to make longer ones of."""
 LOT = 200
 """Instruments read at once."""
 _MONTHS = {"1m": 1, "3m": 3, "6m": 6, "1y": 12, "2y": 24, "3y": 36, "5y": 60, "10y": 120}
@@ -38,6 +45,10 @@ class History:
     """Day of the newest bar there is, also when asked about an earlier one."""
     age_days: int
     """Calendar days from that to now."""
+    resampled_from: str | None = None
+    """The timeframe that is stored, where these bars were made of shorter ones."""
+    doubts: tuple[str, ...] = ()
+    """What speaks against the newest bars: late, or stuck."""
 
     @property
     def symbol(self) -> str:
@@ -54,7 +65,7 @@ class History:
 
     def span(self) -> dict[str, object]:
         """Return what every result says about what it speaks of."""
-        return {
+        said: dict[str, object] = {
             "symbol": self.symbol,
             "name": self.instrument.name,
             "timeframe": self.bars.timeframe,
@@ -63,6 +74,39 @@ class History:
             "lastBar": self.day(-1),
             "newestBarAgeDays": self.age_days,
         }
+        if self.resampled_from is not None:
+            said["resampledFrom"] = self.resampled_from
+        if self.instrument.suspect_count:
+            said["suspectBars"] = self.instrument.suspect_count
+        return said
+
+    def notes(self) -> list[str]:
+        """Return what a reader of the numbers must know about their source."""
+        said = []
+        if not self.as_traded:
+            said.append("Prices before a share split are divided by it, so that they compare.")
+        if self.resampled_from is not None:
+            said.append(
+                f"Made of {self.resampled_from} bars; {self.bars.timeframe} ones are not stored."
+            )
+        if self.instrument.suspect_count:
+            said.append(
+                f"{self.instrument.suspect_count} bars of {self.symbol} are in quarantine, because "
+                f"they cannot be believed; they are left out."
+            )
+        if (self.bars.close <= 0).any():
+            bar = int(np.argmax(self.bars.close <= 0))
+            said.append(
+                f"The price was zero or below (first on {self.day(bar)}): percent changes and log "
+                f"returns across such bars do not exist and are left out."
+            )
+        if self.instrument.delisted_on is not None:
+            said.append(f"{self.symbol} was delisted on {self.instrument.delisted_on}.")
+        said += self.doubts
+        survivorship = self.instrument.provenance.get("survivorship")
+        if survivorship:
+            said.append(str(survivorship))
+        return said
 
 
 class Market:
@@ -90,11 +134,28 @@ class Market:
             instrument = resolve(said, await self._instruments.all())
         # Rows after the cut are never even fetched.
         stored = await self._bars.read(instrument.symbol, timeframe=timeframe, end=context.now)
+        made_of = None
+        if not len(stored):
+            stored, made_of = await self._made(instrument, stored, context)
         known = stored.closed_by(context.now)
         history = _known(instrument, known, context, at)
         if history is None:
             raise NoData(_nothing(instrument, known, at, timeframe))
-        return history
+        return history if made_of is None else replace(history, resampled_from=made_of)
+
+    async def _made(
+        self, instrument: Instrument, nothing: Bars, context: ToolContext
+    ) -> tuple[Bars, str | None]:
+        """Return bars made of the longest shorter ones that are stored, and which those are."""
+        for finer in finer_than(nothing.timeframe):
+            stored = await self._bars.read(
+                instrument.symbol, timeframe=finer, end=context.now, limit=MOST_RESAMPLED
+            )
+            if len(stored):
+                # What had not closed by now must not be in any bucket.
+                closed = stored.closed_by(context.now)
+                return await asyncio.to_thread(resample, closed, nothing.timeframe), finer
+        return nothing, None
 
     async def many(
         self,
@@ -133,6 +194,9 @@ def _known(
 ) -> History | None:
     """Return the history of bars that had closed by now, cut at a day; None of no bar."""
     bars = known if at is None else known.until(at)
+    if at is not None and TIMEFRAMES[known.timeframe] > timedelta(days=1):
+        # A week that began by then may have ended later.
+        bars = bars.closed_by(_end_of(at) + timedelta(microseconds=1))
     if not len(bars):
         return None
     adjusted = bars.split_adjusted()
@@ -146,11 +210,19 @@ def _known(
             low=adjusted.low,
             close=adjusted.close,
             volume=adjusted.volume,
-            total=adjusted.close if bars.adjusted_close is None else bars.adjusted_close,
+            total=bars.total_return_close(),
         ),
-        as_traded=adjusted is bars,
+        as_traded=adjusted is bars and not _split_inside(bars),
         newest=known.day(-1),
         age_days=(context.now.date() - known.day(-1)).days,
+        doubts=tuple(doubts(bars, context.now)) if at is None else (),
+    )
+
+
+def _split_inside(bars: Bars) -> bool:
+    """Tell whether the source divided prices by a split between the first and the last bar."""
+    return any(
+        one.kind == "split" and bars.day(0) < one.ex_date <= bars.day(-1) for one in bars.actions
     )
 
 
@@ -163,6 +235,8 @@ def start_of(history: History, *, start: date | None, period: Period | None) -> 
     if (start is None) == (period is None):
         raise InvalidArguments("Give either `from` or `period`, not both.")
     last = history.bars.day(-1)
+    if len(history.bars) < 2:
+        raise NoData(f"{history.symbol} has a single bar, of {last}; a change needs two.")
     first_day = start if start is not None else _back(last, period, history.bars.day(0))
     bar = history.bars.position(first_day + timedelta(days=1)) - 1
     if bar >= len(history.bars) - 1:

@@ -10,7 +10,7 @@ import numpy as np
 from tools import cards
 from tools.analytics import changes, indicators
 from tools.analytics.indicators import Indicators
-from tools.analytics.prices import years_before
+from tools.analytics.prices import percent_change, years_before
 from tools.arguments import Arguments, json_schema, read_arguments
 from tools.errors import InvalidArguments
 from tools.history import History, Market, Period, months_before, start_of
@@ -113,13 +113,7 @@ def quote(history: History) -> dict[str, Any]:
 
 def notes(history: History) -> list[str]:
     """Return what a reader of the numbers must know about their source."""
-    said = []
-    if not history.as_traded:
-        said.append("Prices before a share split are divided by it, so that they compare.")
-    survivorship = history.instrument.provenance.get("survivorship")
-    if survivorship:
-        said.append(str(survivorship))
-    return said
+    return history.notes()
 
 
 def describe_change(history: History, computed: Indicators, start: int) -> dict[str, Any]:
@@ -157,6 +151,7 @@ def units(currency: str) -> dict[str, str]:
         "volumeRatio": "times the 50-day average",
         "bars": "daily bars",
         "newestBarAgeDays": "days",
+        "suspectBars": "bars",
         "tradingDays": "days",
         "newHighs": "days",
         "newLows": "days",
@@ -187,5 +182,5 @@ def _since(history: History, bar: int | None) -> dict[str, Any] | None:
         "since": history.day(bar),
         "closeThen": then,
         "change": now - then,
-        "changePercent": 100.0 * (now / then - 1.0),
+        "changePercent": percent_change(now, then),
     }

@@ -132,6 +132,7 @@ UNITS = {
     "distancePercent": "%",
     "bars": "daily bars",
     "newestBarAgeDays": "days",
+    "suspectBars": "bars",
     "touches": "times",
     "period": "daily bars",
     "closes": "daily bars",

@@ -170,4 +170,5 @@ def _units(currency: str) -> dict[str, str]:
         "newLows": "days",
         "bars": "daily bars",
         "newestBarAgeDays": "days",
+        "suspectBars": "bars",
     }

@@ -65,6 +65,7 @@ _PHRASES = {
     "on": "day of the {}",
     "what": "{}",
     "newestBarAgeDays": "age of the newest bar",
+    "suspectBars": "bars in quarantine",
     "averageVolume50": "50-day average volume",
     "volumeRatio": "volume against its average",
     "wilsonLow": "hit rate, low end",

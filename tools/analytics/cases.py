@@ -17,7 +17,7 @@ from tools.analytics.composite import Composite
 from tools.analytics.firings import KINDS, Firing
 from tools.analytics.indicators import Indicators
 from tools.analytics.outcomes import Outcome
-from tools.analytics.prices import Floats, Prices
+from tools.analytics.prices import Floats, Prices, log_ratio
 
 Seconds = NDArray[np.int64]
 STUDIED_BARS = 20
@@ -134,7 +134,7 @@ def followed(prices: Prices, atr: Floats) -> Floats:
     out = np.full((count, STUDIED_BARS), np.nan)
     unit = np.full(count, np.nan)
     np.divide(prices.close, atr, out=unit, where=atr > 0)
-    logs = np.log(prices.total)
+    logs = log_ratio(prices.total, np.ones(len(prices)))
     for bars in range(1, min(STUDIED_BARS, count - 1) + 1):
         out[:-bars, bars - 1] = (logs[bars:] - logs[:-bars]) * unit[:-bars]
     return out

@@ -6,7 +6,7 @@ import numpy as np
 
 from tools.analytics import trend, volatility
 from tools.analytics.indicators import Indicators
-from tools.analytics.prices import YEAR, Prices
+from tools.analytics.prices import YEAR, Prices, percent_change
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,16 @@ class Change:
     then: Moment
     now: Moment
     change: float
-    change_percent: float
-    total_return_percent: float
+    change_percent: float | None
+    """None, like the other percents, across prices of zero or less."""
+    total_return_percent: float | None
     """With dividends put back in, where the source tells them."""
     high: float
     high_bar: int
     low: float
     low_bar: int
     """Extremes of the bars after the first close, up to the last."""
-    drawdown_percent: float
+    drawdown_percent: float | None
     """Deepest fall from a close to a later close; 0 or negative."""
     crossings: tuple[Crossing, ...]
     new_highs: int
@@ -57,7 +58,8 @@ def between(prices: Prices, indicators: Indicators, start: int, end: int) -> Cha
     close = prices.close
     first, last = float(close[start]), float(close[end])
     ahead = np.s_[start + 1 : end + 1]
-    peaks = np.maximum.accumulate(close[start : end + 1])
+    during = close[start : end + 1]
+    peaks = np.maximum.accumulate(during)
     high_bar = start + 1 + int(np.argmax(prices.high[ahead]))
     low_bar = start + 1 + int(np.argmin(prices.low[ahead]))
     highs, lows = extremes(prices)
@@ -65,13 +67,15 @@ def between(prices: Prices, indicators: Indicators, start: int, end: int) -> Cha
         then=at(prices, indicators, start),
         now=at(prices, indicators, end),
         change=last - first,
-        change_percent=100.0 * (last / first - 1.0),
-        total_return_percent=100.0 * float(prices.total[end] / prices.total[start] - 1.0),
+        change_percent=percent_change(last, first),
+        total_return_percent=percent_change(float(prices.total[end]), float(prices.total[start])),
         high=float(prices.high[high_bar]),
         high_bar=high_bar,
         low=float(prices.low[low_bar]),
         low_bar=low_bar,
-        drawdown_percent=100.0 * float((close[start : end + 1] / peaks - 1.0).min()),
+        drawdown_percent=(
+            100.0 * float((during / peaks - 1.0).min()) if (during > 0).all() else None
+        ),
         crossings=tuple(crossings(prices, indicators, start, end)),
         new_highs=int(highs[ahead].sum()),
         new_lows=int(lows[ahead].sum()),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tools.analytics import rolling, variance
 from tools.analytics.firings import Firing
-from tools.analytics.prices import Floats, Prices, log_returns
+from tools.analytics.prices import Floats, Prices, log_ratio, log_returns
 from tools.analytics.signals import BURST, LEAST, MEMORY, breakout_range, usual_variance
 
 IN_ATR = "average true ranges"
@@ -149,7 +149,7 @@ def _ahead(total: Floats, bars: int) -> Floats:
     """Return the log return over the next `bars`."""
     out = np.full(len(total), np.nan)
     if len(total) > bars:
-        out[:-bars] = np.log(total[bars:] / total[:-bars])
+        out[:-bars] = log_ratio(total[bars:], total[:-bars])
     return out
 
 

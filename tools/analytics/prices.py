@@ -79,10 +79,28 @@ def years_before(days: NDArray[np.datetime64], index: int, years: int) -> int:
     return int(np.searchsorted(days, earlier + (day - month.astype("datetime64[D]")), "right"))
 
 
+def percent_change(now: float, then: float) -> float | None:
+    """Return the change in %; None where either price is zero or negative, and there is none."""
+    return 100.0 * (now / then - 1.0) if now > 0 and then > 0 else None
+
+
+def log_ratio(after: Floats, before: Floats) -> Floats:
+    """Return the logarithm of each ratio; NaN where either price is zero or negative."""
+    found = np.full(len(after), np.nan)
+    real = (after > 0) & (before > 0)
+    found[real] = np.log(after[real] / before[real])
+    return found
+
+
 def log_returns(closes: Floats) -> Floats:
-    """Return the log return of each bar over the one before; NaN for the first."""
+    """Return the log return of each bar over the one before; NaN for the first.
+
+    NaN too where either close is zero or negative: there is no such return.
+    """
     returns = np.full(len(closes), np.nan)
     if len(closes) > 1:
+        before, after = closes[:-1], closes[1:]
+        real = (before > 0) & (after > 0)
         # Not a difference of logarithms: that loses the digits of small moves of large prices.
-        returns[1:] = np.log1p(np.diff(closes) / closes[:-1])
+        returns[1:][real] = np.log1p((after[real] - before[real]) / before[real])
     return returns

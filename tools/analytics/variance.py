@@ -7,7 +7,7 @@ before: about eight times less noisy than the squared return, so that five bars 
 import numpy as np
 
 from tools.analytics import rolling
-from tools.analytics.prices import Floats, Prices
+from tools.analytics.prices import Floats, Prices, log_ratio
 
 BARS = 5
 """Bars that are averaged before anything is compared."""
@@ -19,9 +19,9 @@ def of_bars(prices: Prices) -> Floats:
     out = np.full(len(prices), np.nan)
     if len(prices) < 2:
         return out
-    span = np.log(prices.high / prices.low)
-    body = np.log(prices.close / prices.open)
-    gap = np.log(prices.open[1:] / prices.close[:-1])
+    span = log_ratio(prices.high, prices.low)
+    body = log_ratio(prices.close, prices.open)
+    gap = log_ratio(prices.open[1:], prices.close[:-1])
     inside = 0.5 * span**2 - _BODY * body**2
     out[1:] = np.maximum(inside[1:], 0.0) + gap**2
     return out
