@@ -104,21 +104,23 @@ def dividend_factors(
 ) -> NDArray[np.float64]:
     """Return for each bar what its close is multiplied with, so that ratios include dividends.
 
-    The convention of the sources: on an ex-date everything before is multiplied by one less the
-    dividend's share of the close before it. `close` is divided by `split` already.
+    The return of an ex-date is (close + dividend) / close before, as if the dividend bought shares
+    at that close. `close` is divided by `split` already; amounts are per share of their day.
     """
-    factors = np.ones(len(close))
+    paid = np.zeros(len(close))
     for first, action in dividends:
         if first == 0 or action.kind not in _DIVIDENDS or action.amount is None:
             continue
-        paid = in_units_of(action.amount, action.currency or currency, currency)
-        if paid is None:
-            continue
-        before = close[first - 1]
-        share = float(paid) / split[first] / before if before > 0 else 0.0
-        if 0 < share < 1:
-            factors[:first] *= 1.0 - share
-    return factors
+        amount = in_units_of(action.amount, action.currency or currency, currency)
+        if amount is not None:
+            paid[first] += float(amount) / split[first]
+    # Where a price is zero or less there is no return to put anything into.
+    real = (close > 0) & (paid > 0)
+    kept = np.ones(len(close))
+    kept[real] = close[real] / (close[real] + paid[real])
+    later = np.ones(len(close))
+    later[:-1] = np.cumprod(kept[:0:-1])[::-1]
+    return later
 
 
 def pays_dividends(actions: Iterable[Action]) -> bool:

