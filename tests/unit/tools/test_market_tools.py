@@ -415,5 +415,8 @@ async def test_indicators_of_other_bars_say_which_and_count_a_year_by_them(
     assert any("1,638 of them" in note for note in by_hour.data["notes"])
     month = [one.data["volatility"]["days20"]["annualisedPercent"] for one in (by_day, by_hour)]
     assert month[1] / month[0] == pytest.approx((1638 / 252) ** 0.5)
-    with pytest.raises(NoData, match="no 1w bars"):
-        await box.call("indicators", {"symbol": "GOOG", "timeframe": "1w"}, context)
+    weekly = await box.call("indicators", {"symbol": "GOOG", "timeframe": "1w"}, context)
+    assert weekly.data["resampledFrom"] == "1d"
+    assert any("Made of 1d bars" in note for note in weekly.data["notes"])
+    with pytest.raises(NoData, match="no 5m bars"):
+        await box.call("indicators", {"symbol": "GOOG", "timeframe": "5m"}, context)
