@@ -10,6 +10,7 @@ from agents.llms.scripted import ScriptedReply
 from app.domain.ids import ConversationId
 from app.domain.principal import Principal
 from app.domain.views import MessageView
+from app.services.exports import as_markdown
 from app.storage.engine import Database
 from tests.integration.alerts.alert_desk import bar
 from tests.integration.alerts.conftest import Server
@@ -93,13 +94,37 @@ async def test_every_number_it_says_has_its_evidence(
     assert len(message.claims) >= 8
 
 
-async def _force(server: Server, alert_id: object) -> None:
+async def test_an_alert_on_a_signal_tells_how_such_signals_did(
+    server: Server, ann: Principal
+) -> None:
+    alert_id = await server.on_prices.make(
+        ann, symbol="IBM", condition={"signal": "volume_spike", "fired": True}
+    )
+    await _force(server, alert_id, datetime(2011, 8, 8, tzinfo=UTC))
+    assert await server.at.openings.open_all() == 1
+    episodes = (await server.at.alerts.episodes(ann, alert_id, cursor=None, limit=1)).items
+    assert episodes[0].thread_id is not None
+    thread = ConversationId(episodes[0].thread_id)
+    (message,) = await messages(server, ann, thread)
+    assert "- **Volume spike**, since 8 August 2011" in message.content
+    assert "base rate" in message.content
+    assert [c.text for c in message.claims if c.status == "unverified"] == []
+
+    # It can be taken away like any other conversation.
+    conversations = server.process.conversations
+    whole = await conversations.get(ann, thread)
+    page = [part async for part in as_markdown(whole, conversations.transcript(ann, thread))]
+    text = "".join(part if isinstance(part, str) else part.decode() for part in page)
+    assert "IBM: a volume spike signal fires." in text
+
+
+async def _force(server: Server, alert_id: object, day: datetime = DAY) -> None:
     """Store an episode at a day of the shipped prices, whatever the condition says of it."""
     await server.process.database.execute(
         "INSERT INTO alert_episodes (id, alert_id, bar_time, fired_at)"
         " VALUES (gen_random_uuid(), $1, $2, $2)",
         alert_id,
-        DAY,
+        day,
     )
 
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from app.security.addresses import Allowed
 from app.settings import Settings, SettingsError, read_settings
+from app.wiring.alerts import allowed_places
 
 
 def test_an_empty_value_counts_as_absent() -> None:
@@ -41,3 +43,14 @@ def test_the_address_is_the_configured_one_then_the_running_servers_then_the_def
     assert settings.address() == "http://127.0.0.1:4711"
     public = Settings(data_dir=tmp_path, public_url="https://desk.example/")
     assert public.address() == "https://desk.example"
+
+
+def test_places_that_webhooks_may_reach_are_host_and_port() -> None:
+    given = read_settings({"OUTCRY_OUTBOUND_ALLOW": "127.0.0.1:9000, hooks.internal:*"})
+    allowed = allowed_places(given)
+    assert allowed.permits("127.0.0.1", 9000)
+    assert allowed.permits("hooks.internal", 5000)
+    assert not allowed.permits("127.0.0.1", 9001)
+    assert allowed_places(read_settings({})) == Allowed()
+    with pytest.raises(SettingsError, match=r"OUTCRY_OUTBOUND_ALLOW: .* is not host:port"):
+        allowed_places(read_settings({"OUTCRY_OUTBOUND_ALLOW": "10.0.0.1"}))
