@@ -168,7 +168,7 @@ class Openings:
             conversation_id=conversation,
             run_id=run_id,
             message_id=None,
-            content=alert.name,
+            content=f"{alert.symbol}: {alert.name}",
             agent=agent,
             mode="alert",
         )

@@ -24,6 +24,7 @@ ASKED = (
     "Where are support and resistance for MSFT?",
     "How does GOOG look right now, and is that unusual?",
 )
+WATCHED = "Tell me when the RSI of GOOG is above 60"
 DESK: dict[str, Any] = {"viewport": {"width": 1440, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 LARGEST = 300_000
@@ -36,13 +37,19 @@ def photograph(browser: Browser, server: Server, path: str, to: Path, **options:
         sign_in(context, server)
         page = context.new_page()
         page.goto(server.origin + path)
-        expect(page.locator("[data-receipt]")).to_contain_text(_COMPLETE)
-        if options["viewport"]["width"] > 1000:
+        wide = options["viewport"]["width"] > 1000
+        if path.startswith("/c/"):
+            expect(page.locator("[data-receipt]")).to_contain_text(_COMPLETE)
+            if not wide:
+                page.get_by_role("region", name="Conversation", exact=True).evaluate(
+                    "region => { region.scrollTop = 0; }"
+                )
+        if path == "/scorecard":
+            page.wait_for_selector("[data-score]")
+        elif wide:
             page.wait_for_selector("[data-drawn=true] canvas")
-        else:
-            page.get_by_role("region", name="Conversation", exact=True).evaluate(
-                "region => { region.scrollTop = 0; }"
-            )
+        if path.startswith("/m/"):
+            page.wait_for_selector("[data-signal]")
         page.wait_for_timeout(400)
         page.screenshot(path=to)
     size = to.stat().st_size
@@ -77,6 +84,21 @@ def ask(browser: Browser, server: Server) -> str:
     return path
 
 
+def alert(browser: Browser, server: Server) -> str:
+    """Set an alert that holds already, wait until it has fired; return its conversation's path."""
+    with browser.new_context(**DESK) as context:
+        sign_in(context, server)
+        page = context.new_page()
+        page.goto(f"{server.origin}/alerts")
+        page.get_by_label("What should be watched?").fill(WATCHED)
+        page.keyboard.press("Enter")
+        page.get_by_label("Tell me at once").check()
+        page.get_by_role("button", name="Set this alert").click()
+        page.get_by_role("status", name="Alerts that fired").get_by_role("link").click()
+        expect(page.locator("[data-receipt]")).to_contain_text(_COMPLETE)
+        return page.url.removeprefix(server.origin)
+
+
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "images"
     folder.mkdir(parents=True, exist_ok=True)
@@ -91,6 +113,14 @@ def main() -> None:
             photograph(browser, server, path, folder / "desk.png", color_scheme="light", **DESK)
             photograph(browser, server, path, folder / "desk-dark.png", color_scheme="dark", **DESK)
             photograph(browser, server, path, folder / "phone.png", color_scheme="light", **PHONE)
+            fired = alert(browser, server)
+            for name, address, look in (
+                ("market", "/m/GOOG", {"color_scheme": "light", **DESK}),
+                ("market-phone", "/m/GOOG", {"color_scheme": "dark", **PHONE}),
+                ("scorecard", "/scorecard", {"color_scheme": "light", **DESK}),
+                ("alert", fired, {"color_scheme": "light", **DESK}),
+            ):
+                photograph(browser, server, address, folder / f"{name}.png", **look)
             browser.close()
 
 

@@ -117,10 +117,10 @@ async def test_a_timeframe_without_bars_and_a_symbol_that_is_unknown_are_said_in
     tab = await open_tab(desk)
     await open_market(tab, "GOOG")
     page = tab.page.locator('[data-market="GOOG"]')
-    await page.get_by_role("button", name="1m", exact=True).click()
-    await expect(page.get_by_text("No 1m bars of GOOG are stored.")).to_be_visible()
-    await page.get_by_role("button", name="1d", exact=True).click()
-    await expect(page.locator("[data-chart]")).to_have_attribute("data-drawn", "true")
+    minutes = page.get_by_role("button", name="1m", exact=True)
+    await expect(minutes).to_be_disabled()
+    assert await minutes.get_attribute("title") == "No one-minute bars are stored"
+    await expect(page.get_by_role("button", name="1d", exact=True)).to_be_enabled()
 
     await tab.page.goto(f"{tab.base}/m/GOOGL2")
     await expect(tab.page.get_by_text("GOOG", exact=False).first).to_be_visible()

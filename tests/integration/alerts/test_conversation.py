@@ -144,7 +144,7 @@ async def test_sockets_are_told_and_the_transcript_replays(server: Server, ann: 
     assert said == (await messages(server, ann, thread))[0].content
     assert '"mode":"alert"' in events[0].payload
     shown = await server.process.conversations.get(ann, thread)
-    assert shown.title == "Google over 800"
+    assert shown.title == "GOOG: Google over 800"
 
 
 async def test_the_person_replies_and_the_agent_knows_what_was_said(

@@ -98,7 +98,7 @@ export function barTime(time: number, timeframe: string): string {
   return isIntraday(timeframe) ? `${iso.slice(0, 10)} ${iso.slice(11, 16)}` : iso.slice(0, 10);
 }
 
-const TIMEFRAMES: Record<string, string> = {
+const WORDS: Record<string, string> = {
   "1m": "one-minute",
   "5m": "five-minute",
   "15m": "quarter-hour",
@@ -108,9 +108,12 @@ const TIMEFRAMES: Record<string, string> = {
   "1w": "weekly",
 };
 
+/** From the shortest. */
+export const TIMEFRAMES = Object.keys(WORDS);
+
 /** "daily" for "1d". */
 export function timeframeWord(timeframe: string): string {
-  return TIMEFRAMES[timeframe] ?? timeframe;
+  return WORDS[timeframe] ?? timeframe;
 }
 
 /** Each line's values by time, so that moving the pointer costs a look-up. */

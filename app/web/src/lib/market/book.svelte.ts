@@ -1,7 +1,7 @@
 /** Everything that a market page knows of one symbol, part by part, kept up to date while it is open. */
 
 import type { ChartCard } from "../chart/card";
-import { chartCard } from "../chart/card";
+import { chartCard, TIMEFRAMES } from "../chart/card";
 import type { Api, Instrument, Page } from "../rest";
 import type { MarketFrame } from "../protocol/types";
 import type { Live } from "./live";
@@ -43,6 +43,8 @@ export class MarketBook {
   /** The newest live frame, for what the page says beside the chart. */
   latest = $state.raw<MarketFrame | null>(null);
   reading = $state(false);
+  /** Timeframes of which there are no bars. */
+  without = $state.raw<ReadonlySet<string>>(new Set());
 
   private base = $state.raw<ChartCard | null>(null);
   chart: ChartCard | null = $derived.by(() => {
@@ -81,7 +83,19 @@ export class MarketBook {
     });
     void read(() => this.api.get<Sentiment>("/news/sentiment", { symbol })).then((part) => (this.sentiment = part));
     void read(() => this.api.get<Fundamentals>("/fundamentals", { symbol })).then((part) => (this.fundamentals = part));
+    void this.readTimeframes();
     this.follow();
+  }
+
+  private async readTimeframes(): Promise<void> {
+    const { symbol } = this;
+    const found = await Promise.all(
+      TIMEFRAMES.map(async (timeframe) => {
+        const part = await read(() => this.api.get<BarSeries>("/bars", { symbol, timeframe, limit: 1 }));
+        return part.is === "ready" && part.value.items.length === 0 ? [timeframe] : [];
+      }),
+    );
+    this.without = new Set(found.flat());
   }
 
   close(): void {

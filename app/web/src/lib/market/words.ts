@@ -17,9 +17,9 @@ export function directionWord(direction: Direction | string): string {
   return `${ARROW[direction] ?? ""} ${direction}`.trim();
 }
 
-/** "53.8 %" of 0.538. */
+/** "53.8 %" of 0.538; the sign never stands alone on a line. */
 export function share(rate: number | null | undefined, digits = 1): string {
-  return rate === null || rate === undefined ? "unknown" : `${(rate * 100).toFixed(digits)} %`;
+  return rate === null || rate === undefined ? "unknown" : `${(rate * 100).toFixed(digits)}\u00a0%`;
 }
 
 /** "+14", "−3.2". */
