@@ -101,7 +101,9 @@ class NewsIntake:
         around = timedelta(hours=WITHIN_HOURS)
         stories: Stories[UUID] = Stories()
         for id, title, at in await self._news.near(
-            since=ordered[0].published_at - around, until=ordered[-1].published_at + around
+            since=ordered[0].published_at - around,
+            until=ordered[-1].published_at + around,
+            symbols=sorted({symbol for item in ordered for symbol in item.symbols}),
         ):
             stories.add(id, title, at)
         told = []

@@ -8,7 +8,7 @@ from app.domain.text import clean_text
 from app.storage.engine import Database, Record
 from tools.analytics.sentiment import Sentiment
 from tools.analytics.sentiment_summary import SourceType
-from tools.market.news import MOST_READ, NewsItem, Place
+from tools.market.news import MOST_NEAR, MOST_READ, NewsItem, Place
 
 _COLUMNS = (
     "id, fingerprint, type, source_name, title, body, url, language, symbols, published_at,"
@@ -72,18 +72,27 @@ class PostgresNews:
         )
         return [_item(row) for row in rows]
 
-    async def near(self, *, since: datetime, until: datetime) -> list[tuple[UUID, str, datetime]]:
-        """Return id, title and time of every first telling of a stretch, oldest first."""
+    async def near(
+        self, *, since: datetime, until: datetime, symbols: Sequence[str]
+    ) -> list[tuple[UUID, str, datetime]]:
+        """Return id, title and time of the first tellings of a stretch, oldest first.
+
+        Those about one of the symbols, and those about none; at most the newest `MOST_NEAR`.
+        """
         rows = await self._database.fetch(
             """
             SELECT id, title, published_at FROM news
              WHERE duplicate_of IS NULL AND published_at BETWEEN $1 AND $2
-             ORDER BY published_at, id
+               AND (symbols && $3::text[] OR symbols = '{}')
+             ORDER BY published_at DESC, id DESC
+             LIMIT $4
             """,
             since,
             until,
+            list(symbols),
+            MOST_NEAR,
         )
-        return [(row["id"], row["title"], row["published_at"]) for row in rows]
+        return [(row["id"], row["title"], row["published_at"]) for row in reversed(rows)]
 
     async def rescore(self, scores: Sequence[tuple[UUID, Sentiment]], *, scorer: str) -> None:
         """Put other scores, of another scorer, in the place of those of these items."""

@@ -17,6 +17,8 @@ from tools.market.quoting import quotable
 SOURCE_TYPES: tuple[SourceType, ...] = ("news", "social", "analyst")
 MOST_READ = 500
 """Items of one symbol that a summary looks at; the newest ones."""
+MOST_NEAR = 5_000
+"""Stories that new items are compared with."""
 
 
 class NewsItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,8 +106,13 @@ class NewsStore(Protocol):
         """
         ...
 
-    async def near(self, *, since: datetime, until: datetime) -> list[tuple[UUID, str, datetime]]:
-        """Return id, title and time of every first telling of a stretch, oldest first."""
+    async def near(
+        self, *, since: datetime, until: datetime, symbols: Sequence[str]
+    ) -> list[tuple[UUID, str, datetime]]:
+        """Return id, title and time of the first tellings of a stretch, oldest first.
+
+        Those about one of the symbols, and those about none; at most the newest `MOST_NEAR`.
+        """
         ...
 
     async def rescore(self, scores: Sequence[tuple[UUID, Sentiment]], *, scorer: str) -> None:
@@ -156,14 +163,18 @@ class InProcessNews:
         found.sort(key=lambda item: (item.published_at, item.id), reverse=True)
         return found[:limit]
 
-    async def near(self, *, since: datetime, until: datetime) -> list[tuple[UUID, str, datetime]]:
+    async def near(
+        self, *, since: datetime, until: datetime, symbols: Sequence[str]
+    ) -> list[tuple[UUID, str, datetime]]:
         found = [
             item
             for item in self._items.values()
-            if item.duplicate_of is None and since <= item.published_at <= until
+            if item.duplicate_of is None
+            and since <= item.published_at <= until
+            and (not item.symbols or not set(symbols).isdisjoint(item.symbols))
         ]
         found.sort(key=lambda item: (item.published_at, item.id))
-        return [(item.id, item.title, item.published_at) for item in found]
+        return [(item.id, item.title, item.published_at) for item in found[-MOST_NEAR:]]
 
     async def rescore(self, scores: Sequence[tuple[UUID, Sentiment]], *, scorer: str) -> None:
         by_id = dict(scores)

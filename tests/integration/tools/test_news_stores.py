@@ -94,9 +94,10 @@ async def test_pages_neither_repeat_nor_skip_items_of_one_moment(store: NewsStor
 
 async def test_first_tellings_of_a_stretch_come_oldest_first(store: NewsStore) -> None:
     first = item(1)
-    await store.add([first, item(2, duplicate_of=first.id), item(5), item(9)])
-    found = await store.near(since=START, until=START + timedelta(hours=5))
-    assert [title for _, title, _ in found] == ["Title 1", "Title 5"]
+    others = [item(3, symbols=("IBM",)), item(4, symbols=()), item(5), item(9)]
+    await store.add([first, item(2, duplicate_of=first.id), *others])
+    found = await store.near(since=START, until=START + timedelta(hours=5), symbols=["AAPL", "X"])
+    assert [title for _, title, _ in found] == ["Title 1", "Title 4", "Title 5"]
 
 
 async def test_other_scores_take_the_place_of_the_first(store: NewsStore) -> None:
