@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+import numpy as np
+
 from tools.analytics import cases, indicators
 from tools.analytics.cases import Cases
 from tools.analytics.event_study import Baseline, baseline
 from tools.analytics.firings import KINDS
-from tools.market.bars import TIMEFRAMES, Bars
+from tools.market.bars import Bars
 from tools.market.prices import prices_of
 from tools.market.replays import is_replay
 from tools.market.signals import market_of
@@ -96,7 +98,7 @@ class ComputedCases:
             found = cases.collect(
                 cases.study(prices_of(bars)),
                 bars.symbol,
-                bar_seconds=int(TIMEFRAMES[bars.timeframe].total_seconds()),
+                closed=bars.ends().astype(np.int64),
             )
             known = self._known[key] = (digest, found)
         return known[1]
@@ -128,7 +130,8 @@ def _baseline(bars: Bars) -> Baseline:
 def fingerprint(bars: Bars) -> bytes:
     """Return what changes when any number of the bars does."""
     total = hashlib.blake2b(digest_size=16)
-    columns = (bars.epochs(), bars.open, bars.high, bars.low, bars.close, bars.volume)
+    adjusted = bars.split_adjusted().close  # a split that is told later changes it
+    columns = (bars.epochs(), bars.open, bars.high, bars.low, bars.close, bars.volume, adjusted)
     for column in columns:
         total.update(column.tobytes())
     if bars.adjusted_close is not None:

@@ -1,7 +1,7 @@
 """Turn firings into MarketSignals: how sure, since when, until when, and what they stood on."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -16,6 +16,7 @@ from tools.analytics.outcomes import failed_after
 from tools.analytics.track_record import ENOUGH, TrackRecord
 from tools.cards import direction
 from tools.market.bars import TIMEFRAMES, Bars
+from tools.market.calendars import Calendar, calendar_for
 from tools.market.instruments import Instrument
 from tools.market.signals import Grade, MarketSignal, OwnRecord, Record, SignalIndicator, State
 from tools.technicals import Technicals
@@ -49,7 +50,7 @@ class SignalMaker:
         self._cases = cases
         self._now = now
         self._bases = {like: one.base_rates() for like, one in study.outcomes.items()}
-        self._lasts = TIMEFRAMES[raw.timeframe]
+        self._closed = raw.ends().astype(np.int64)
 
     def make(self, firing: Firing, end: End | None) -> MarketSignal:
         """Return the signal of one firing, graded if its outcome is known."""
@@ -79,7 +80,7 @@ class SignalMaker:
             valid_from=opened,
             valid_until=valid_until(self._raw, bar, VALID_BARS[firing.type], self._instrument),
             valid_bars=VALID_BARS[firing.type],
-            known_at=opened + self._lasts,
+            known_at=self._close_of(bar),
             state=state_of(end, graded),
             ended_at=None if end is None else self._raw.time(end.bar),
             end_reason=None if end is None else end.reason,
@@ -121,7 +122,7 @@ class SignalMaker:
             result="none" if hit is None else "hit" if hit > 0 else "miss",
             value=technicals.number(outcome.values[firing.bar]),
             unit=outcome.unit,
-            resolved_at=self._raw.time(settles) + self._lasts,
+            resolved_at=self._close_of(settles),
             note=None if failed is None else f"closed back inside the range after {failed} bars",
         )
 
@@ -161,6 +162,9 @@ class SignalMaker:
     def _known(self, firing: Firing) -> Cases:
         return self._cases[firing.like].before(int(self._raw.time(firing.bar).timestamp()))
 
+    def _close_of(self, bar: int) -> datetime:
+        return datetime.fromtimestamp(int(self._closed[bar]), UTC)
+
     def _scale(self, bar: int) -> float:
         """Return how many of the last bar's shares one share was then."""
         return float(self._raw.close[bar] / self._study.prices.close[bar])
@@ -172,13 +176,38 @@ def signal_id(symbol: str, timeframe: str, like: str, opened: datetime) -> UUID:
 
 
 def valid_until(raw: Bars, bar: int, bars: int, instrument: Instrument) -> datetime:
-    """Return when the bar opens at whose close a signal of `bar` runs out."""
-    opened = raw.time(bar)
-    if raw.timeframe != "1d" or instrument.kind == "crypto":
-        return opened + bars * TIMEFRAMES[raw.timeframe]
-    later = np.busday_offset(np.datetime64(opened.date(), "D"), bars, roll="forward")
-    moved = later.astype(object)
-    return datetime(moved.year, moved.month, moved.day, tzinfo=UTC)
+    """Return when the bar opens at whose close a signal of `bar` runs out, by the calendar.
+
+    Known when the signal fires: no later bar is looked at.
+    """
+    opened, lasts = raw.time(bar), TIMEFRAMES[raw.timeframe]
+    calendar = calendar_for(instrument.exchange, instrument.kind)
+    if raw.timeframe == "1d":
+        day = calendar.sessions_after(opened.date(), bars)
+        return datetime(day.year, day.month, day.day, tzinfo=UTC)
+    if raw.timeframe == "1mo":
+        year, month = divmod(opened.year * 12 + opened.month - 1 + bars, 12)
+        return opened.replace(year=year, month=month + 1)
+    if lasts < timedelta(days=1):
+        return _intraday(calendar, opened, lasts, bars)
+    return opened + bars * lasts
+
+
+def _intraday(calendar: Calendar, opened: datetime, lasts: timedelta, bars: int) -> datetime:
+    """Return the opening of the bar so many later, counting trading hours where they are known."""
+    left, day = bars, opened.date()
+    for _ in range(400):
+        session = calendar.session(day)
+        if session is None and not calendar.knows(day):
+            break
+        for starts, stops in () if session is None else session.parts:
+            opens = max(starts, opened + lasts) if day == opened.date() else starts
+            there = max(0, -(-(stops - opens) // lasts))
+            if left <= there:
+                return opens + (left - 1) * lasts
+            left -= there
+        day += timedelta(days=1)
+    return opened + bars * lasts
 
 
 def state_of(end: End | None, graded: Grade | None) -> State:

@@ -17,7 +17,7 @@ from tools.analytics import cases as analytics
 from tools.analytics.cases import Cases, Study
 from tools.analytics.firings import End, Firing, ends
 from tools.case_book import fingerprint
-from tools.market.bars import TIMEFRAMES, Bars
+from tools.market.bars import Bars
 from tools.market.instruments import Instrument
 from tools.market.prices import prices_of
 from tools.market.replays import is_replay
@@ -60,8 +60,8 @@ class Reading:
 
     def cases(self) -> dict[str, Cases]:
         """Return the cases of this history by kind; a replay's are those of what it repeats."""
-        lasts = int(TIMEFRAMES[self.bars.timeframe].total_seconds())
-        found = analytics.collect(self.study, self.bars.symbol, bar_seconds=lasts)
+        closed = self.bars.ends().astype(np.int64)
+        found = analytics.collect(self.study, self.bars.symbol, closed=closed)
         if is_replay(self.bars.symbol):
             return {like: analytics.nothing() for like in found}
         return found

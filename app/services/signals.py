@@ -157,14 +157,16 @@ class SignalBook:
         pending = await self._store.pending(RULES, now=self._clock())
         if not pending:
             return 0
-        on_progress(f"reading signals from {len(pending)} price histories")
+        on_progress(f"Reading signals out of {len(pending)} price histories ...")
         pools = await self._pools(pending)
         stored = 0
         for done, key in enumerate(pending, start=1):
             stored += await self._read_beside(key, pools=pools)
             if done % 50 == 0:
-                on_progress(f"read signals from {done} of {len(pending)} price histories")
-        on_progress(f"{stored:,} signals graded against {len(pending)} price histories")
+                on_progress(f"Read signals out of {done} of {len(pending)} price histories ...")
+        on_progress(
+            f"Stored {stored:,} signals of {len(pending)} price histories with their grades."
+        )
         return len(pending)
 
     async def _read_beside(

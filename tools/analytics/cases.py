@@ -101,8 +101,11 @@ def counted(firings: Iterable[Firing], horizons: Mapping[str, int]) -> list[bool
     return out
 
 
-def collect(found: Study, symbol: str, *, bar_seconds: int) -> dict[str, Cases]:
-    """Return the cases of one symbol's history by kind, as known at its last bar."""
+def collect(found: Study, symbol: str, *, closed: Seconds) -> dict[str, Cases]:
+    """Return the cases of one symbol's history by kind, as known at its last bar.
+
+    `closed` is when each bar closed, in seconds since 1970.
+    """
     horizons = {like: outcome.horizon_bars for like, outcome in found.outcomes.items()}
     bars: dict[str, list[int]] = {like: [] for like in KINDS}
     for firing, counts in zip(found.firings, counted(found.firings, horizons), strict=True):
@@ -119,7 +122,7 @@ def collect(found: Study, symbol: str, *, bar_seconds: int) -> dict[str, Cases]:
         collected[like] = Cases(
             symbols=np.full(len(at), symbol),
             fired=opened[at],
-            resolved=opened[at + outcome.horizon_bars] + bar_seconds,
+            resolved=closed[at + outcome.horizon_bars],
             hits=outcome.hits[at],
             base_rates=base,
             values=outcome.values[at],

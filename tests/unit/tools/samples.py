@@ -1,6 +1,9 @@
 """Bars made up for tests, and real ones ready to compute on."""
 
+from typing import Any
+
 import numpy as np
+import pytest
 
 from tools.analytics.prices import Prices
 from tools.market.bars import Bars
@@ -36,3 +39,19 @@ def made_up(
         close=closes,
         volume=np.full(len(closes), 1e6) if volume is None else np.asarray(volume, np.float64),
     )
+
+
+def assert_alike(found: Any, expected: Any, at: str = "") -> None:
+    """Two trees of plain values are the same but for the last bits of numbers."""
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys(), at
+        for key, value in expected.items():
+            assert_alike(found[key], value, f"{at}/{key}")
+    elif isinstance(expected, list):
+        assert len(found) == len(expected), at
+        for index, value in enumerate(expected):
+            assert_alike(found[index], value, f"{at}/{index}")
+    elif isinstance(expected, float):
+        assert found == pytest.approx(expected, rel=1e-7, abs=1e-9), at
+    else:
+        assert found == expected, at

@@ -223,7 +223,7 @@ async def test_signals_that_hold_say_since_when_and_on_what(
     assert [signal["signalType"] for signal in held] == ["reversal", "breakout", "trend_change"]
     for signal in held:
         assert signal["direction"] in ("bullish", "bearish", "neutral")
-        assert signal["validFrom"] <= "2013-03-01T00:00:00Z" <= signal["validUntil"]
+        assert signal["validFrom"] <= "2013-03-01T00:00:00Z" < signal["validUntil"]
     for indicator in result.data["indicators"]:
         assert {"name", "value", "signal", "weight"} <= indicator.keys()
     assert {"rsi", "macd", "movingAverages", "bollingerBands", "support", "resistance",

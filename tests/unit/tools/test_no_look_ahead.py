@@ -9,10 +9,11 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
-from tests.unit.tools.samples import as_prices
+from tests.unit.tools.samples import as_prices, assert_alike
 from tools.analytics import cases as analytics
 from tools.analytics import changes, composite, indicators, outcomes, signals, trend, volatility
 from tools.analytics.levels import SIDE, find, pivot_bars
@@ -21,6 +22,7 @@ from tools.market.bars import Bars
 from tools.market.demo import VENDORED
 from tools.market.store import InProcessMarket
 from tools.registry import ToolBox
+from tools.signal_views import SignalMaker
 from tools.tool import ToolContext
 
 DAYS = 50
@@ -217,3 +219,57 @@ async def test_without_a_day_the_clock_decides_what_exists(
         result = await box.call(name, arguments, then)
         assert result.as_of == datetime(2008, 10, 9, tzinfo=UTC), name
         assert "2013" not in str(result.data).replace("up to 2018", ""), name
+
+
+@pytest.mark.parametrize("way", ["cut", "poison"])
+def test_a_signal_and_its_confidence_stand_on_nothing_that_came_later(
+    way: str, shipped: dict[str, Bars]
+) -> None:
+    google, instrument = shipped["GOOG"], VENDORED.instrument("GOOG", bars=1)
+    closed = google.ends().astype(np.int64)
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def read(bars: Bars) -> tuple[analytics.Study, dict[str, analytics.Cases]]:
+        found = analytics.study(as_prices(bars))
+        return found, analytics.collect(found, "GOOG", closed=bars.ends().astype(np.int64))
+
+    def told(bars: Bars, last: int, found: analytics.Study, cases: Any) -> list[Any]:
+        maker = SignalMaker(instrument, bars, found, cases, now=now)
+        return [
+            msgspec.to_builtins(msgspec.structs.replace(maker.make(firing, None), outcome=None))
+            for firing in found.firings
+            if firing.bar == last
+        ]
+
+    whole, cases = read(google)
+    fired = sorted({firing.bar for firing in whole.firings if firing.bar > 280})
+    picks = np.random.default_rng(6).choice(fired, DAYS, replace=False)
+    for last in sorted(map(int, picks)):
+        there = google.slice(0, last + 1) if way == "cut" else poisoned(google, last)
+        early, known = read(there)
+        for like, some in cases.items():
+            mine, theirs = some.before(int(closed[last])), known[like].before(int(closed[last]))
+            for name in ("fired", "resolved", "hits", "base_rates"):
+                np.testing.assert_array_equal(getattr(mine, name), getattr(theirs, name), like)
+            np.testing.assert_allclose(mine.values, theirs.values, rtol=1e-9)
+            np.testing.assert_allclose(mine.paths, theirs.paths, rtol=1e-9)
+        assert_alike(told(there, last, early, known), told(google, last, whole, cases))
+
+
+async def test_a_scorecard_knows_only_what_was_settled(shipped: dict[str, Bars]) -> None:
+    apple, google = shipped["AAPL"], shipped["GOOG"]
+    full = one_box(apple, google)
+    for day in ("2008-10-10", "2010-05-07", "2012-01-03"):
+        last = apple.position(datetime.fromisoformat(day).date())
+        there = google.until(apple.day(last))
+        after = datetime.fromisoformat(day).replace(hour=23, tzinfo=UTC)
+        then = ToolContext(principal_id="somebody", now=after)
+        expected = await full.call("scorecard", {}, then)
+        cut = await one_box(apple.slice(0, last + 1), there).call("scorecard", {}, then)
+        wild = await one_box(poisoned(apple, last), poisoned(google, len(there) - 1)).call(
+            "scorecard", {}, then
+        )
+        assert expected.as_of is not None
+        assert expected.as_of <= after
+        assert_alike(cut.data, expected.data)
+        assert_alike(wild.data, expected.data)

@@ -11,6 +11,7 @@ import pytest
 from app.domain.errors import Invalid, NotFound
 from app.services.signal_memory import InProcessSignals
 from app.services.signals import SignalBook
+from tests.unit.tools.samples import assert_alike
 from tools.analytics.firings import KINDS
 from tools.errors import UnknownSymbol
 from tools.market.bars import Bars
@@ -56,21 +57,6 @@ def plain(signals: list[MarketSignal]) -> dict[str, Any]:
     for one in built.values():
         del one["createdAt"]
     return built
-
-
-def assert_alike(found: Any, expected: Any, at: str = "") -> None:
-    if isinstance(expected, dict):
-        assert found.keys() == expected.keys(), at
-        for key, value in expected.items():
-            assert_alike(found[key], value, f"{at}/{key}")
-    elif isinstance(expected, list):
-        assert len(found) == len(expected), at
-        for index, value in enumerate(expected):
-            assert_alike(found[index], value, f"{at}/{index}")
-    elif isinstance(expected, float):
-        assert found == pytest.approx(expected, rel=1e-7, abs=1e-9), at
-    else:
-        assert found == expected, at
 
 
 @pytest.mark.slow
@@ -211,7 +197,7 @@ async def test_the_scorecard_counts_the_stored_grades() -> None:
     stage = Stage(*SHIPPED.values())
     said: list[str] = []
     await stage.book.catch_up(said.append)
-    assert said[0] == "reading signals from 5 price histories"
+    assert said[0] == "Reading signals out of 5 price histories ..."
     card = await stage.book.scorecard(None, signal_type=None, timeframe="1d")
     assert len(card.items) == len(KINDS)
     stored = await stage.signals()
