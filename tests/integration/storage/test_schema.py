@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from app.domain.ids import new_id
@@ -14,6 +16,9 @@ from app.storage.errors import SchemaIsNewer, StorageError
 from app.storage.migrate import revisions, sqlalchemy_connection, upgrade
 from app.storage.schema import metadata
 from tests.integration.storage.desk import Desk, ask
+
+FIRST = "8683f5158156"
+MIGRATIONS = Path(__file__).parents[3] / "migrations"
 
 
 @pytest.fixture
@@ -40,6 +45,23 @@ async def test_an_empty_database_is_brought_up_to_date_once(empty: Database) -> 
     assert await upgrade(empty, said.append) is False
     assert said == ["preparing the database's tables"]
     assert await empty.fetchval("SELECT count(*) FROM messages") == 1
+
+
+async def test_what_came_after_the_first_release_can_be_undone_and_done_again(
+    empty: Database,
+) -> None:
+    await upgrade(empty)
+
+    def undo(connection: sa.Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.downgrade(config, FIRST)
+
+    async with sqlalchemy_connection(empty.connect_kwargs) as connection:
+        await connection.run_sync(undo)
+    assert await empty.fetchval("SELECT version_num FROM alembic_version") == FIRST
+    assert await upgrade(empty) is True
 
 
 async def test_processes_that_start_at_once_migrate_once(empty: Database) -> None:
