@@ -52,6 +52,8 @@ class MixedBasis(ToolError):
     code = "mixed_basis"
 
     def __init__(self, symbol: str, timeframe: str, *, stored: str, given: str) -> None:
+        self.series = (symbol, timeframe)
+        self.stored = stored
         super().__init__(
             f"The {timeframe} bars of {symbol} are {stored.replace('_', ' ')} and these are "
             f"{given.replace('_', ' ')}; the two are never mixed. Replace the whole history, or "

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from app.domain.feeds import FeedMessage, Partition, Refusal
-from tools.market.bars import Bars
+from tools.market.bars import Bars, Basis
 from tools.market.calendars import calendar_name
 from tools.market.checks import (
     DUPLICATE,
@@ -87,8 +87,12 @@ def judge_bars(
     refused: Refused,
     *,
     now: datetime,
+    bases: Mapping[SeriesKey, Basis],
 ) -> list[Bars]:
-    """Return the bars that can be taken; of several of one time the last that came."""
+    """Return the bars that can be taken; of several of one time the last that came.
+
+    They are as traded, but where `bases` says what a series is.
+    """
     found: list[Bars] = []
     for (symbol, timeframe), given in series.items():
         instrument = known.get(symbol)
@@ -101,6 +105,7 @@ def judge_bars(
             timeframe=timeframe,
             now=now,
             kind=instrument.kind,
+            basis=bases.get((symbol, timeframe), "as_traded"),
             calendar=calendar_name(instrument.exchange, instrument.kind),
             listed_on=instrument.listed_on,
             delisted_on=instrument.delisted_on,
@@ -119,6 +124,7 @@ def judge_bars(
                     symbol=symbol,
                     timeframe=timeframe,
                     source=instrument.source,
+                    basis=by.basis,
                 )
             )
     return found
@@ -163,7 +169,10 @@ def count_ticks(
 
 
 def closed_bars(
-    closed: Sequence[OpenBar], timeframe: str, known: Mapping[str, Instrument]
+    closed: Sequence[OpenBar],
+    timeframe: str,
+    known: Mapping[str, Instrument],
+    bases: Mapping[SeriesKey, Basis],
 ) -> list[Bars]:
     """Return closed bars as histories, one a symbol; those of unknown symbols are left out."""
     by_symbol: dict[str, list[OpenBar]] = {}
@@ -182,6 +191,7 @@ def closed_bars(
             low=np.array([bar.low for bar in bars]),
             close=np.array([bar.close for bar in bars]),
             volume=np.array([bar.volume for bar in bars]),
+            basis=bases.get((symbol, timeframe), "as_traded"),
         )
         for symbol, bars in by_symbol.items()
         if symbol in known

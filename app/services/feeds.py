@@ -9,7 +9,7 @@ that lost its partition to another cannot write what the other one writes too.
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, cast
 
 import msgspec
 
@@ -38,7 +38,8 @@ from app.services.feed_reading import (
 from app.services.known_instruments import KnownInstruments
 from app.services.news import NewsTaken
 from app.services.news_checks import MAX_ITEMS
-from tools.errors import UnknownSymbol
+from tools.errors import MixedBasis, UnknownSymbol
+from tools.market.bars import Basis
 from tools.market.intake import BarsStored
 from tools.market.scorer import ScoringFailed
 from tools.market.ticks import LATENESS, OpenBar, TickBars
@@ -116,6 +117,8 @@ class FeedIntake:
         self._news = news
         self._tick_timeframe = tick_timeframe
         self._states: dict[Partition, _State] = {}
+        self._bases: dict[SeriesKey, Basis] = {}
+        """What is stored of the series that are not as traded."""
         self.open_bar_listeners: list[Callable[[str, OpenBar], None]] = []
         """Called after the commit with the timeframe and each open bar that changed."""
 
@@ -158,13 +161,18 @@ class FeedIntake:
             Fenced: another process reads one of the partitions now.
             Unavailable: the database is away.
         """
-        try:
-            return await self._take(batch)
-        except UnknownSymbol:
-            # It was there a moment ago; without it these rows are refused.
-            self._instruments.forget()
+        while True:
+            try:
+                return await self._take(batch)
+            except UnknownSymbol:
+                # It was there a moment ago; without it these rows are refused.
+                self._instruments.forget()
+            except MixedBasis as mixed:
+                # What a series holds already is what comes to it.
+                if self._bases.get(mixed.series) == mixed.stored:
+                    raise
+                self._bases[mixed.series] = cast("Basis", mixed.stored)
             await self.begin(list(batch))
-            return await self._take(batch)
 
     async def fall_silent(self, partition: Partition) -> None:
         """Close the open bars of a stream that has brought nothing for a while.
@@ -205,14 +213,16 @@ class FeedIntake:
             symbols.update(tick.symbol for _, tick, _ in found)
             symbols.update(self._open_symbols(partition))
         known = await self._instruments.find(symbols)
-        bars = await asyncio.to_thread(judge_bars, series, known, refused, now=self._clock())
+        bars = await asyncio.to_thread(
+            judge_bars, series, known, refused, now=self._clock(), bases=self._bases
+        )
         newest_us = microseconds(self._clock() + LATENESS)
         closed: dict[Partition, list[OpenBar]] = {}
         for partition, found in ticks.items():
             closed[partition] = count_ticks(
                 self._ticks(partition), found, known, refused[partition], newest_us=newest_us
             )
-            bars += closed_bars(closed[partition], self._tick_timeframe, known)
+            bars += closed_bars(closed[partition], self._tick_timeframe, known, self._bases)
         written = [
             self._write_of(partition, messages, refused[partition], closed.get(partition, []))
             for partition, messages in batch.items()

@@ -2,9 +2,10 @@
 
 Bars come in through `BarIntake`, which tells this pipeline after the commit. It only notes which
 series changed; one task then takes series after series, the oldest change first: it reads what is
-new, advances the numbers bar by bar, refreshes signals, judges alerts at every new closed bar and
-shows the newest. When it falls behind, changes of one series gather: the pictures in between are
-left out, a bar of the signals and alerts never is. The memory is bounded by the number of series.
+new, brings the numbers up to it, shows the newest and judges alerts at every new closed bar.
+Signals follow in a slower lane (`live_signals.py`). When it falls behind, changes of one series
+gather: the pictures in between are left out, a bar of the signals and alerts never is. The memory
+is bounded by the number of series.
 Nothing here is the truth: whatever is shown was read from the store.
 """
 
@@ -23,6 +24,7 @@ from app.protocol.frames import LiveBar, MarketFrame
 from app.services.lag import Lag
 from app.services.live_numbers import BarStep, LiveNumbers
 from app.services.live_ports import AlertJudge, Key, SignalKeeper, Ticker
+from app.services.live_signals import LiveSignals
 from tools.errors import UnknownSymbol
 from tools.market.bars import TIMEFRAMES, Bars, moment
 from tools.market.intake import BarsStored
@@ -72,8 +74,12 @@ class Live:
         self._bars = bars
         self._ticker = ticker
         self._clock = clock
-        self._signals = signals
         self._alerts = alerts
+        self._signals: LiveSignals | None = None
+        if signals is not None:
+            self._signals = LiveSignals(
+                signals, is_watched=ticker.is_watched, show=self._show_fired, monotonic=monotonic
+            )
         self._monotonic = monotonic
         self._numbers = LiveNumbers()
         self._changed: dict[Key, _Change] = {}
@@ -87,19 +93,21 @@ class Live:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._worker: asyncio.Task[None] | None = None
+        self._workers: set[asyncio.Task[None]] = set()
         self._reported_at = monotonic()
         self.lag = Lag()
         """Seconds from the commit of a series' first unseen bar to the frame that shows it."""
 
     async def __aenter__(self) -> Self:
-        self._worker = asyncio.create_task(self._work(), name="live")
+        self._workers.add(asyncio.create_task(self._work(), name="live"))
+        if self._signals is not None:
+            self._workers.add(asyncio.create_task(self._signals.work(), name="live signals"))
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        if self._worker is not None:
-            self._worker.cancel()
-            await asyncio.wait({self._worker})
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.wait(self._workers)
 
     def judge_with(self, alerts: AlertJudge | None) -> None:
         """Judge alerts from now on, those with bars that came before first; None: no longer."""
@@ -107,13 +115,11 @@ class Live:
         self._look_round = True
         self._wake.set()
 
-    def keep_signals_with(self, signals: SignalKeeper) -> None:
-        """Keep signals up to date from now on."""
-        self._signals = signals
-
     async def idle(self) -> None:
         """Return once everything that was told has been looked at."""
         await self._idle.wait()
+        if self._signals is not None:
+            await self._signals.idle.wait()
 
     # --- what may be watched --------------------------------------------------------------------
 
@@ -185,9 +191,11 @@ class Live:
             key = next(iter(self._changed))
             change = self._changed.pop(key)
             try:
-                shown = await self._look_at(key, change)
+                await self._look_at(key, change)
             except Unavailable as away:
                 log.warning("live.waits", reason=away.code, series=len(self._changed) + 1)
+                # Also what was counted but perhaps not judged: alerts see no bar twice.
+                self._numbers.drop(key)
                 self._put_back(key, change)
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, _LAST_PAUSE_S)
@@ -198,9 +206,6 @@ class Live:
                 # One series that cannot be computed must not end the others.
                 log.exception("live.series_failed", symbol=key[0], timeframe=key[1])
                 self._numbers.drop(key)
-            else:
-                if shown and change.arrived_at is not None:
-                    self.lag.add(self._monotonic() - change.arrived_at)
             pause_s = _FIRST_PAUSE_S
             self._report()
 
@@ -227,24 +232,24 @@ class Live:
             change.arrived_at = newer.arrived_at
         self._changed = {key: change, **self._changed}
 
-    async def _look_at(self, key: Key, change: _Change) -> bool:
-        """Bring a series up to date; tell whether anybody was shown it."""
+    async def _look_at(self, key: Key, change: _Change) -> None:
+        """Bring a series up to date, show it, and judge what watches it."""
         symbol, timeframe = key
         watched = self._ticker.is_watched(symbol, timeframe)
         judged = self._alerts is not None and await self._alerts.watches(symbol, timeframe)
         if not (watched or judged or self._is_one_of_few(key)):
             self._numbers.drop(key)
             self._open.pop(key, None)
-            return False
+            return
         steps, new, closed = await self._catch_up(key, change, whole=judged)
-        fired: Sequence[Any] = ()
+        if watched:
+            await self._show(key, steps)
+            if change.arrived_at is not None:
+                self.lag.add(self._monotonic() - change.arrived_at)
         if self._signals is not None and (new or change.first is not None):
-            fired = await self._signals.refresh(symbol, timeframe)
+            self._signals.note(key)
         if self._alerts is not None and closed is not None and new:
             await self._alerts.judge(closed, steps)
-        if watched:
-            await self._show(key, steps, fired)
-        return watched
 
     def _is_one_of_few(self, key: Key) -> bool:
         return len(self._bringing) <= FEW_SERIES and key in self._bringing
@@ -286,12 +291,12 @@ class Live:
 
     # --- showing --------------------------------------------------------------------------------
 
-    async def _show(self, key: Key, steps: Sequence[BarStep], fired: Sequence[Any]) -> None:
+    async def _show(self, key: Key, steps: Sequence[BarStep]) -> None:
         newest = steps[-1] if steps else self._numbers.newest(key)
         if newest is None:
             return
-        if steps or fired or key not in self._open:
-            self._publish(key, newest.bar, newest.now, fired, provisional=False)
+        if steps or key not in self._open:
+            self._publish(key, newest.bar, newest.now, (), provisional=False)
         bar = self._open.get(key)
         if bar is None:
             return
@@ -303,6 +308,12 @@ class Live:
             stored = await self._bars.read(key[0], timeframe=key[1])
             numbers = await asyncio.to_thread(self._numbers.with_open, key, stored, bar)
         self._publish(key, bar, numbers, (), provisional=True)
+
+    def _show_fired(self, key: Key, fired: Sequence[Any]) -> None:
+        """Show the newest bar again with the signals that were found meanwhile."""
+        newest = self._numbers.newest(key)
+        if newest is not None:
+            self._publish(key, newest.bar, newest.now, fired, provisional=False)
 
     def _publish(
         self,
@@ -333,6 +344,7 @@ class Live:
                 "live.progress",
                 series=len(self._numbers),
                 waiting=len(self._changed),
+                signals_waiting=len(self._signals or ()),
                 **msgspec.to_builtins(self.lag.summary()),
             )
 

@@ -74,6 +74,9 @@ class Replays:
         name = replay_of(instrument.symbol)
         await self._remove(name)
         await self._instruments.put(_replayed(instrument, name, stored, first))
+        for action in stored.actions:
+            # A split or a dividend counts from its day on, as it did then.
+            await self._instruments.add_action(name, action)
         bars = replace(stored, symbol=name)
         if first:
             await self._bars.add(bars.slice(0, first))

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
 from app.doors.kafka import KafkaPolicy
+from tools.market.bars import Bars
 
 START = datetime(2024, 1, 2, tzinfo=UTC)
 
@@ -153,6 +155,32 @@ async def test_news_is_stored_scored_and_once_also_when_it_is_told_again(
         await receiver.until(lambda: async_bool(feed.stats.messages >= 4))
     assert await receiver.count("news") == 2
     assert await receiver.count("feed_refusals") == 1
+
+
+async def test_bars_of_a_split_adjusted_series_are_taken_for_what_it_is(
+    broker: Any, receiver: Any
+) -> None:
+    await receiver.know("A", "B")
+    old = Bars(
+        symbol="A",
+        timeframe="1m",
+        source="topic",
+        timestamps=np.array(["2024-01-01T00:00:00"], dtype="datetime64[s]"),
+        open=np.array([100.0]),
+        high=np.array([100.0]),
+        low=np.array([100.0]),
+        close=np.array([100.0]),
+        volume=np.array([1.0]),
+        basis="split_adjusted",
+    )
+    await receiver.bars.add(old)
+    await broker.create("bars", 1)
+    await broker.produce("bars", bars(["A", "B"], 50))
+    async with receiver.reading():
+        await receiver.until(lambda: at_least(receiver, 101))
+    assert (await receiver.bars.read("A", timeframe="1m")).basis == "split_adjusted"
+    assert (await receiver.bars.read("B", timeframe="1m")).basis == "as_traded"
+    assert await receiver.reasons() == []
 
 
 async def test_two_readers_share_the_partitions_and_one_takes_over_when_the_other_goes(

@@ -77,6 +77,23 @@ async def test_a_second_replay_begins_anew(stage: Stage) -> None:
     assert await stage.instruments.find("GOOG") is not None
 
 
+async def test_a_split_in_the_past_is_one_in_its_replay(stage: Stage) -> None:
+    shipped = vendored_market()
+    found = await shipped.find("AAPL")
+    assert found is not None
+    await stage.instruments.put(found)
+    await stage.bars.add(await shipped.read("AAPL"))
+    for action in await shipped.actions("AAPL"):
+        await stage.instruments.add_action("AAPL", action)
+    replay = await stage.replays.begin("AAPL", "1d", start=date(2005, 2, 1), end=date(2005, 3, 31))
+    for _, [series] in in_step([replay]):
+        await stage.replays.show(series)
+    original = await stage.bars.read("AAPL", end=datetime(2005, 3, 31, tzinfo=UTC))
+    again = await stage.bars.read("AAPL@REPLAY")
+    assert not np.array_equal(original.close, original.split_adjusted().close)
+    assert np.array_equal(again.split_adjusted().close, original.split_adjusted().close)
+
+
 async def test_several_are_shown_in_step(stage: Stage) -> None:
     replays = [
         await stage.replays.begin(symbol, "1d", start=date(2013, 2, 20), end=None)

@@ -289,7 +289,8 @@ async def test_signals_that_fired_come_with_the_frame_and_only_for_who_matters(
     await market.replace(bars("GOOG", 300, end="2024-02-28"))
     await store(live, "GOOG", bars("GOOG", 1, end="2024-02-29"))
     await live.idle()
-    assert [frame.signals for frame in screen.frames] == [({"type": "breakout"},)]
+    # The picture first, and again with what fired once that is known.
+    assert [frame.signals for frame in screen.frames] == [(), ({"type": "breakout"},)]
     assert book.asked == [("GOOG", "1d")]
     live.want("GOOG", "1d")
     await live.idle()
