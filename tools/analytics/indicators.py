@@ -62,8 +62,11 @@ class Indicators:
 
     @property
     def bandwidth(self) -> Floats:
-        """(upper - lower) / middle of the Bollinger bands."""
-        return (self.upper - self.lower) / self.middle
+        """(upper - lower) / middle of the Bollinger bands; NaN around a middle of zero or less."""
+        width = self.upper - self.lower
+        out = np.full(len(width), np.nan)
+        np.divide(width, self.middle, out=out, where=self.middle > 0)
+        return out
 
     def percent_b(self, close: Floats) -> Floats:
         """Where the close stands between the bands: 0 at the lower, 1 at the upper."""

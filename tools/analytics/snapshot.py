@@ -2,7 +2,8 @@
 
 `FIELDS` says what there is; `table` gives every field over a whole history, `at` all of them at one
 bar. A value is NaN (None in a snapshot) until its bars are there, and where it does not exist: %b
-between bands of no width, a ratio to no volume. Whatever is here at bar t was known at its close.
+between bands of no width, a ratio to no volume, a share of a price of zero or less. Whatever is
+here at bar t was known at its close.
 """
 
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ def table(prices: Prices, *, timeframe: str = "1d") -> dict[str, Floats]:
             "high": prices.high,
             "low": prices.low,
             "volume": volume,
-            "changePercent": 100.0 * (close / _before(close) - 1.0),
+            "changePercent": _percent(close, _before(close)),
             "rsi": found.rsi,
             "macd": found.macd,
             "macdSignal": found.macd_signal,
@@ -109,7 +110,7 @@ def table(prices: Prices, *, timeframe: str = "1d") -> dict[str, Floats]:
             "bandwidth": found.bandwidth,
             "percentB": found.percent_b(close),
             "atr": found.atr,
-            "atrPercent": 100.0 * found.atr / close,
+            "atrPercent": np.where(close > 0, 100.0 * found.atr / close, np.nan),
             "adx": found.adx,
             "plusDi": found.plus_di,
             "minusDi": found.minus_di,
@@ -124,7 +125,7 @@ def table(prices: Prices, *, timeframe: str = "1d") -> dict[str, Floats]:
             "strength": strength,
             "high52w": high,
             "low52w": low,
-            "fromHigh52wPercent": 100.0 * (close / high - 1.0),
+            "fromHigh52wPercent": _percent(close, high),
         }
 
 
@@ -143,6 +144,12 @@ def _before(values: Floats) -> Floats:
     out = np.full(len(values), np.nan)
     out[1:] = values[:-1]
     return out
+
+
+def _percent(now: Floats, then: Floats) -> Floats:
+    """Return the change in %; NaN where either price is zero or negative, and there is none."""
+    found: Floats = np.where((now > 0) & (then > 0), 100.0 * (now / then - 1.0), np.nan)
+    return found
 
 
 def _mean(values: Floats, bars: int) -> Floats:

@@ -77,7 +77,7 @@ def _prices(bar: _Bar) -> None:
     out = bar.out
     out[step.O_CLOSE], out[step.O_OPEN], out[step.O_HIGH] = bar.close, bar.open, bar.high
     out[step.O_LOW], out[step.O_VOLUME] = bar.low, bar.volume
-    out[step.O_CHANGE] = bar.when(2, 100.0 * (bar.close / bar.s[step.CLOSE] - 1.0))
+    out[step.O_CHANGE] = bar.when(2, _percent(bar.close, bar.s[step.CLOSE]))
 
 
 def _simple_averages(bar: _Bar) -> None:
@@ -127,7 +127,7 @@ def _bands(bar: _Bar) -> None:
     upper, lower = middle + reach, middle - reach
     width = upper - lower
     out[step.O_UPPER], out[step.O_MIDDLE], out[step.O_LOWER] = upper, middle, lower
-    out[step.O_BANDWIDTH] = width / middle
+    out[step.O_BANDWIDTH] = np.where(middle > 0.0, width / middle, np.nan)
     out[step.O_PERCENT_B] = np.where(width > 0.0, (bar.close - lower) / width, np.nan)
 
 
@@ -209,7 +209,8 @@ def _wilder(bar: _Bar) -> None:
     rsi = np.where(both > 0.0, 100.0 * (s[step.GAIN] / both), 0.0)
     rsi = np.where((rsi == 0.0) & (s[step.STILL] >= 14.0), 50.0, rsi)
     out[step.O_RSI], out[step.O_ATR] = bar.when(15, rsi), bar.when(15, s[step.RANGE])
-    out[step.O_ATR_PERCENT] = 100.0 * out[step.O_ATR] / bar.close
+    share = 100.0 * out[step.O_ATR] / bar.close
+    out[step.O_ATR_PERCENT] = np.where(bar.close > 0.0, share, np.nan)
 
     rise = np.where(begun, bar.high - s[step.HIGH], 0.0)
     fall = np.where(begun, s[step.LOW] - bar.low, 0.0)
@@ -248,17 +249,22 @@ def _volume(bar: _Bar) -> None:
 def _volatility(bar: _Bar, annual: float) -> None:
     s, ring = bar.s, bar.state.squares
     before = s[step.TOTAL]
-    change = np.where(bar.count > 1, np.log1p((bar.total - before) / before), 0.0)
-    square = change * change
+    there = (bar.total > 0.0) & (before > 0.0)
+    change = np.log1p(np.where(there, (bar.total - before) / before, 0.0))
+    square = np.where(there, change * change, -1.0)
+    square = np.where(bar.count > 1, square, 0.0)
     ring[bar.tick % step.SQUARES, bar.rows] = square
-    for place, rest, bars, output in (
-        (step.VOL20, step.VOL20_REST, 20, step.O_VOL20),
-        (step.VOL60, step.VOL60_REST, 60, step.O_VOL60),
+    for place, rest, none, bars, output in (
+        (step.VOL20, step.VOL20_REST, step.VOL20_NONE, 20, step.O_VOL20),
+        (step.VOL60, step.VOL60_REST, step.VOL60_NONE, 60, step.O_VOL60),
     ):
-        _add(s, place, square)
-        _add(s, place, np.where(bar.count > bars + 1, -bar.past(ring, bars), 0.0))
+        gone = np.where(bar.count > bars + 1, bar.past(ring, bars), 0.0)
+        _add(s, place, np.maximum(square, 0.0))
+        _add(s, place, -np.maximum(gone, 0.0))
+        s[none] += (square < 0.0).astype(np.float64) - (gone < 0.0)
         mean = np.maximum(s[place] + s[rest], 0.0) / bars
-        bar.out[output] = bar.when(bars + 1, annual * np.sqrt(mean))
+        whole = np.where(s[none] == 0.0, annual * np.sqrt(mean), np.nan)
+        bar.out[output] = bar.when(bars + 1, whole)
 
 
 def _stochastic(bar: _Bar) -> None:
@@ -287,7 +293,12 @@ def _year(bar: _Bar) -> None:
     top = bar.when(len(highs), _extreme(bar, highs, bar.high, step.YEAR_HIGH, 1.0))
     bottom = bar.when(len(lows), _extreme(bar, lows, bar.low, step.YEAR_LOW, -1.0))
     bar.out[step.O_YEAR_HIGH], bar.out[step.O_YEAR_LOW] = top, bottom
-    bar.out[step.O_FROM_HIGH] = 100.0 * (bar.close / top - 1.0)
+    bar.out[step.O_FROM_HIGH] = _percent(bar.close, top)
+
+
+def _percent(now: Floats, then: Floats) -> Floats:
+    found: Floats = np.where((now > 0.0) & (then > 0.0), 100.0 * (now / then - 1.0), np.nan)
+    return found
 
 
 def _add(s: Floats, place: int, value: Floats) -> None:

@@ -38,10 +38,10 @@ SPREAD_X = 10412.5
     GAIN, LOSS, RANGE,
     UP, DOWN, TRUE, DX, ADX,
     K1, K2, K_SUM, D1, D2, D_SUM,
-    VOL20, VOL20_REST, VOL60, VOL60_REST, SHARES, SHARES_REST,
+    VOL20, VOL20_REST, VOL20_NONE, VOL60, VOL60_REST, VOL60_NONE, SHARES, SHARES_REST,
     SHORT_HIGH, SHORT_LOW, YEAR_HIGH, YEAR_LOW,
     SCALARS,
-) = range(47)  # fmt: skip
+) = range(49)  # fmt: skip
 
 # What a row says at its last bar: the fields of the catalogue but the strength, and a t-value.
 (
@@ -87,7 +87,8 @@ def advance(
             closes[k & 255, row] = close
             out[O_CLOSE], out[O_OPEN], out[O_HIGH], out[O_LOW] = close, bars[0, t], high, low
             out[O_VOLUME] = volume
-            out[O_CHANGE] = 100.0 * (close / before - 1.0) if n > 1 else nan
+            rose = n > 1 and close > 0.0 and before > 0.0
+            out[O_CHANGE] = 100.0 * (close / before - 1.0) if rose else nan
 
             # Simple averages: the sum of all but the oldest close waits for the next bar.
             if n % RESYNC == 0:
@@ -139,7 +140,8 @@ def advance(
                     spread = s[BAND_SQUARES] - s[BAND_SUM] * s[BAND_SUM] / 20.0
                 reach = 2.0 * math.sqrt(max(spread, 0.0) / 20.0)
                 upper, lower = sma20 + reach, sma20 - reach
-                bandwidth = (upper - lower) / sma20
+                if sma20 > 0.0:
+                    bandwidth = (upper - lower) / sma20
                 if upper > lower:
                     percent_b = (close - lower) / (upper - lower)
             out[O_UPPER], out[O_MIDDLE], out[O_LOWER] = upper, sma20, lower
@@ -264,7 +266,8 @@ def advance(
                         s[ADX] /= 14.0
                     if n >= 28:
                         adx = s[ADX]
-            out[O_RSI], out[O_ATR], out[O_ATR_PERCENT] = rsi, atr, 100.0 * atr / close
+            out[O_RSI], out[O_ATR] = rsi, atr
+            out[O_ATR_PERCENT] = 100.0 * atr / close if close > 0.0 else nan
             out[O_PLUS], out[O_MINUS], out[O_ADX] = plus, minus, adx
 
             # Volume: on balance, and against the mean of the 50 bars before.
@@ -286,18 +289,21 @@ def advance(
             total = bars[5, t]
             vol20, vol60 = nan, nan
             if n > 1:
-                change = math.log1p((total - s[TOTAL]) / s[TOTAL])
-                square = change * change
+                # No return leads from or to a price of zero or less: -1 stands for it.
+                square = -1.0
+                if total > 0.0 and s[TOTAL] > 0.0:
+                    change = math.log1p((total - s[TOTAL]) / s[TOTAL])
+                    square = change * change
                 squares[k & 63, row] = square
-                _add(s, VOL20, square)
-                _add(s, VOL60, square)
+                _count(s, VOL20, VOL20_NONE, square, 1.0)
+                _count(s, VOL60, VOL60_NONE, square, 1.0)
                 if n > 21:
-                    _add(s, VOL20, -squares[(k - 20) & 63, row])
+                    _count(s, VOL20, VOL20_NONE, squares[(k - 20) & 63, row], -1.0)
                 if n > 61:
-                    _add(s, VOL60, -squares[(k - 60) & 63, row])
-                if n > 20:
+                    _count(s, VOL60, VOL60_NONE, squares[(k - 60) & 63, row], -1.0)
+                if n > 20 and s[VOL20_NONE] == 0.0:
                     vol20 = rates[0] * math.sqrt(max(s[VOL20] + s[VOL20_REST], 0.0) / 20.0)
-                if n > 60:
+                if n > 60 and s[VOL60_NONE] == 0.0:
                     vol60 = rates[0] * math.sqrt(max(s[VOL60] + s[VOL60_REST], 0.0) / 60.0)
             out[O_VOL20], out[O_VOL60] = vol20, vol60
 
@@ -324,7 +330,9 @@ def advance(
                 top = _extreme(year_highs, row, k % year, high, s, YEAR_HIGH, 1.0)
                 bottom = _extreme(year_lows, row, k % year, low, s, YEAR_LOW, -1.0)
                 if n >= year:
-                    highest, lowest, below = top, bottom, 100.0 * (close / top - 1.0)
+                    highest, lowest = top, bottom
+                    if close > 0.0:
+                        below = 100.0 * (close / top - 1.0)
             out[O_YEAR_HIGH], out[O_YEAR_LOW], out[O_FROM_HIGH] = highest, lowest, below
             s[CLOSE], s[HIGH], s[LOW], s[TOTAL] = close, high, low, total
 
@@ -335,6 +343,14 @@ def _add(s: Floats, place: int, value: float) -> None:
     part = total - s[place]
     s[place + 1] += (s[place] - (total - part)) + (value - part)
     s[place] = total
+
+
+def _count(s: Floats, place: int, none: int, square: float, sign: float) -> None:
+    """Add a square to a sum (sign 1) or take it away (-1); one that is not there is counted."""
+    if square < 0.0:
+        s[none] += sign
+    else:
+        _add(s, place, sign * square)
 
 
 def _extreme(

@@ -26,7 +26,7 @@ FEW = 12
 """Rows up to which, without numba, plain loops beat numpy's columns."""
 MANY = 256
 """Rows at once from which it pays to compile the steps."""
-FORMAT = 1
+FORMAT = 2
 
 
 def _example() -> list[object]:
@@ -35,7 +35,7 @@ def _example() -> list[object]:
     return [np.zeros(1, dtype=np.int64), ends, np.ones((6, 1)), rates, *state.arrays().values()]
 
 
-STEPS = Kernel(step.advance, step._add, step._extreme, example=_example)
+STEPS = Kernel(step.advance, step._add, step._count, step._extreme, example=_example)
 """What every matrix uses once it is prepared."""
 
 
@@ -70,7 +70,7 @@ class IndicatorMatrix:
         """Begin several rows anew, each with its history.
 
         Raises:
-            ValueError: a row is below 0, or a history holds a number that is no price; rows of
+            ValueError: a row is below 0, or a history holds a number that is not finite; rows of
                 earlier lots of 256 are then seeded already.
         """
         rows = list(histories)
@@ -109,7 +109,7 @@ class IndicatorMatrix:
         """Take one closed bar into each of `rows`, no row twice. A new row begins with it.
 
         Raises:
-            ValueError: a row comes twice, lengths differ, or a number is no price.
+            ValueError: a row comes twice, lengths differ, or a number is not finite.
         """
         where = np.ascontiguousarray(rows, dtype=np.int64)
         bars = np.array([open, high, low, close, volume, close], dtype=np.float64)
@@ -273,8 +273,6 @@ def _columns(prices: Prices) -> Floats:
 def _check(bars: Floats) -> None:
     if not np.isfinite(bars).all():
         raise ValueError("a bar holds a number that is not finite")
-    if not (bars[2:4] > 0).all() or not (bars[5] > 0).all():
-        raise ValueError("prices must be above 0")
 
 
 def _strength(values: Mapping[str, Floats], t_value: Floats) -> Floats:
