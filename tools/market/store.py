@@ -33,8 +33,8 @@ class _Series:
     """One instrument's bars of one timeframe, and what was believed before."""
 
     bars: Bars
-    known: dict[int, datetime]
-    """Opening, in seconds since 1970 -> since when this version is known."""
+    known: dict[int, datetime] = field(default_factory=dict)
+    """Opening, in seconds since 1970 -> since when this version is known; always, if not said."""
     superseded: dict[int, list[BarVersion]] = field(default_factory=dict)
 
 
@@ -58,8 +58,7 @@ class InProcessMarket(InProcessInstruments, InProcessSuspects):
             # Bars of a symbol that nobody named are only of use once somebody does.
             owner = self._owner.get(series.symbol)
             if owner is not None:
-                times = dict.fromkeys(series.epochs().tolist(), _ALWAYS)
-                self._series[owner, series.timeframe] = _Series(_with_basis(series), times)
+                self._series[owner, series.timeframe] = _Series(_with_basis(series))
 
     async def all(self) -> list[Instrument]:
         return [self._seen(self._by_id[self._owner[symbol]]) for symbol in sorted(self._owner)]
@@ -119,13 +118,13 @@ class InProcessMarket(InProcessInstruments, InProcessSuspects):
         key = self._owner[bars.symbol], bars.timeframe
         series = self._series.get(key)
         if series is None:
-            series = _Series(empty(bars.symbol, bars.timeframe, bars.source), {})
+            series = _Series(empty(bars.symbol, bars.timeframe, bars.source))
         new, changed = differing(series.bars, bars, exactly=True)
         gone = ~np.isin(series.bars.timestamps, bars.timestamps)
         self._supersede(series, bars.timestamps[changed])
         self._supersede(series, series.bars.timestamps[gone])
         for second in _seconds(series.bars.timestamps[gone]):
-            del series.known[second]
+            series.known.pop(second, None)
         self._learn(series, bars.timestamps[new])
         self._series[key] = replace(series, bars=_with_basis(bars))
         return len(bars)
@@ -140,7 +139,7 @@ class InProcessMarket(InProcessInstruments, InProcessSuspects):
             nothing = empty(bars.symbol, bars.timeframe, bars.source)
             opened = _with_basis(bars)
             series = _Series(
-                replace(nothing, basis=opened.basis, adjusted_until=opened.adjusted_until), {}
+                replace(nothing, basis=opened.basis, adjusted_until=opened.adjusted_until)
             )
         if series.bars.basis != bars.basis:
             raise MixedBasis(
@@ -164,7 +163,7 @@ class InProcessMarket(InProcessInstruments, InProcessSuspects):
             return []
         second = int(timestamp.timestamp())
         found = list(series.superseded.get(second, ()))
-        if second in series.known:
+        if np.isin(np.datetime64(second, "s"), series.bars.timestamps):
             found.append(_version(series, second))
         return found
 
@@ -236,7 +235,7 @@ def _version(series: _Series, second: int) -> BarVersion:
     at = int(np.searchsorted(bars.timestamps, np.datetime64(second, "s")))
     adjusted = np.nan if bars.adjusted_close is None else float(bars.adjusted_close[at])
     return BarVersion(
-        known_at=series.known[second],
+        known_at=series.known.get(second, _ALWAYS),
         open=float(bars.open[at]),
         high=float(bars.high[at]),
         low=float(bars.low[at]),
@@ -256,8 +255,8 @@ def _as_of(series: _Series, moment_: datetime) -> Bars:
     ]
     rows += [
         (second, _version(series, second))
-        for second, known_at in series.known.items()
-        if known_at <= moment_
+        for second in _seconds(series.bars.timestamps)
+        if series.known.get(second, _ALWAYS) <= moment_
     ]
     rows.sort(key=lambda row: row[0])
 
