@@ -22,6 +22,7 @@ import structlog
 from app.domain.errors import Invalid, NotFound, Unavailable
 from app.protocol.frames import LiveBar, MarketFrame
 from app.services.lag import Lag
+from app.services.live_bars import LiveBars
 from app.services.live_numbers import BarStep, LiveNumbers
 from app.services.live_ports import AlertJudge, Key, SignalKeeper, Ticker
 from app.services.live_signals import LiveSignals
@@ -71,7 +72,7 @@ class Live:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._instruments = instruments
-        self._bars = bars
+        self._bars = LiveBars(bars)
         self._ticker = ticker
         self._clock = clock
         self._alerts = alerts
@@ -156,6 +157,11 @@ class Live:
             change.arrived_at = self._monotonic()
         change.first = stored.first if change.first is None else min(change.first, stored.first)
         change.count += stored.count
+        for longer in self._bars.longer(stored.symbol, stored.timeframe):
+            made = self._note(longer)
+            if made.arrived_at is None:
+                made.arrived_at = self._monotonic()
+            made.first = stored.first if made.first is None else min(made.first, stored.first)
 
     def bar_open(self, symbol: str, timeframe: str, bar: LiveBar) -> None:
         """Note how the open bar of a series stands; nothing but the picture will read it."""
@@ -262,18 +268,16 @@ class Live:
         Return the newest bars, how many of them are new (the last one comes in any case), and, if
         the `whole` series is wanted, all its closed bars where there is something new.
         """
-        symbol, timeframe = key
         last, now = self._numbers.last(key), self._clock()
         steps: list[BarStep] | None = None
         if last is not None and (change.first is None or change.first > last):
-            tail = await self._bars.read(symbol, timeframe=timeframe, start=last)
+            tail = await self._bars.closed(key, now=now, start=last)
             if len(tail) == 1 and tail.time(0) == last:
                 return [], 0, None  # nothing is new
-            steps = self._numbers.advance(key, tail.closed_by(now))
+            steps = self._numbers.advance(key, tail)
         if steps is not None and not whole:
             return steps, len(steps), None
-        stored = await self._bars.read(symbol, timeframe=timeframe)
-        closed = stored.closed_by(now)
+        closed = await self._bars.closed(key, now=now)
         if steps is not None:
             new = len(steps)
         else:
@@ -305,8 +309,8 @@ class Live:
             return
         numbers = self._numbers.preview(key, bar)
         if numbers is None:
-            stored = await self._bars.read(key[0], timeframe=key[1])
-            numbers = await asyncio.to_thread(self._numbers.with_open, key, stored, bar)
+            closed = await self._bars.closed(key, now=self._clock())
+            numbers = await asyncio.to_thread(self._numbers.with_open, key, closed, bar)
         self._publish(key, bar, numbers, (), provisional=True)
 
     def _show_fired(self, key: Key, fired: Sequence[Any]) -> None:

@@ -326,6 +326,31 @@ async def test_prices_at_or_below_zero_are_shown_too(
     assert screen.frames[-1].indicators["close"] == pytest.approx(float(oil.close[-1]) - 100)
 
 
+async def test_a_longer_timeframe_is_made_of_a_shorter_one_and_moves_when_its_bar_has_closed(
+    live: Live, screen: Screen, judge: Judge, market: CountingMarket
+) -> None:
+    key = ("GOOG", "1h")
+    screen.keys = {key}
+    judge.watching.add(key)
+    await market.put(Instrument(symbol="GOOG", name="GOOG", kind="crypto", source="test"))
+    minutes = bars("GOOG", 600, end="2024-02-29T10:00", timeframe="1m")
+    await market.replace(minutes.slice(0, 540))  # to 09:00, which is the first of its hour
+    live.want(*key)
+    await live.idle()
+    assert screen.frames[-1].bar.timestamp == datetime(2024, 2, 29, 8, tzinfo=UTC)
+    screen.frames.clear()
+    for n in range(540, 600):
+        await store(live, "GOOG", minutes.slice(n, n + 1))
+        await live.idle()
+    hours = {frame.bar.timestamp.hour for frame in screen.frames}
+    assert hours == {8, 9}
+    last = screen.frames[-1].bar
+    hour = minutes.slice(540 - 1, 599)
+    assert (last.open, last.close) == (float(hour.open[0]), float(hour.close[-1]))
+    assert last.high == float(hour.high.max())
+    assert judge.bars[-1][1] == datetime(2024, 2, 29, 9, tzinfo=UTC)
+
+
 async def test_a_replay_is_marked_in_every_frame(
     live: Live, screen: Screen, market: CountingMarket
 ) -> None:
@@ -340,7 +365,7 @@ async def test_a_replay_is_marked_in_every_frame(
 
 async def store(live: Live, symbol: str, new: Bars) -> None:
     """Store bars and tell the pipeline, as the intake does."""
-    market: CountingMarket = live._bars  # type: ignore[assignment]
+    market: CountingMarket = live._bars._bars  # type: ignore[assignment]
     stored = await market.add(new)
     if stored is not None:
         live.bars_stored(stored)
