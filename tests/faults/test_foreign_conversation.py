@@ -20,6 +20,7 @@ PUBLIC = {
     "/api/v1/instruments/{}/actions",
     "/api/v1/bars/suspects/{}",
     "/api/v1/charts/{}",
+    "/api/v1/signals/{}",
     "/api/v1/tools/{}",
     # The OpenAPI document.
     "/schema/{}",
