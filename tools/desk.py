@@ -39,7 +39,7 @@ def market_tools(
         Signals(market, book),
         ScorecardTool(market, book),
         Levels(market),
-        WhatChanged(market),
+        WhatChanged(market, news),
         Compare(market),
         Screen(market),
         Instruments(market),

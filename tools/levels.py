@@ -10,7 +10,7 @@ import numpy as np
 from tools import cards, technicals
 from tools.analytics.levels import Level
 from tools.analytics.prices import years_before
-from tools.arguments import Arguments, json_schema, read_arguments
+from tools.arguments import Arguments, Timeframe, json_schema, read_arguments
 from tools.history import History, Market
 from tools.quotes import notes
 from tools.technicals import Technicals, number
@@ -37,6 +37,7 @@ class LevelsArguments(Arguments, frozen=True):
         date | None,
         msgspec.Meta(description="Speak as of this day (YYYY-MM-DD); default: the last bar."),
     ] = None
+    timeframe: Annotated[Timeframe, msgspec.Meta(description="Of the bars.")] = "1d"
 
 
 class Levels:
@@ -56,7 +57,9 @@ class Levels:
 
     async def __call__(self, arguments: dict[str, Any], context: ToolContext) -> ToolResult:
         asked = read_arguments(LevelsArguments, arguments)
-        history = await self._market.history(asked.symbol, context, at=asked.at)
+        history = await self._market.history(
+            asked.symbol, context, at=asked.at, timeframe=asked.timeframe
+        )
         return await asyncio.to_thread(_answer, history)
 
 
@@ -71,7 +74,9 @@ def _answer(history: History) -> ToolResult:
         ),
         source=history.instrument.source,
         as_of=history.as_of,
-        units=technicals.used(units(history.instrument.currency), data),
+        units=technicals.used(
+            technicals.of_bars(units(history.instrument.currency), history.bars.timeframe), data
+        ),
         cards=(
             cards.chart(
                 history,

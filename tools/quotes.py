@@ -11,10 +11,10 @@ from tools import cards
 from tools.analytics import changes, indicators
 from tools.analytics.indicators import Indicators
 from tools.analytics.prices import percent_change, years_before
-from tools.arguments import Arguments, json_schema, read_arguments
+from tools.arguments import Arguments, Timeframe, json_schema, read_arguments
 from tools.errors import InvalidArguments
 from tools.history import History, Market, Period, months_before, start_of
-from tools.technicals import used
+from tools.technicals import of_bars, used
 from tools.tool import ToolContext, ToolResult
 
 
@@ -37,6 +37,7 @@ class QuotesArguments(Arguments, frozen=True):
         Period | None,
         msgspec.Meta(description="Instead of `from`: how far back from `to` or the last bar."),
     ] = None
+    timeframe: Annotated[Timeframe, msgspec.Meta(description="Of the bars.")] = "1d"
 
 
 class Quotes:
@@ -58,14 +59,17 @@ class Quotes:
         asked = read_arguments(QuotesArguments, arguments)
         if asked.from_ is not None and asked.to is not None and asked.from_ >= asked.to:
             raise InvalidArguments(f"`from` ({asked.from_}) must be before `to` ({asked.to}).")
-        history = await self._market.history(asked.symbol, context, at=asked.to)
+        history = await self._market.history(
+            asked.symbol, context, at=asked.to, timeframe=asked.timeframe
+        )
         return await asyncio.to_thread(_answer, history, asked)
 
 
 def _answer(history: History, asked: QuotesArguments) -> ToolResult:
     computed = indicators.compute(history.prices)
     data = quote(history)
-    said = f"read {len(history.bars):,} daily bars of {history.symbol} up to {history.day(-1)}"
+    kind = "daily" if history.bars.timeframe == "1d" else history.bars.timeframe
+    said = f"read {len(history.bars):,} {kind} bars of {history.symbol} up to {history.day(-1)}"
     if asked.from_ is not None or asked.period is not None:
         start = start_of(history, start=asked.from_, period=asked.period)
         data["period"] = describe_change(history, computed, start)
@@ -76,7 +80,7 @@ def _answer(history: History, asked: QuotesArguments) -> ToolResult:
         summary=said,
         source=history.instrument.source,
         as_of=history.as_of,
-        units=used(units(currency), data),
+        units=used(of_bars(units(currency), history.bars.timeframe), data),
         cards=(cards.chart(history, computed),),
     )
 
@@ -166,6 +170,12 @@ def _starts(history: History) -> dict[str, int | None]:
         bar = len(history.bars.until(months_before(today, months))) - 1
         return bar if bar >= 0 else None
 
+    if history.bars.timeframe != "1d":
+        return {
+            "oneBar": last - 1 if last >= 1 else None,
+            "oneMonth": before(1),
+            "oneYear": before(12),
+        }
     return {
         "oneDay": last - 1 if last >= 1 else None,
         "fiveDays": last - 5 if last >= 5 else None,

@@ -192,6 +192,9 @@ class Tally:
             "notReady": _some(self.not_ready),
             "tooOld": _some(self.stale),
             "withoutBars": without,
+            "withSuspectBars": _some(
+                [one.symbol for one in every if one.suspect_count], most=NAMED
+            ),
         }
         if self.held:
             data["parts"] = [
@@ -308,8 +311,8 @@ def _row(one: Found, shown: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def _some(symbols: list[str]) -> dict[str, Any]:
-    return {"count": len(symbols), "examples": sorted(symbols)[:NAMED]}
+def _some(symbols: list[str], *, most: int = NAMED) -> dict[str, Any]:
+    return {"count": len(symbols), "examples": sorted(symbols)[:most]}
 
 
 def _units(currencies: set[str]) -> dict[str, str]:

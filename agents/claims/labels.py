@@ -22,6 +22,7 @@ _FILING = word_set(
 _SPAN = re.compile(r"days([0-9]{1,4})")
 _CONTEXTS = {
     "oneDay": "one-day change",
+    "oneBar": "change of one bar",
     "fiveDays": "five-day change",
     "oneMonth": "one-month change",
     "oneYear": "one-year change",

@@ -2,10 +2,24 @@
 
 import json
 
+import pytest
+
+from tools.desk import market_tools
+from tools.market.fundamentals import InProcessStatements
+from tools.market.news import InProcessNews
+from tools.market.store import InProcessMarket
 from tools.registry import ToolBox
 
-MOST_TOKENS = 4_000
+MOST_TOKENS = 4_500
 """For all specs together; about four characters are one token."""
+
+
+@pytest.fixture
+def box(market: InProcessMarket) -> ToolBox:
+    """Everything a desk offers."""
+    return ToolBox(
+        market_tools(market, market, news=InProcessNews(), statements=InProcessStatements())
+    )
 
 
 def test_all_tools_together_are_small_enough_to_be_told_every_time(box: ToolBox) -> None:

@@ -26,7 +26,7 @@ def changed(ask: Ask, results: Results) -> str:
         _table(found),
         _crossings(found),
         _signals(found),
-        say.sentences(_passed(found), _deepest(found)),
+        say.sentences(_passed(found), _deepest(found), _news(found)),
     )
 
 
@@ -111,3 +111,11 @@ def _deepest(found: Result) -> str:
     if not fall:
         return ""
     return f"The deepest fall from a peak on the way (drawdown) was {say.percent(abs(fall))}."
+
+
+def _news(found: Result) -> str:
+    stories = found.number("news", "stories")
+    if not stories:
+        return ""
+    some = "One news story fell" if stories == 1 else f"{say.count(stories)} news stories fell"
+    return f"{some} into that time; ask for the news to read them."

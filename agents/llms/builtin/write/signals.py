@@ -5,6 +5,9 @@ from agents.llms.builtin.results import Result, Results, number, text
 from agents.llms.builtin.write import common
 from agents.llms.builtin.write import phrases as say
 
+_FEW = 12
+"""Kinds whose numbers are told side by side; of more, only what came of them."""
+
 
 def signals(ask: Ask, results: Results) -> str:
     """Write the active signals with their record."""
@@ -67,10 +70,24 @@ def _scorecard(card: Result) -> str:
     head = (
         f"**With a measured edge: {say.listed(dict.fromkeys(names))}.**"
         if names
-        else "**None of them has a measured edge.**"
+        else "**No measured edge in any of them.**"
     )
+    explained = (
+        "An edge is only called one where the hit rate was above the base rate out of sample."
+    )
+    closing = "How much a price will move is far better known than which way."
+    if len(kinds) > _FEW:
+        verdicts = [
+            f"- {badge[:1].upper()}{badge[1:]}: {say.listed(dict.fromkeys(named))}"
+            for badge in dict.fromkeys(text(row, "edge") for row in kinds)
+            if badge and (named := [_kind(row) for row in kinds if text(row, "edge") == badge])
+        ]
+        more = "Ask about one of them for its numbers, for instance “do breakouts work?”"
+        return say.paragraphs(
+            say.sentences(head, explained), "\n".join(verdicts), f"{more} {closing}"
+        )
     body = []
-    for row in kinds[:14]:
+    for row in kinds:
         hit, base, n = number(row, "hitRate"), number(row, "baseRate"), number(row, "n")
         low, high = number(row, "wilsonLow"), number(row, "wilsonHigh")
         if n is None:
@@ -81,21 +98,21 @@ def _scorecard(card: Result) -> str:
         between = "–" if low is None or high is None else f"{low:.0f} to {say.rank(high)}"
         body.append([_kind(row), shown, between, base_shown, say.count(n)])
     return say.paragraphs(
-        say.sentences(
-            head,
-            "An edge is only called one where the hit rate was above the base rate out of sample.",
-        ),
+        say.sentences(head, explained),
         say.table(["Signal", "Right", "Interval", "Base rate", "Cases (n)"], body) if body else "",
-        "How much a price will move is far better known than which way.",
+        closing,
     )
 
 
 def _kind(row: dict[str, object]) -> str:
+    """Return "bullish breakout", with its market where there are several."""
     words = [text(row, "signalType").replace("_", " ")]
     if text(row, "variant"):
         words.append(f"({text(row, 'variant')})")
     elif text(row, "direction") in {"bullish", "bearish"}:
         words.insert(0, text(row, "direction"))
+    if text(row, "market"):
+        words.append(f"in {text(row, 'market')}")
     return " ".join(words)
 
 
