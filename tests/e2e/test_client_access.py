@@ -169,6 +169,16 @@ async def test_axe_finds_nothing_serious_on_the_pages_of_the_market(
     assert await violations(tab) == []
     await chart.get_by_role("button", name="Data table").click()
     assert await violations(tab) == []
+    await chart.get_by_role("button", name="Data table").click()
+    signals = tab.page.locator('[data-section="signals"]')
+    await expect(signals.locator("summary")).to_be_visible(timeout=60_000)
+    await signals.locator("summary").click()
+    await signals.locator("[data-signal] h3 button").first.click()
+    await expect(tab.page.get_by_role("dialog")).to_be_visible()
+    assert await violations(tab) == []
+    await tab.page.goto(f"{tab.base}/scorecard")
+    await expect(tab.page.locator("[data-score]").first).to_be_visible()
+    assert await violations(tab) == []
     await tab.page.goto(f"{tab.base}/screen")
     await tab.page.get_by_role("button", name="Signal", exact=True).click()
     await tab.page.get_by_role("button", name="Above the 200-day average").click()

@@ -122,6 +122,7 @@ async def test_a_timeframe_without_bars_and_a_symbol_that_is_unknown_are_said_in
     assert await minutes.get_attribute("title") == "No one-minute bars are stored"
     await expect(page.get_by_role("button", name="1d", exact=True)).to_be_enabled()
 
+    tab.expected.append("status of 404")
     await tab.page.goto(f"{tab.base}/m/GOOGL2")
     await expect(tab.page.get_by_text("GOOG", exact=False).first).to_be_visible()
     await expect(tab.page.get_by_role("button", name="Find another market")).to_be_visible()

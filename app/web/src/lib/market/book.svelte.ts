@@ -27,6 +27,7 @@ const SIGNALS = 80;
 const MOST_SIGNALS = 200;
 /** Signals settle when bars come; they are read again this long after the last of a burst. */
 const CALM_MS = 800;
+const FIRST_WAIT_MS = 2_000;
 /** So far back a burst of bars is checked for holes. */
 const VERIFIED_BARS = 50;
 
@@ -61,6 +62,8 @@ export class MarketBook {
   private limit = FIRST_BARS;
   private turn = 0;
   private calm: ReturnType<typeof setTimeout> | undefined;
+  private again: ReturnType<typeof setTimeout> | undefined;
+  private closed = false;
   private unwatch: (() => void) | null = null;
 
   constructor(
@@ -100,7 +103,9 @@ export class MarketBook {
 
   close(): void {
     this.turn += 1;
+    this.closed = true;
     clearTimeout(this.calm);
+    clearTimeout(this.again);
     this.unwatch?.();
     this.unwatch = null;
   }
@@ -183,7 +188,8 @@ export class MarketBook {
     this.base = { ...this.base, levels: drawn.levels, trendLine: drawn.trendLine };
   }
 
-  private async readSignals(): Promise<void> {
+  private async readSignals(waitMs = FIRST_WAIT_MS): Promise<void> {
+    clearTimeout(this.again);
     if (!this.tools().has("scorecard")) {
       this.signals = { is: "absent" };
       return;
@@ -191,8 +197,11 @@ export class MarketBook {
     const { symbol, timeframe } = this;
     const limit = this.limit > FIRST_BARS ? MOST_SIGNALS : SIGNALS;
     const part = await read(() => this.api.get<Page<MarketSignal>>("/signals", { symbol, timeframe, limit }));
-    if (timeframe !== this.timeframe) return;
+    if (timeframe !== this.timeframe || this.closed) return;
     this.signals = part.is === "ready" ? { is: "ready", value: part.value.items } : part;
+    if (part.is !== "ready" || part.value.items.length > 0) return;
+    // A desk that has just loaded its data is still reading signals from it.
+    this.again = setTimeout(() => void this.readSignals(waitMs * 2), waitMs);
   }
 
   private async readScores(): Promise<void> {
