@@ -76,11 +76,6 @@ class Live:
         self._ticker = ticker
         self._clock = clock
         self._alerts = alerts
-        self._signals: LiveSignals | None = None
-        if signals is not None:
-            self._signals = LiveSignals(
-                signals, is_watched=ticker.is_watched, show=self._show_fired, monotonic=monotonic
-            )
         self._monotonic = monotonic
         self._numbers = LiveNumbers()
         self._changed: dict[Key, _Change] = {}
@@ -94,6 +89,15 @@ class Live:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._signals: LiveSignals | None = None
+        if signals is not None:
+            self._signals = LiveSignals(
+                signals,
+                is_watched=ticker.is_watched,
+                show=self._show_fired,
+                quiet=self._idle,
+                monotonic=monotonic,
+            )
         self._workers: set[asyncio.Task[None]] = set()
         self._reported_at = monotonic()
         self.lag = Lag()
@@ -162,6 +166,11 @@ class Live:
             if made.arrived_at is None:
                 made.arrived_at = self._monotonic()
             made.first = stored.first if made.first is None else min(made.first, stored.first)
+
+    def follows(self, symbol: str, timeframe: str) -> bool:
+        """Tell whether the signals of a series are kept up to date here."""
+        key = (symbol, timeframe)
+        return self._ticker.is_watched(symbol, timeframe) or self._is_one_of_few(key)
 
     def bar_open(self, symbol: str, timeframe: str, bar: LiveBar) -> None:
         """Note how the open bar of a series stands; nothing but the picture will read it."""

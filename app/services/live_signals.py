@@ -7,6 +7,7 @@ first. Nothing is lost by gathering: a refresh reads every bar that was not read
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -19,6 +20,7 @@ from tools.errors import UnknownSymbol
 log = structlog.get_logger(__name__)
 
 _PAUSE_S = 1.0
+_YIELD_S = 1.0
 
 
 class LiveSignals:
@@ -30,12 +32,14 @@ class LiveSignals:
         *,
         is_watched: Callable[[str, str], bool],
         show: Callable[[Key, Sequence[Any]], None],
+        quiet: asyncio.Event,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Make the lane; `show` is given what fired anew."""
+        """Make the lane; `show` is given what fired anew. It waits for `quiet`, for a while."""
         self._keeper = keeper
         self._is_watched = is_watched
         self._show = show
+        self._quiet = quiet
         self._monotonic = monotonic
         self._waiting: dict[Key, float] = {}
         self._wake = asyncio.Event()
@@ -54,6 +58,12 @@ class LiveSignals:
         self.idle.clear()
         self._wake.set()
 
+    async def _let_others_go_first(self) -> None:
+        """Wait while pictures are drawn, for a moment: signals are late rather than never there."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_YIELD_S):
+                await self._quiet.wait()
+
     async def work(self) -> None:
         """Refresh what waits until cancelled."""
         while True:
@@ -61,6 +71,7 @@ class LiveSignals:
                 self.idle.set()
                 self._wake.clear()
                 await self._wake.wait()
+            await self._let_others_go_first()
             key = next((one for one in self._waiting if self._is_watched(*one)), None)
             key = key or next(iter(self._waiting))
             since = self._waiting.pop(key)

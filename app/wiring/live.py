@@ -17,6 +17,7 @@ from app.storage.engine import Database
 from app.storage.instruments import PostgresInstruments
 from app.storage.liveness import new_owner
 from app.storage.wakeups import Announcer, Listener
+from tools.market.intake import BarsStored
 
 
 class Sockets(msgspec.Struct, frozen=True):
@@ -64,7 +65,13 @@ async def open_live(
         if sockets is not None:
             intake.listeners.append(live.bars_stored)
             if signals is not None:
-                intake.listeners.append(signals.bars_stored)
+
+                def unfollowed(stored: BarsStored) -> None:
+                    # What the pipeline follows it refreshes itself, once.
+                    if stored.corrected or not live.follows(stored.symbol, stored.timeframe):
+                        signals.bars_stored(stored)
+
+                intake.listeners.append(unfollowed)
             await stack.enter_async_context(live)
             await stack.enter_async_context(
                 Listener(
