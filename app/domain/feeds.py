@@ -5,6 +5,7 @@ from typing import NamedTuple
 import msgspec
 
 from tools.market.bars import Bars
+from tools.market.records import NewSuspect
 from tools.market.ticks import OpenBar
 
 
@@ -54,8 +55,18 @@ class PartitionWrite(msgspec.Struct, frozen=True):
     """Of the open and closed bars."""
 
 
+class FeedSuspects(msgspec.Struct, frozen=True):
+    """Bars of one series that nobody should believe."""
+
+    symbol: str
+    timeframe: str
+    source: str
+    rows: list[NewSuspect]
+
+
 class FeedWrite(msgspec.Struct, frozen=True):
     """Everything one batch becomes: written whole or not at all."""
 
     bars: list[Bars]
     partitions: list[PartitionWrite]
+    suspects: list[FeedSuspects] = []

@@ -17,10 +17,18 @@ from app.services.instruments import find_instrument
 from tools.errors import MixedBasis
 from tools.market.bars import TIMEFRAMES, Bars, Basis
 from tools.market.calendars import calendar_name
-from tools.market.checks import Circumstances, Doubted, Judgement, Refused, as_bars, judge
+from tools.market.checks import (
+    Circumstances,
+    Doubted,
+    Judgement,
+    Refused,
+    as_bars,
+    as_suspect,
+    judge,
+)
 from tools.market.instruments import Instrument
 from tools.market.intake import BarsStored
-from tools.market.records import NewSuspect, Suspect
+from tools.market.records import Suspect
 from tools.market.rows import Rows, read_rows
 from tools.market.store import BarStore, InstrumentStore
 
@@ -131,6 +139,13 @@ class BarIntake:
             suspect=[Refused(one.index, one.reason) for one in verdict.doubted],
         )
 
+    async def believed_before(
+        self, symbols: Sequence[str], timeframe: str, time_us: int
+    ) -> dict[str, Bars]:
+        """Return the last bar of each symbol that opened before a time, µs since 1970."""
+        before = _inside(np.datetime64(time_us, "us"), self._clock()) - timedelta(seconds=1)
+        return await self._bars.read_many(symbols, timeframe=timeframe, end=before, limit=1)
+
     async def accept(self, suspect: Suspect, *, by: str) -> bool:
         """Store a suspect after all, because somebody knows better; False if it was decided.
 
@@ -211,7 +226,7 @@ class BarIntake:
         stand = await self._bars.quarantine(
             instrument.symbol,
             by.timeframe,
-            [_suspect(rows, one) for one in kept],
+            [as_suspect(rows, one) for one in kept],
             source=source or instrument.source,
         )
         waiting = [one for one, status in zip(kept, stand, strict=True) if status != "accepted"]
@@ -250,20 +265,3 @@ def _inside(time: np.datetime64, now: datetime) -> datetime:
 def _numbers(rows: Rows, index: int) -> tuple[object, ...]:
     columns = (rows.timestamps, rows.open, rows.high, rows.low, rows.close, rows.volume)
     return tuple(column[index].item() for column in columns)
-
-
-def _suspect(rows: Rows, doubted: Doubted) -> NewSuspect:
-    index = doubted.index
-    adjusted = np.nan if rows.adjusted_close is None else float(rows.adjusted_close[index])
-    opened = int(rows.timestamps[index].astype("datetime64[s]").astype(np.int64))
-    return NewSuspect(
-        timestamp=datetime.fromtimestamp(opened, UTC),
-        open=float(rows.open[index]),
-        high=float(rows.high[index]),
-        low=float(rows.low[index]),
-        close=float(rows.close[index]),
-        volume=float(rows.volume[index]),
-        adjusted_close=None if np.isnan(adjusted) else adjusted,
-        reason=doubted.reason,
-        possible=doubted.possible,
-    )

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from app.domain.feeds import FeedMessage, Partition, Refusal
+from app.domain.feeds import FeedMessage, FeedSuspects, Partition, Refusal
 from tools.market.bars import Bars, Basis
 from tools.market.calendars import calendar_name
 from tools.market.checks import (
@@ -18,6 +18,7 @@ from tools.market.checks import (
     Circumstances,
     Rows,
     as_bars,
+    as_suspect,
     judge,
 )
 from tools.market.feed_messages import TickMessage, Unreadable, read_bar, read_tick
@@ -88,12 +89,15 @@ def judge_bars(
     *,
     now: datetime,
     bases: Mapping[SeriesKey, Basis],
-) -> list[Bars]:
-    """Return the bars that can be taken; of several of one time the last that came.
+    before: Mapping[SeriesKey, Bars],
+) -> tuple[list[Bars], list[FeedSuspects]]:
+    """Return the bars that can be taken, of several of one time the last that came; and suspects.
 
-    They are as traded, but where `bases` says what a series is.
+    They are as traded, but where `bases` says what a series is. `before`: the last bar that is
+    believed of each series.
     """
     found: list[Bars] = []
+    suspects: list[FeedSuspects] = []
     for (symbol, timeframe), given in series.items():
         instrument = known.get(symbol)
         if instrument is None:
@@ -109,6 +113,7 @@ def judge_bars(
             calendar=calendar_name(instrument.exchange, instrument.kind),
             listed_on=instrument.listed_on,
             delisted_on=instrument.delisted_on,
+            before=before.get((symbol, timeframe)),
         )
         verdict = judge(rows, by)
         wrong = [(one.index, one.reason) for one in verdict.refused if one.reason != DUPLICATE]
@@ -116,6 +121,9 @@ def judge_bars(
         for index, reason in wrong:
             partition, message = given.origins[-1 - index]
             refused[partition].append(refusal(message, reason))
+        if verdict.doubted:
+            doubted = [as_suspect(rows, one) for one in verdict.doubted]
+            suspects.append(FeedSuspects(symbol, timeframe, instrument.source, doubted))
         if len(verdict.taken):
             found.append(
                 as_bars(
@@ -127,7 +135,7 @@ def judge_bars(
                     basis=by.basis,
                 )
             )
-    return found
+    return found, suspects
 
 
 def read_ticks(messages: Iterable[FeedMessage], refused: list[Refusal]) -> list[Tick]:

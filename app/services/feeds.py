@@ -39,7 +39,7 @@ from app.services.known_instruments import KnownInstruments
 from app.services.news import NewsTaken
 from app.services.news_checks import MAX_ITEMS
 from tools.errors import MixedBasis, UnknownSymbol
-from tools.market.bars import Basis
+from tools.market.bars import Bars, Basis
 from tools.market.intake import BarsStored
 from tools.market.scorer import ScoringFailed
 from tools.market.ticks import LATENESS, OpenBar, TickBars
@@ -213,8 +213,14 @@ class FeedIntake:
             symbols.update(tick.symbol for _, tick, _ in found)
             symbols.update(self._open_symbols(partition))
         known = await self._instruments.find(symbols)
-        bars = await asyncio.to_thread(
-            judge_bars, series, known, refused, now=self._clock(), bases=self._bases
+        bars, suspects = await asyncio.to_thread(
+            judge_bars,
+            series,
+            known,
+            refused,
+            now=self._clock(),
+            bases=self._bases,
+            before=await self._before(series),
         )
         newest_us = microseconds(self._clock() + LATENESS)
         closed: dict[Partition, list[OpenBar]] = {}
@@ -227,13 +233,23 @@ class FeedIntake:
             self._write_of(partition, messages, refused[partition], closed.get(partition, []))
             for partition, messages in batch.items()
         ]
-        stored = await self._store.write(FeedWrite(bars, written))
+        stored = await self._store.write(FeedWrite(bars, written, suspects))
         self._after(stored, written)
         return FeedTaken(
             messages=sum(map(len, batch.values())),
             accepted=sum(map(len, bars)),
             refused=sum(map(len, refused.values())),
         )
+
+    async def _before(self, series: Mapping[SeriesKey, GivenBars]) -> dict[SeriesKey, Bars]:
+        """Return the last bar that is believed of each series, before those that came."""
+        found: dict[SeriesKey, Bars] = {}
+        for timeframe in {timeframe for _, timeframe in series}:
+            symbols = [symbol for symbol, of in series if of == timeframe]
+            first_us = min(min(series[symbol, timeframe].times) for symbol in symbols)
+            last = await self._intake.believed_before(symbols, timeframe, first_us)
+            found |= {(symbol, timeframe): bars for symbol, bars in last.items()}
+        return found
 
     def _unseen(self, of: Partition, messages: Sequence[FeedMessage]) -> Sequence[FeedMessage]:
         """Return messages without those that are stored already."""

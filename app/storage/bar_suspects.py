@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.domain.ids import new_id
-from app.storage.engine import Database, Record
+from app.storage.engine import Database, PooledConnection, Record
 from tools.errors import UnknownSymbol
 from tools.market.records import NewSuspect, Suspect, SuspectStatus
 
@@ -32,15 +32,34 @@ class StoredSuspects:
         """
         if not suspects:
             return []
-        columns: list[list[object]] = [[new_id() for _ in suspects]]
+        async with self._database.transaction() as connection:
+            return await self.quarantine_within(
+                connection, symbol, timeframe, suspects, source=source
+            )
+
+    async def quarantine_within(
+        self,
+        connection: PooledConnection,
+        symbol: str,
+        timeframe: str,
+        suspects: Sequence[NewSuspect],
+        *,
+        source: str,
+    ) -> list[SuspectStatus]:
+        """Do what `quarantine` does as a part of a transaction that is open."""
+        if not suspects:
+            return []
+        # One statement cannot meet the same row twice.
+        unlike = {one.numbers: one for one in suspects}
+        columns: list[list[object]] = [[new_id() for _ in unlike]]
         columns += [
-            [getattr(one, name) for one in suspects]
+            [getattr(one, name) for one in unlike.values()]
             for name in (
                 "timestamp", "open", "high", "low", "close", "volume", "adjusted_close", "reason",
                 "possible",
             )
         ]  # fmt: skip
-        rows = await self._database.write(
+        rows = await connection.fetch(
             """
             INSERT INTO bar_suspects AS s (instrument_id, timeframe, source, arrived_at, id,
                    timestamp, open, high, low, close, volume, adjusted_close, reason, possible)
@@ -51,7 +70,7 @@ class StoredSuspects:
                                 $13::text[], $14::boolean[]) AS new
              WHERE i.symbol = $1
             ON CONFLICT ON CONSTRAINT uq_bar_suspects_same DO UPDATE SET source = s.source
-            RETURNING s.status
+            RETURNING s.timestamp, s.open, s.high, s.low, s.close, s.volume, s.status
             """,
             symbol,
             timeframe,
@@ -61,7 +80,10 @@ class StoredSuspects:
         )
         if not rows:
             raise UnknownSymbol(symbol)
-        return [row["status"] for row in rows]
+        stand: dict[tuple[object, ...], SuspectStatus] = {
+            tuple(row.values())[:-1]: row["status"] for row in rows
+        }
+        return [stand[one.numbers] for one in suspects]
 
     async def suspects(
         self,

@@ -71,6 +71,10 @@ class PostgresFeeds:
             stored = [
                 await self._bars.add_within(connection, bars, of_today=True) for bars in series
             ]
+            for of in batch.suspects:
+                await self._bars.quarantine_within(
+                    connection, of.symbol, of.timeframe, of.rows, source=of.source
+                )
             for one in batch.partitions:
                 await self._keep_open_bars(connection, one)
                 await self._keep_refusals(connection, one)

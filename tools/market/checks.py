@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tools.market.actions import Action, positions, split_factors
 from tools.market.bars import TIMEFRAMES, Bars, Basis, Floats, Times
 from tools.market.calendars import closing_times
+from tools.market.records import NewSuspect
 from tools.market.rows import Rows, microseconds, read_rows
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Refused",
     "Rows",
     "as_bars",
+    "as_suspect",
     "judge",
     "read_rows",
 ]
@@ -160,6 +162,24 @@ def as_bars(
         volume=rows.volume[taken] + 0.0,
         adjusted_close=None if adjusted is None else adjusted[taken],
         basis=basis,
+    )
+
+
+def as_suspect(rows: Rows, doubted: Doubted) -> NewSuspect:
+    """Return a doubted row as what is put into quarantine."""
+    index = doubted.index
+    adjusted = np.nan if rows.adjusted_close is None else float(rows.adjusted_close[index])
+    opened = int(rows.timestamps[index].astype("datetime64[s]").astype(np.int64))
+    return NewSuspect(
+        timestamp=datetime.fromtimestamp(opened, UTC),
+        open=float(rows.open[index]),
+        high=float(rows.high[index]),
+        low=float(rows.low[index]),
+        close=float(rows.close[index]),
+        volume=float(rows.volume[index]),
+        adjusted_close=None if np.isnan(adjusted) else adjusted,
+        reason=doubted.reason,
+        possible=doubted.possible,
     )
 
 

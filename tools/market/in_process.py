@@ -165,10 +165,14 @@ class InProcessSuspects:
     async def quarantine(
         self, symbol: str, timeframe: str, suspects: Sequence[NewSuspect], *, source: str
     ) -> list[SuspectStatus]:
-        known = {_same(one.symbol, one.timeframe, one): one for one in self._suspects.values()}
+        known = {
+            one.numbers: one
+            for one in self._suspects.values()
+            if (one.symbol, one.timeframe) == (symbol, timeframe)
+        }
         stand: list[SuspectStatus] = []
         for one in suspects:
-            before = known.get(_same(symbol, timeframe, one))
+            before = known.get(one.numbers)
             if before is None:
                 before = Suspect(
                     **msgspec.structs.asdict(one),
@@ -179,7 +183,7 @@ class InProcessSuspects:
                     status="quarantined",
                     arrived_at=self._clock(),
                 )
-                self._suspects[before.id] = before
+                self._suspects[before.id] = known[one.numbers] = before
             stand.append(before.status)
         return stand
 
@@ -213,8 +217,3 @@ class InProcessSuspects:
             found, status=status, decided_at=self._clock(), decided_by=by
         )
         return True
-
-
-def _same(symbol: str, timeframe: str, one: NewSuspect) -> tuple[object, ...]:
-    numbers = (one.open, one.high, one.low, one.close, one.volume)
-    return symbol, timeframe, one.timestamp, *numbers

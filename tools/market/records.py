@@ -37,6 +37,11 @@ class NewSuspect(msgspec.Struct, frozen=True, kw_only=True):
     possible: bool
     """It could be true: then somebody may accept it. High below low never is."""
 
+    @property
+    def numbers(self) -> tuple[object, ...]:
+        """Return what makes two suspects of a series the same."""
+        return self.timestamp, self.open, self.high, self.low, self.close, self.volume
+
 
 class Suspect(NewSuspect, frozen=True, kw_only=True, rename="camel"):
     """One in quarantine, or decided upon."""

@@ -333,6 +333,11 @@ async def test_suspects_wait_once_each_until_somebody_decides(stores: Stores) ->
     assert len(await stores.bars.suspects(status=None)) == 2
     stand = await stores.bars.quarantine("TEST", "1d", [suspect(older.close)], source="a feed")
     assert stand == ["rejected"], "sent again, it stays decided"
+    twice = await stores.bars.quarantine(
+        "TEST", "1d", [suspect(0.7), suspect(older.close), suspect(0.7)], source="a feed"
+    )
+    assert twice == ["quarantined", "rejected", "quarantined"]
+    assert len(await stores.bars.suspects("TEST")) == 2
     assert await stores.bars.suspect(uuid4()) is None
     with pytest.raises(UnknownSymbol):
         await stores.bars.quarantine("NOPE", "1d", [suspect()], source="a feed")
