@@ -5,6 +5,7 @@ The only place that turns "google" and "last year" into rows, so that no tool ca
 
 import asyncio
 import calendar
+import math
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -177,12 +178,39 @@ class Market:
             read = await self._bars.read_many(
                 [one.symbol for one in lot], timeframe=timeframe, end=end, limit=bars
             )
+            missing = [one.symbol for one in lot if one.symbol not in read]
+            read |= await self._made_of_shorter(missing, context, timeframe, end=end, bars=bars)
             found = [
                 _known(one, read[one.symbol].closed_by(context.now), context, at)
                 for one in lot
                 if one.symbol in read
             ]
             yield [history for history in found if history is not None]
+
+    async def _made_of_shorter(
+        self,
+        symbols: list[str],
+        context: ToolContext,
+        timeframe: str,
+        *,
+        end: datetime,
+        bars: int,
+    ) -> dict[str, Bars]:
+        """Return bars made of the longest shorter ones that each of the symbols has."""
+        made: dict[str, Bars] = {}
+        for finer in finer_than(timeframe):
+            wanted = [symbol for symbol in symbols if symbol not in made]
+            if not wanted:
+                break
+            limit = min(MOST_RESAMPLED, bars * math.ceil(TIMEFRAMES[timeframe] / TIMEFRAMES[finer]))
+            read = await self._bars.read_many(wanted, timeframe=finer, end=end, limit=limit)
+            for symbol, stored in read.items():
+                whole = await asyncio.to_thread(
+                    resample, stored.closed_by(min(context.now, end)), timeframe
+                )
+                # Where more is stored than was read, the first bar is made of a part.
+                made[symbol] = whole.slice(1) if len(stored) == limit else whole
+        return made
 
 
 def _end_of(day: date) -> datetime:

@@ -137,6 +137,19 @@ async def test_an_empty_desk_says_so(context: ToolContext) -> None:
         await screen_of()({"rankBy": "rsi"}, context)
 
 
+async def test_weeks_are_made_of_days_where_no_weeks_are_stored(
+    box: ToolBox, context: ToolContext
+) -> None:
+    found = await find(box, context, rankBy="rsi", timeframe="1w")
+    assert found["judged"] == 5
+    for row in found["rows"]:
+        one = {"symbol": row["symbol"], "timeframe": "1w"}
+        alone = (await box.call("indicators", one, context)).data
+        assert row["close"] == alone["close"]
+        assert row["lastBar"] == alone["lastBar"]
+        assert row["rsi"] == pytest.approx(alone["rsi"]["value"], rel=1e-6)
+
+
 async def test_two_thousand_symbols_are_judged_in_one_call() -> None:
     rng = np.random.default_rng(7)
     base = made_up(100 * np.exp(np.cumsum(rng.normal(0, 0.02, BARS))), symbol="X")
