@@ -239,6 +239,26 @@ LINES = [
         lambda f: f"{f['csv_rows_per_s']:,.0f}: {f['csv_share_of_copy'] * 100:.0f} %",
         lambda f: f["csv_share_of_copy"] >= 0.15,
     ),
+    Line(
+        "live",
+        "a bar from its POST to its frame, 50 watched, 5 bars a second: p50, p99",
+        "p99 ≤ 1 s",
+        lambda f: (
+            f"{f['http']['at_5_bars_per_s']['frame_ms_p50']:,.0f} ms, "
+            f"{f['http']['at_5_bars_per_s']['frame_ms_p99']:,.0f} ms"
+        ),
+        lambda f: f["http"]["at_5_bars_per_s"]["frame_ms_p99"] <= 1000,
+    ),
+    Line(
+        "live",
+        "memory a server takes more while 100,000 bars wait in a topic",
+        "≤ 100 MiB",
+        lambda f: (
+            f"{f['topic']['rss_mib_peak'] - f['topic']['rss_mib_before']:,.0f} MiB, at "
+            f"{f['topic']['bars_per_s']:,.0f} bars a second with signals on"
+        ),
+        lambda f: f["topic"]["rss_mib_peak"] - f["topic"]["rss_mib_before"] <= 100,
+    ),
 ]
 
 
