@@ -76,8 +76,8 @@ async def test_the_scorecard_tells_kinds_with_an_edge_from_those_without(
     curve = cards.first.get_by_role("img").last
     assert "after any bar" in (await curve.get_attribute("aria-label") or "")
     await table.get_by_role("button", name="n", exact=True).click()
-    counts = [
-        int(text.replace(",", ""))
-        for text in await rows.locator("td:nth-child(4)").all_inner_texts()
-    ]
+    heads = await table.locator("thead th").all_inner_texts()
+    column = 1 + next(place for place, head in enumerate(heads) if head.startswith("n"))
+    cells = await rows.locator(f"td:nth-child({column})").all_inner_texts()
+    counts = [int(text.replace(",", "")) for text in cells]
     assert counts == sorted(counts, reverse=True)

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { chartCard, continues, merged, type Bar, type ChartCard } from "./card";
+import { chartCard, continues, decimalsOf, merged, type Bar, type ChartCard } from "./card";
 
 function card(more: Partial<ChartCard>): ChartCard {
   const made = chartCard({ symbol: "GOOG", bars: [[0, 1, 2, 0.5, 1.5, 10]], ...more });
@@ -26,4 +26,9 @@ it("goes on with a drawing only while nothing but the end has changed", () => {
   expect(continues(before, [bar(1, 5), bar(2)])).toBe(false);
   expect(continues(before, [bar(0), bar(1), bar(2)])).toBe(false);
   expect(continues(before, [bar(1)])).toBe(false);
+});
+
+it("shows prices in cents, and small ones as fine as they are", () => {
+  const closing = (close: number): Bar[] => [[0, 1, 1, 1, close, 1]];
+  expect([806.1799, 30, 1.23456, 1.5, 0.00012345].map((close) => decimalsOf(closing(close)))).toEqual([2, 2, 4, 2, 6]);
 });

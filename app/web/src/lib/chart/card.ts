@@ -131,3 +131,11 @@ export function continues(before: readonly Bar[], after: readonly Bar[]): boolea
     return now === bar || (now !== undefined && bar.every((value, part) => value === now[part]));
   });
 }
+
+/** The decimals in which prices are shown: cents, and as fine as the source below ten. */
+export function decimalsOf(bars: readonly Bar[]): number {
+  const closes = bars.slice(-60).map((bar) => bar[4]);
+  const finest = Math.max(2, ...closes.map((close) => String(close).split(".")[1]?.length ?? 0));
+  const least = Math.min(...closes.map(Math.abs));
+  return least >= 10 ? 2 : Math.min(finest, least >= 1 ? 4 : 6);
+}
