@@ -40,7 +40,7 @@ def url_of(database: Database) -> str:
 def numbers(symbol: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Return the closes and volumes that a symbol's bars have."""
     chance = np.random.default_rng(SYMBOLS.index(symbol))
-    return np.round(chance.uniform(10, 500, BARS), 4), chance.integers(0, 10**9, BARS) * 1.0
+    return np.round(chance.uniform(100, 150, BARS), 4), chance.integers(0, 10**9, BARS) * 1.0
 
 
 def messages() -> Iterator[tuple[str, bytes]]:
