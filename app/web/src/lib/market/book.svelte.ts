@@ -27,6 +27,7 @@ const SIGNALS = 80;
 const MOST_SIGNALS = 200;
 /** Signals settle when bars come; they are read again this long after the last of a burst. */
 const CALM_MS = 800;
+const LONGEST_BURST_MS = 3_000;
 const FIRST_WAIT_MS = 2_000;
 /** So far back a burst of bars is checked for holes. */
 const VERIFIED_BARS = 50;
@@ -62,6 +63,8 @@ export class MarketBook {
   private limit = FIRST_BARS;
   private turn = 0;
   private calm: ReturnType<typeof setTimeout> | undefined;
+  /** When the bars that are coming now began to. */
+  private burst: number | null = null;
   private again: ReturnType<typeof setTimeout> | undefined;
   private closed = false;
   private unwatch: (() => void) | null = null;
@@ -246,13 +249,19 @@ export class MarketBook {
     if (!frame.provisional) this.soon(() => void this.verify());
   }
 
-  /** Once a burst of bars is over; signals settle with every bar. */
+  /** Once a burst of bars is over, or has lasted; signals settle with every bar. */
   private soon(act: () => void): void {
+    const now = performance.now();
+    this.burst ??= now;
     clearTimeout(this.calm);
-    this.calm = setTimeout(() => {
-      act();
-      void this.readSignals();
-    }, CALM_MS);
+    this.calm = setTimeout(
+      () => {
+        this.burst = null;
+        act();
+        void this.readSignals();
+      },
+      Math.max(0, Math.min(CALM_MS, this.burst + LONGEST_BURST_MS - now)),
+    );
   }
 
   /** A slow socket gets only the newest bar: read anew if one between was passed over. */
