@@ -17,13 +17,20 @@ from tools.technicals import Technicals, number
 from tools.tool import ToolContext, ToolResult
 
 PLACEBO = {
-    "event": "the price rises one average true range from a support before it falls one below",
-    "atLevelsPercent": 55.5,
-    "atShiftedLinesPercent": 55.4,
-    "cases": 3865,
-    "symbols": 41,
+    "event": (
+        "the price reaches a support and, within twenty bars, rises one average true range from "
+        "it before it falls one below"
+    ),
+    "atLevelsPercent": 52.4,
+    "atShiftedLinesPercent": 51.1,
+    "cases": 27_054,
+    "symbols": 97,
+    "measuredOn": "2026-11-26",
 }
-"""How often prices turned at such levels, and at the same lines shifted by 1.5 ATR."""
+"""How often prices turned at such levels, and at the same lines shifted by 1.5 ATR.
+
+The support row of the placebo test in `docs/signals.md`, which `tests.studies.signal_study` prints.
+"""
 
 
 class LevelsArguments(Arguments, frozen=True):
@@ -47,8 +54,8 @@ class Levels:
     description = (
         "Support and resistance of one instrument (each with its touches, last touch and distance "
         "from the close), the trend line over 50 closes, and the 52-week range. Drawing aids "
-        "without confidence: measured, prices turn there no more often than at lines drawn at "
-        "random; say so when you name a level."
+        "without confidence: measured, prices turn there hardly more often than at lines that mean "
+        "nothing; say so when you name a level."
     )
     parameters = json_schema(LevelsArguments)
 
@@ -112,8 +119,9 @@ def describe(history: History, picture: Technicals) -> dict[str, Any]:
         "placebo": PLACEBO,
         "notes": [
             *notes(history),
-            "Support and resistance carry no confidence: prices turn there no more often than at "
-            "lines drawn at random (`placebo`). A level is known five bars after its last touch.",
+            "Support and resistance carry no confidence: prices turn there hardly more often than "
+            "at lines that mean nothing (`placebo`). A level is known five bars after its last "
+            "touch.",
         ],
     }
 

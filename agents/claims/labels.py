@@ -89,6 +89,7 @@ _PHRASES = {
     "atLevelsPercent": "turned at levels",
     "atShiftedLinesPercent": "turned at shifted lines",
     "cases": "cases behind the {}",
+    "measuredOn": "day of the {} study",
     "closeVsLinePercent": "close against the {}",
     "firedOn": "day of the {}",
     "signalsLeftOut": "further signals",

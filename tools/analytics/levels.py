@@ -1,7 +1,8 @@
 """Prices where the market turned before: support below the close, resistance above.
 
-Drawing aids, nothing more. Measured over 41 symbols, prices bounce off such lines no more often
-than off lines drawn at random (0.555 against 0.554), so no confidence is ever attached to one.
+Drawing aids, nothing more: measured, prices bounce off such lines hardly more often than off the
+same lines moved to where nothing ever happened (`docs/signals.md`, the placebo test), so no
+confidence is ever attached to one.
 """
 
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """What `levels`, `what_changed` and `compare` say beyond what all tools have in common."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ from tests.unit.tools.samples import as_prices
 from tools.analytics import levels as analytics
 from tools.analytics import snapshot
 from tools.errors import InvalidArguments
+from tools.levels import PLACEBO
 from tools.market.bars import Bars
 from tools.registry import ToolBox
 from tools.tool import ToolContext
@@ -27,8 +30,21 @@ async def test_levels_lie_on_their_side_and_were_known_in_time(
             assert sign * level["distancePercent"] > 0
             assert level["distanceInAtr"] > 0
             assert level["lastTouchOn"] < level["knownSince"] <= data["lastBar"]
-    assert data["placebo"]["atLevelsPercent"] - data["placebo"]["atShiftedLinesPercent"] < 1
     assert not any("confidence" in key for level in data["support"] for key in level)
+
+
+def test_the_placebo_of_levels_is_the_published_one() -> None:
+    published = (Path(__file__).resolve().parents[3] / "docs/signals.md").read_text()
+    row = re.search(
+        rf"\| {PLACEBO['symbols']} symbols \| support \| (0\.\d+) .*?\(n ([\d,]+)\) \| (0\.\d+) ",
+        published,
+    )
+    assert row is not None
+    at, cases, shifted = row.groups()
+    assert float(at) * 100 == pytest.approx(PLACEBO["atLevelsPercent"])
+    assert float(shifted) * 100 == pytest.approx(PLACEBO["atShiftedLinesPercent"])
+    assert cases == f"{PLACEBO['cases']:,}"
+    assert f"Run on {PLACEBO['measuredOn']}: {PLACEBO['symbols']} symbols" in published
 
 
 async def test_the_trend_line_is_read_at_the_last_bar(

@@ -43,8 +43,8 @@ TERMS: tuple[tuple[tuple[str, ...], str], ...] = (
      "have felt like to hold on."),
     (("support", "resistance"),
      "**Support is a price below where falls stopped before; resistance one above where rises "
-     "stopped.** I draw them from earlier turning points. Measured, prices turn there no more "
-     "often than at lines drawn at random, so I give no confidence with them."),
+     "stopped.** I draw them from earlier turning points. Measured, prices turn there hardly "
+     "more often than at lines that mean nothing, so I give no confidence with them."),
     (("trend", "r squared", "r2", "slope"),
      "**A trend, here, is the straight line that fits the last fifty closes best.** R² says how "
      "much of the movement the line explains, from zero to one; below a quarter I call it "

@@ -99,8 +99,8 @@ def _placebo(found: Result) -> str:
     shifted = found.number("placebo", "atShiftedLinesPercent")
     cases = found.number("placebo", "cases")
     said = (
-        "These lines are drawing aids without confidence: measured, prices turn there **no more "
-        "often** than at lines drawn beside them"
+        "These lines are drawing aids without confidence: measured, prices turn there **hardly "
+        "more often** than at lines drawn beside them"
     )
     if at is None or shifted is None or cases is None:
         return f"{said}."
