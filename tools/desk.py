@@ -12,6 +12,7 @@ from tools.market.fundamentals import StatementStore
 from tools.market.news import NewsStore
 from tools.market.store import BarStore, InstrumentStore
 from tools.news import NewsTool
+from tools.opinions import OpinionBook
 from tools.quotes import Quotes
 from tools.scorecard import ScorecardTool
 from tools.screen import Screen
@@ -36,7 +37,7 @@ def market_tools(
     tools: list[Tool] = [
         Quotes(market),
         IndicatorsTool(market),
-        Signals(market, book),
+        Signals(market, book, OpinionBook(news, statements)),
         ScorecardTool(market, book),
         Levels(market),
         WhatChanged(market, news),

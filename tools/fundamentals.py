@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from tools.analytics.fundamentals import DEFINITIONS
+from tools.analytics.fundamentals import DEFINITIONS, Fundamentals
 from tools.arguments import Arguments, json_schema, read_arguments
 from tools.cards import stamp
 from tools.market.fundamentals import Reading, StatementStore, read_fundamentals
@@ -64,7 +64,7 @@ def _answer(reading: Reading, day: date | None) -> ToolResult:
     data: dict[str, Any] = {
         "symbol": instrument.symbol,
         "name": instrument.name,
-        **seed_shape(reading),
+        **seed_shape(reading.found),
         "reported": found.period_end is not None,
         "reasons": found.reasons if found.period_end is not None else {},
         "periodEnd": None if found.period_end is None else found.period_end.isoformat(),
@@ -85,9 +85,8 @@ def _answer(reading: Reading, day: date | None) -> ToolResult:
     )
 
 
-def seed_shape(reading: Reading) -> dict[str, Any]:
+def seed_shape(found: Fundamentals) -> dict[str, Any]:
     """Return the data model's FundamentalAnalysis; money as decimal strings, null where unknown."""
-    found = reading.found
     return {
         "peRatio": found.pe_ratio,
         "pbRatio": found.pb_ratio,

@@ -39,6 +39,8 @@ class History:
     bars: Bars
     """Split-adjusted, cut at the moment asked for."""
     prices: Prices
+    stored: Bars
+    """The same bars as they are kept: before a split, in the shares of their day."""
     as_traded: bool
     """False: the source's prices were divided by a split inside the history."""
 
@@ -240,6 +242,7 @@ def _known(
             volume=adjusted.volume,
             total=bars.total_return_close(),
         ),
+        stored=bars,
         as_traded=adjusted is bars and not _split_inside(bars),
         newest=known.day(-1),
         age_days=(context.now.date() - known.day(-1)).days,

@@ -19,6 +19,7 @@ from tools.market.bars import TIMEFRAMES, Bars
 from tools.market.calendars import Calendar, calendar_for
 from tools.market.instruments import Instrument
 from tools.market.signals import Grade, MarketSignal, OwnRecord, Record, SignalIndicator, State
+from tools.opinions import NONE, Opinions
 from tools.technicals import Technicals
 
 RULES = uuid5(UUID("5f0f6b6e-6d8f-5c3a-9a3e-0c5b7a2f4d11"), "rules-2")
@@ -38,17 +39,20 @@ class SignalMaker:
         cases: Mapping[str, Cases],
         *,
         now: datetime,
+        opinions: Mapping[int, Opinions] | None = None,
     ) -> None:
         """Args:
         raw: the bars as traded, as many as the study has.
         cases: those of the market by kind; what a signal may not know is left out per signal.
         now: when the signals are made.
+        opinions: what was said outside the prices, by bar; nothing at bars that are not there.
         """
         self._instrument = instrument
         self._raw = raw
         self._study = study
         self._cases = cases
         self._now = now
+        self._opinions = opinions or {}
         self._bases = {like: one.base_rates() for like, one in study.outcomes.items()}
         self._closed = raw.ends().astype(np.int64)
 
@@ -61,6 +65,8 @@ class SignalMaker:
         base = self.base_rate(firing)
         graded = self.grade(firing)
         sided = firing.side != 0
+        said = self._opinions.get(bar, NONE)
+        noted = {"notes": list(said.notes)} if said.notes else {}
         return MarketSignal(
             id=signal_id(self._raw.symbol, self._raw.timeframe, firing.like, opened),
             model_id=RULES,
@@ -73,6 +79,8 @@ class SignalMaker:
             reason=firing.reason,
             indicators=self.votes(bar),
             technical_analysis=self.technical_analysis(bar),
+            sentiment_analysis=said.sentiment,
+            fundamental_analysis=said.fundamentals,
             confidence=record.confidence(sided=sided, base_rate=base),
             base_rate=base if record.base_rate is None else record.base_rate,
             edge=record.edge,
@@ -85,7 +93,7 @@ class SignalMaker:
             ended_at=None if end is None else self._raw.time(end.bar),
             end_reason=None if end is None else end.reason,
             outcome=graded,
-            metadata={"like": firing.like},
+            metadata={"like": firing.like, **noted},
             created_at=self._now,
         )
 
@@ -127,8 +135,9 @@ class SignalMaker:
         )
 
     def votes(self, bar: int) -> list[SignalIndicator]:
-        """Return what each indicator said, in the prices of that day."""
+        """Return what each indicator said, in the prices of that day, and what was said outside."""
         scale = self._scale(bar)
+        said = self._opinions.get(bar, NONE)
         return [
             SignalIndicator(
                 name=vote.name,
@@ -137,7 +146,7 @@ class SignalMaker:
                 weight=vote.weight,
                 vote=vote.vote,
             )
-            for vote in composite.votes_at(self._study.composite, bar)
+            for vote in (*composite.votes_at(self._study.composite, bar), *said.votes)
         ]
 
     def technical_analysis(self, bar: int) -> dict[str, Any]:

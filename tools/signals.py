@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
-from tools import cards, technicals
+from tools import cards, fundamentals, technicals
 from tools.analytics import cases as analytics
 from tools.analytics import track_record
 from tools.analytics.cases import Cases, Study
@@ -20,6 +20,7 @@ from tools.arguments import Arguments, json_schema, read_arguments
 from tools.case_book import CaseBook
 from tools.history import History, Market
 from tools.market.signals import MarketSignal, market_of
+from tools.opinions import NONE, OpinionBook, Opinions
 from tools.quotes import notes
 from tools.signal_views import SignalMaker
 from tools.technicals import Technicals
@@ -52,15 +53,17 @@ class Signals:
         "What the technical rules say about one instrument: a composite strength from -100 to 100 "
         "with each indicator's vote, and every signal still valid, each with its measured track "
         "record: how often such signals were right in this market before it fired, the base rate, "
-        "and whether there is a measured edge. Without one, `confidence` of a direction is only "
+        "and whether there is a measured edge. News sentiment and fundamentals, where there are "
+        "any, are shown with weight 0. Without one, `confidence` of a direction is only "
         "the base rate. Use it for outlooks and 'should I' questions, and report the record too; "
         "`scorecard` tells more about a kind of signal."
     )
     parameters = json_schema(SignalsArguments)
 
-    def __init__(self, market: Market, book: CaseBook) -> None:
+    def __init__(self, market: Market, book: CaseBook, opinions: OpinionBook | None = None) -> None:
         self._market = market
         self._book = book
+        self._opinions = opinions
 
     async def __call__(self, arguments: dict[str, Any], context: ToolContext) -> ToolResult:
         asked = read_arguments(SignalsArguments, arguments)
@@ -68,14 +71,21 @@ class Signals:
         known = await self._book.cases(
             market_of(history.instrument), history.bars.timeframe, before=history.as_of
         )
-        return await asyncio.to_thread(_answer, history, known, context.now)
+        said = NONE
+        if self._opinions is not None:
+            said = await self._opinions.at_close(history.instrument, history.stored)
+        return await asyncio.to_thread(_answer, history, known, said, context.now)
 
 
-def _answer(history: History, known: Mapping[str, Cases], now: datetime) -> ToolResult:
+def _answer(
+    history: History, known: Mapping[str, Cases], said: Opinions, now: datetime
+) -> ToolResult:
     study = analytics.study(history.prices)
     picture = technicals.look(history)
     last = len(history.bars) - 1
-    maker = SignalMaker(history.instrument, history.bars, study, known, now=now)
+    maker = SignalMaker(
+        history.instrument, history.bars, study, known, now=now, opinions={last: said}
+    )
     held = [
         maker.make(firing, end)
         for firing, end in zip(
@@ -96,15 +106,17 @@ def _answer(history: History, known: Mapping[str, Cases], now: datetime) -> Tool
         "signals": signals,
         "kindsExamined": len(KINDS),
         "technicalAnalysis": technicals.seed_shape(picture),
+        "sentimentAnalysis": said.sentiment,
+        "fundamentalAnalysis": said.fundamentals,
         "notReady": technicals.not_ready(len(history.bars)),
-        "notes": [*notes(history), CHANCE],
+        "notes": [*notes(history), CHANCE, *said.notes],
     }
     return ToolResult(
         data=data,
         summary=_summary(history, whole, held),
         source=history.instrument.source,
         as_of=history.as_of,
-        units=technicals.used(units(history.instrument.currency), data),
+        units=technicals.used(units(history.instrument.currency, said.currency), data),
         cards=_cards(history, study, picture, {"indicators": votes, "signals": signals}, whole),
     )
 
@@ -212,13 +224,15 @@ def _summary(history: History, whole: dict[str, Any] | None, held: list[MarketSi
     )
 
 
-def units(currency: str) -> dict[str, str]:
-    """Return the units of a signal result."""
+def units(currency: str, reported_in: str | None = None) -> dict[str, str]:
+    """Return the units of a signal result; `reported_in` is the currency of the statements."""
     inherited = technicals.units(currency)
     # `value` belongs to eight different indicators here, `signal` to votes as well as MACD.
     inherited.pop("value")
     return {
+        **fundamentals.units(reported_in or currency, currency),
         **inherited,
+        "score": "-1 to 1",
         "strength": "-100 to 100",
         "confidence": "probability 0-1",
         "hitRate": "%",

@@ -14,6 +14,7 @@ _NOTHING = word_set("data value values items rows result results")
 _FILING = word_set(
     """
     signals instruments indicators notes changes volatility technicalAnalysis movingAverages
+    fundamentalAnalysis
     trackRecord kinds rows parts signalsFired levelsPassed
     """
 )
@@ -32,6 +33,7 @@ _CONTEXTS = {
     "crossings": "crossing",
     "correlations": "correlation",
     "headlines": "headline",
+    "sentimentAnalysis": "news sentiment",
     "sources": "source",
     "definitions": "definition of the",
 }

@@ -26,7 +26,7 @@ _CORRECTED = "the bars it stood on were corrected"
 
 
 class InProcessSignals:
-    """Implements `app.services.signals.SignalStore`."""
+    """Implements `app.services.signal_store.SignalStore`."""
 
     def __init__(self, instruments: InstrumentStore, bars: BarStore) -> None:
         self._instruments = instruments

@@ -1,7 +1,7 @@
 """What one reading of a price history changes in the stored signals. Pure: no rows, no clock."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import numpy as np
@@ -22,6 +22,7 @@ from tools.market.instruments import Instrument
 from tools.market.prices import prices_of
 from tools.market.replays import is_replay
 from tools.market.signals import market_of
+from tools.opinions import Opinions
 from tools.signal_views import RULES, SignalMaker, signal_id, state_of
 
 READ = 3_200
@@ -31,6 +32,11 @@ WATCHED = 2_700
 """Newest bars whose change is noticed when the next one is read."""
 REVISITED = 150
 """Newest bars whose signals may still change: more than the longest validity and horizon."""
+
+LIVE = timedelta(days=5)
+"""A bar that closed longer ago is history: its signals carry no opinions. Over a long weekend."""
+MOST_LIVE = 10
+"""Newest bars of one reading whose signals carry opinions, so that catching up stays fast."""
 
 
 class Reading:
@@ -118,6 +124,23 @@ def without_paths(cases: Cases, *, of: Sequence[str] = ()) -> Cases:
     return Cases(**{**vars(kept), "paths": np.empty((len(kept), 0))})
 
 
+def lately_fired(
+    reading: Reading, *, start: int, known: Sequence[KnownSignal], now: datetime
+) -> list[int]:
+    """Return the bars from `start` on that closed lately and whose signals are not all stored."""
+    stored = {one.id for one in known}
+    fired = {one[0].bar for key, one in reading.since(start).items() if key not in stored}
+    bars, lately = reading.bars, []
+    for bar in sorted(fired, reverse=True)[:MOST_LIVE]:
+        closed = datetime.fromtimestamp(
+            int(bars.slice(bar, bar + 1).ends().astype(np.int64)[0]), UTC
+        )
+        if closed < now - LIVE:
+            break
+        lately.append(bar)
+    return lately
+
+
 def make_plan(
     instrument: Instrument,
     reading: Reading,
@@ -127,10 +150,11 @@ def make_plan(
     cases: Mapping[str, Cases],
     before: SignalProgress | None,
     now: datetime,
+    opinions: Mapping[int, Opinions] | None = None,
 ) -> SignalPlan:
     """Return what has to be written so that what is stored from bar `start` on is what fired."""
     bars, study = reading.bars, reading.study
-    maker = SignalMaker(instrument, bars, study, cases, now=now)
+    maker = SignalMaker(instrument, bars, study, cases, now=now, opinions=opinions)
     ahead = analytics.followed(study.prices, study.indicators.atr)
     fired = reading.since(start)
     stored = {one.id: one for one in known}

@@ -8,24 +8,24 @@ correction of bars takes it away.
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
 from uuid import UUID
 
 import structlog
 
 from app.domain.errors import Conflict, Invalid, NotFound, Unavailable
-from app.domain.signals import KnownSignal, SignalFilter, SignalPlan, SignalProgress
-from app.domain.views import Position
+from app.domain.signals import SignalFilter, SignalPlan
 from app.services.paging import Page, checked_limit, cut, decode_cursor
 from app.services.signal_plans import (
     READ,
     Reading,
     is_as_read,
     joined,
+    lately_fired,
     make_plan,
     revisited_from,
     without_paths,
 )
+from app.services.signal_store import SignalStore
 from tools.analytics.cases import Cases, pool
 from tools.analytics.event_study import Baseline
 from tools.analytics.firings import KINDS, VALID_BARS
@@ -36,6 +36,7 @@ from tools.market.instruments import Instrument
 from tools.market.intake import BarsStored
 from tools.market.signals import STATES, MarketSignal, Scorecard, market_of
 from tools.market.store import BarStore, InstrumentStore
+from tools.opinions import OpinionBook, Opinions
 from tools.scorecards import scorecard
 from tools.signal_views import RULES
 
@@ -51,39 +52,6 @@ _PAUSE_S = 5.0
 _LOOK_S = 60.0
 
 
-class SignalStore(Protocol):
-    """Keeps signals; met by `app.storage.signals`."""
-
-    async def progress(self, symbol: str, timeframe: str) -> SignalProgress | None: ...
-
-    async def pending(self, model_id: UUID, *, now: datetime) -> list[Key]: ...
-
-    async def known(
-        self, symbol: str, timeframe: str, *, model_id: UUID, since: datetime
-    ) -> list[KnownSignal]: ...
-
-    async def save(self, plan: SignalPlan) -> bool: ...
-
-    async def cases(
-        self,
-        market: str,
-        timeframe: str,
-        *,
-        model_id: UUID,
-        kinds: Sequence[str],
-        before: datetime,
-        paths: bool,
-    ) -> dict[str, Cases]: ...
-
-    async def page(
-        self, asked: SignalFilter, *, after: Position | None, limit: int
-    ) -> list[MarketSignal]: ...
-
-    async def find(self, signal_id: UUID) -> MarketSignal | None: ...
-
-    async def active(self, symbol: str, timeframe: str) -> list[MarketSignal]: ...
-
-
 class SignalBook:
     """The use cases of signals; also the `CaseBook` of the tools."""
 
@@ -94,11 +62,16 @@ class SignalBook:
         bars: BarStore,
         *,
         clock: Callable[[], datetime],
+        opinions: OpinionBook | None = None,
     ) -> None:
+        """Args:
+        opinions: what is said outside the prices, for signals that fire now.
+        """
         self._store = store
         self._instruments = instruments
         self._bars = bars
         self._clock = clock
+        self._opinions = opinions
         self._unread: dict[Key, bool] = {}
         self._heard = asyncio.Event()
         self._undelivered: dict[Key, list[MarketSignal]] = {}
@@ -254,6 +227,10 @@ class SignalBook:
             cases = await asyncio.to_thread(
                 joined, others, reading.cases(), symbol, since=int(since.timestamp())
             )
+        said: Mapping[int, Opinions] = {}
+        if self._opinions is not None:
+            lately = lately_fired(reading, start=start, known=known, now=now)
+            said = await self._opinions.at_closes(instrument, bars, lately)
         return await asyncio.to_thread(
             make_plan,
             instrument,
@@ -263,6 +240,7 @@ class SignalBook:
             cases=cases,
             before=stored,
             now=now,
+            opinions=said,
         )
 
     async def _pools(self, pending: Sequence[Key]) -> dict[Key, dict[str, Cases]]:

@@ -22,6 +22,7 @@ from app.wiring.live import LiveDesk, Sockets, open_live
 from app.wiring.news import NewsDesk, open_news
 from tools.desk import market_tools
 from tools.market.demo import load_demo
+from tools.opinions import OpinionBook
 from tools.registry import ToolBox
 
 Progress = Callable[[str], None]
@@ -65,7 +66,13 @@ async def open_market(
     intake = BarIntake(instruments, bars, clock=utc_now)
     news = open_news(settings, database, instruments)
     fundamentals = open_fundamentals(database, instruments, bars)
-    signals = SignalBook(PostgresSignals(database), instruments, bars, clock=utc_now)
+    signals = SignalBook(
+        PostgresSignals(database),
+        instruments,
+        bars,
+        clock=utc_now,
+        opinions=OpinionBook(news.store, fundamentals.store),
+    )
     toolbox = ToolBox(
         market_tools(
             instruments,

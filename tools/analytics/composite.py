@@ -135,12 +135,26 @@ def votes_at(composite: Composite, bar: int) -> list[Vote]:
         if name not in composite.votes or np.isnan(composite.votes[name][bar]):
             continue
         vote = float(composite.votes[name][bar])
-        label: Literal["buy", "sell", "neutral"] = "neutral"
-        if abs(vote) >= LABEL:
-            label = "buy" if vote > 0 else "sell"
         value = float(composite.values[name][bar])
-        out.append(Vote(name=name, value=value, weight=weight, vote=vote, signal=label))
+        out.append(Vote(name=name, value=value, weight=weight, vote=vote, signal=_label(vote)))
     return out
+
+
+def opinion(name: str, *, value: float, vote: float) -> Vote:
+    """Return a vote from outside the prices, which is shown with its weight and moves nothing.
+
+    Raises:
+        ValueError: it has another name than those of `UNMEASURED`.
+    """
+    if name not in UNMEASURED:
+        raise ValueError(f"{name!r} is none of {UNMEASURED}")
+    return Vote(name=name, value=value, weight=WEIGHTS[name], vote=vote, signal=_label(vote))
+
+
+def _label(vote: float) -> Literal["buy", "sell", "neutral"]:
+    if abs(vote) < LABEL:
+        return "neutral"
+    return "buy" if vote > 0 else "sell"
 
 
 def _in_atr(distance: Floats, unit: Floats) -> Floats:

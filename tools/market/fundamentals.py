@@ -77,7 +77,7 @@ async def read_fundamentals(
     """Return the fundamentals at the end of a day, or at the last bar there is."""
     stored = (await bars.read(instrument.symbol, end=now)).closed_by(now)
     seen = stored if day is None else stored.until(day)
-    price = _price(seen, instrument) if len(seen) else None
+    price = price_of(seen, instrument) if len(seen) else None
     if day is not None:
         moment = min(now, datetime.combine(day, time(23, 59, 59), UTC))
     elif price is not None:
@@ -97,8 +97,8 @@ async def read_fundamentals(
     )
 
 
-def _price(bars: Bars, instrument: Instrument) -> Price:
-    """Return the last close and the splits before it, as far as the bars tell them."""
+def price_of(bars: Bars, instrument: Instrument) -> Price:
+    """Return the last close and the splits before it, as far as the bars as stored tell them."""
     factors = split_factors(bars)
     at = np.flatnonzero(factors[:-1] != factors[1:])
     return Price(

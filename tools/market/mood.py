@@ -48,17 +48,14 @@ async def read_mood(
     if found and day is None and found[0].published_at <= now - WINDOW:
         at = found[0].published_at
     seen = [item for item in found if item.published_at > at - WINDOW]
-    names = (
-        instrument.symbol,
-        instrument.name,
-        *ALIASES.get(instrument.symbol, ()),
-        "demo invented",
-    )
     return Mood(
         symbol=instrument.symbol,
         summary=await asyncio.to_thread(
             lambda: summarise(
-                [item.reading() for item in seen], at=at, known_by=known_by, without=names
+                [item.reading() for item in seen],
+                at=at,
+                known_by=known_by,
+                without=no_keywords(instrument),
             )
         ),
         items=seen,
@@ -67,6 +64,12 @@ async def read_mood(
         age_days=(now - seen[0].published_at).days if seen else None,
         notes=_notes(instrument.symbol, found, seen, at, now, day),
     )
+
+
+def no_keywords(instrument: Instrument) -> tuple[str, ...]:
+    """Return the words that say nothing in news on this instrument: its own names."""
+    names = ALIASES.get(instrument.symbol, ())
+    return (instrument.symbol, instrument.name, *names, "demo invented")
 
 
 def _end_of(day: date) -> datetime:

@@ -71,6 +71,7 @@ from tests.integration.alerts.alert_desk import AlertsAt
 from tools.desk import market_tools
 from tools.market.instruments import Instrument
 from tools.market.scorer import HenryRules
+from tools.opinions import OpinionBook
 from tools.registry import ToolBox
 from tools.tool import ToolContext
 
@@ -122,7 +123,11 @@ class Desk:
         news = PostgresNews(database)
         statements = PostgresStatements(database)
         self.signals = SignalBook(
-            PostgresSignals(database), instruments, bars, clock=lambda: datetime.now(UTC)
+            PostgresSignals(database),
+            instruments,
+            bars,
+            clock=lambda: datetime.now(UTC),
+            opinions=OpinionBook(news, statements),
         )
         self.toolbox = toolbox = ToolBox(
             market_tools(instruments, bars, news=news, statements=statements, cases=self.signals)

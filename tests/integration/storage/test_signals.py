@@ -1,8 +1,10 @@
 """Signals in Postgres: the same as in memory, once for everybody, paged, filtered and graded."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -13,10 +15,14 @@ from app.storage.bars import PostgresBars
 from app.storage.engine import Database
 from app.storage.instruments import PostgresInstruments
 from app.storage.signals import PostgresSignals
+from app.storage.statements import PostgresStatements
+from tools.analytics.fundamentals import Statement
 from tools.market.bars import Bars
 from tools.market.demo import VENDORED, read_vendored
+from tools.market.news import InProcessNews, NewsItem
 from tools.market.signals import MarketSignal
 from tools.market.store import InProcessMarket
+from tools.opinions import OpinionBook
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 SHIPPED = read_vendored()
@@ -103,6 +109,53 @@ async def test_bars_one_by_one_store_each_signal_once_and_settle_it(stage: Stage
     due = [one for one in stored.values() if one.valid_from <= google.time(630)]
     assert all(one.outcome is not None for one in due)
     assert all(one.valid_until > one.valid_from for one in stored.values())
+
+
+async def test_opinions_of_a_live_signal_are_stored_as_they_were_told(stage: Stage) -> None:
+    google = SHIPPED["GOOG"]
+    google = google.slice(0, google.position(date(2013, 2, 20)) + 1)
+    await stage.bring(google)
+    told_at, now = google.time(-15), google.time(-1) + timedelta(days=1)
+    news = InProcessNews(
+        [
+            NewsItem(
+                id=UUID(int=1), fingerprint="1", type="analyst", source_name="Wire",
+                title="Praise", symbols=("GOOG",), published_at=told_at, known_at=told_at,
+                positive=0.7, neutral=0.2, negative=0.1, scorer="made-up/1", synthetic=True,
+            )
+        ]
+    )  # fmt: skip
+    statements = PostgresStatements(stage.database)
+    await statements.add(
+        [
+            Statement(
+                symbol="GOOG", period_end=date(2012, 12, 31), months=12, published_at=told_at,
+                currency="USD", net_income=Decimal("10000.5"), shares=Decimal(330), source="x",
+            )
+        ]
+    )  # fmt: skip
+    book = SignalBook(
+        stage.store,
+        stage.instruments,
+        stage.bars,
+        clock=lambda: now,
+        opinions=OpinionBook(news, statements),
+    )
+    await book.refresh("GOOG", "1d")
+    stored = await every(book)
+    live = [one for one in stored if one.sentiment_analysis is not None]
+    assert live
+    assert all(one.known_at >= now - timedelta(days=5) for one in live)
+    for one in live:
+        assert one.sentiment_analysis is not None
+        assert one.sentiment_analysis["score"] == pytest.approx(0.6 / 6)  # one story weighs a sixth
+        assert one.fundamental_analysis is not None
+        assert one.fundamental_analysis["earnings"] == "10000.5"
+        assert [vote.name for vote in one.indicators if vote.weight == 0] == [
+            "News sentiment",
+            "Fundamentals",
+        ]
+        assert any("(synthetic)" in note for note in one.metadata["notes"])
 
 
 async def test_two_processes_at_once_tell_and_store_each_signal_once(stage: Stage) -> None:

@@ -1,5 +1,7 @@
 """Signals, their record, and why an answer said what it said."""
 
+from typing import Any
+
 from agents.llms.builtin.dialogue import Ask
 from agents.llms.builtin.results import Result, Results, number, text
 from agents.llms.builtin.write import common
@@ -156,6 +158,7 @@ def why(ask: Ask, results: Results) -> str:
                     ],
                 )
             )
+            parts.append(_weightless(found, votes))
         parts.append(common.edge(found.at("composite"), what="days with a composite like this"))
     if indicators is not None:
         parts.append(say.sentences(common.trend(indicators), common.rsi(indicators)))
@@ -167,6 +170,23 @@ def why(ask: Ask, results: Results) -> str:
         common.missing_parts(results, {"signals": "the votes", "indicators": "trend and RSI"})
     )
     return say.paragraphs(*parts)
+
+
+def _weightless(found: Result, votes: list[dict[str, Any]]) -> str:
+    """Say which of the votes do not count, and why."""
+    names = [text(vote, "name") for vote in votes if number(vote, "weight") == 0]
+    if not names:
+        return ""
+    has = "have" if len(names) > 1 or names == ["Fundamentals"] else "has"
+    said = found.at("notes")
+    invented = isinstance(said, list) and any("(synthetic)" in str(note) for note in said)
+    return say.sentences(
+        f"{' and '.join(names)} {has} no weight in it: nobody has measured that this helps, so it "
+        "is shown and not counted.",
+        "The headlines behind the news sentiment are invented for the demonstration (synthetic)."
+        if invented
+        else "",
+    )
 
 
 def _basis(result: Result) -> str:

@@ -183,6 +183,20 @@ async def test_follow_ups_understand_what_was_spoken_of(desk: Any) -> None:
     assert not eighth.unverified()
 
 
+async def test_votes_without_weight_are_said_not_to_count(desk: Any) -> None:
+    """IBM has reports and invented headlines here, GOOG headlines alone."""
+    both = await desk.ask("why is IBM bullish?")
+    assert "| News sentiment | buy | +0.47 |" in both.text
+    assert "| Fundamentals | neutral | −0.19 |" in both.text
+    assert "News sentiment and Fundamentals have no weight in it" in both.text
+    assert "invented for the demonstration (synthetic)" in both.text
+    assert not both.unverified()
+    one = await desk.ask("why is GOOG bullish?")
+    assert "News sentiment has no weight in it" in one.text
+    without = await desk.ask("why is GOOG bullish?", broken=["signals"])
+    assert "no weight" not in without.text
+
+
 async def test_an_unknown_symbol_gets_suggestions_and_the_list(desk: Any) -> None:
     close = await desk.ask("How does GOGG look?")
     assert "Did you mean GOOG?" in close.text
