@@ -30,12 +30,6 @@ def like_pattern(query: str) -> str:
     return f"%{escaped}%"
 
 
-def first_line(text: str, width: int = 160) -> str:
-    """Return the beginning of a text on one line."""
-    line = " ".join(text[: width * 4].split())
-    return line if len(line) <= width else line[: width - 1].rstrip() + "…"
-
-
 def highlight(text: str, words: list[str], *, width: int = _WIDTH) -> str:
     """Return about `width` characters around the first hit, hits marked, on one line."""
     plain = text.replace(OPEN, "").replace(CLOSE, "")

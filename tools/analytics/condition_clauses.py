@@ -25,7 +25,6 @@ _PERCENTS = frozenset(
 )
 _INDEXES = frozenset({"rsi", "adx", "plusDi", "minusDi", "stochasticK", "stochasticD"})
 """Between 0 and 100."""
-_MEANS = {"sma50": None, "sma20": 20, "sma200": 200}
 _OPPOSITE: dict[Operator, Operator] = {">": "<", ">=": "<=", "<": ">", "<=": ">="}
 _STATES: dict[str, Condition] = {
     "overbought": Comparison("rsi", ">", 70.0),

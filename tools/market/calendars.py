@@ -104,10 +104,6 @@ class Calendar:
         before, after = guessed[guessed < self.days[0]], guessed[guessed > self.days[-1]]
         return np.concatenate([before, known, after])
 
-    def is_session(self, day: date) -> bool:
-        """Tell whether there is trading on a day."""
-        return len(self.sessions(day, day)) == 1
-
     def session(self, day: date) -> Session | None:
         """Return when a day trades; None on days without trading and where hours are unknown."""
         at = int(np.searchsorted(self.days, np.datetime64(day, "D")))

@@ -14,7 +14,6 @@ from tools.analytics.sentiment import Label, Sentiment
 from tools.analytics.sentiment_summary import Reading, SourceType
 from tools.market.quoting import quotable
 
-SOURCE_TYPES: tuple[SourceType, ...] = ("news", "social", "analyst")
 MOST_READ = 500
 """Items of one symbol that a summary looks at; the newest ones."""
 MOST_NEAR = 5_000

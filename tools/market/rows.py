@@ -5,11 +5,9 @@ translated, no time without a zone is taken for one.
 """
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
@@ -17,8 +15,6 @@ import numpy as np
 from tools.market.bars import Floats, Times
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_SHOWN = 40
 
 
 class NewBar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -97,40 +93,6 @@ def read_rows(rows: Sequence[msgspec.Raw]) -> Rows:
         volume=column("volume"),
         unread=unread,
     )
-
-
-def read_number(text: str) -> float:
-    """Return the number that a text is: ASCII digits, a point, an exponent, and nothing else.
-
-    Raises:
-        ValueError: says what is wrong with it.
-    """
-    said = text.strip(" \t\r\n")
-    if not said:
-        raise ValueError("is empty")
-    if _NUMBER.fullmatch(said) is None:
-        raise ValueError(f"is not a number: {text[:_SHOWN]!r}")
-    number = float(said)
-    if not math.isfinite(number):
-        raise ValueError(f"is too big a number: {text[:_SHOWN]!r}")
-    return number
-
-
-def in_utc(local: datetime, zone: ZoneInfo) -> datetime:
-    """Return a wall-clock time of a zone as UTC.
-
-    Raises:
-        ValueError: clocks were set back or forward then: it was twice, or never.
-    """
-    if local.tzinfo is not None:
-        return local.astimezone(UTC)
-    first = local.replace(tzinfo=zone, fold=0)
-    second = local.replace(tzinfo=zone, fold=1)
-    if first.utcoffset() == second.utcoffset():
-        return first.astimezone(UTC)
-    if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != local:
-        raise ValueError(f"{local} never was in {zone.key}: clocks were set forward")
-    raise ValueError(f"{local} was twice in {zone.key}: clocks were set back; give the offset")
 
 
 def microseconds(time: datetime) -> int:

@@ -155,9 +155,10 @@ class TypedTable:
             plain = f"replace({plain}, {literal(self._reading.thousands)}, '')"
         if self._reading.decimal == ",":
             plain = f"replace({plain}, ',', '.')"
+        # What is too big for a double becomes infinite, and is none either.
         number = (
             f"CASE WHEN regexp_full_match({text}, {literal(pattern)}) "
-            f"THEN TRY_CAST({plain} AS DOUBLE) END"
+            f"AND isfinite(TRY_CAST({plain} AS DOUBLE)) THEN TRY_CAST({plain} AS DOUBLE) END"
         )
         return f"{number} AS {field}, {column} AS {field}_text"
 

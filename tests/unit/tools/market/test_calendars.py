@@ -40,7 +40,7 @@ def test_an_instruments_calendar_follows_from_exchange_or_kind(
 
 def test_holidays_half_days_and_summer_time() -> None:
     new_york = named("XNYS")
-    assert not new_york.is_session(date(2024, 7, 4))
+    assert not len(new_york.sessions(date(2024, 7, 4), date(2024, 7, 4)))
     half = new_york.session(date(2024, 7, 3))
     assert half is not None
     assert (half.opens, half.closes) == (at("2024-07-03T13:30"), at("2024-07-03T17:00"))
@@ -75,7 +75,7 @@ def test_sessions_are_counted_over_holidays() -> None:
 def test_beyond_the_file_weekdays_count_and_it_is_said() -> None:
     new_york = named("XNYS")
     far = date(2031, 7, 4)
-    assert new_york.is_session(far)
+    assert len(new_york.sessions(far, far)) == 1
     assert not new_york.knows(far)
     assert new_york.session(far) is None
     assert new_york.sessions_after(date(2031, 7, 3), 1) == far
