@@ -1,6 +1,7 @@
 """How a tool reads what a model sent: one Struct is both the check and the JSON Schema."""
 
-from typing import Any, Literal, TypeVar
+from datetime import date
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -8,6 +9,16 @@ from tools.errors import InvalidArguments
 
 Timeframe = Literal["1m", "5m", "15m", "1h", "4h", "1d", "1w"]
 """Of the bars that a tool may be asked to compute on."""
+Symbol = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1, max_length=80, description="Symbol or company name, e.g. GOOG or Apple."
+    ),
+]
+AsOf = Annotated[
+    date | None,
+    msgspec.Meta(description="Speak as of this day (YYYY-MM-DD); default: the last bar."),
+]
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -28,12 +28,12 @@ from tools.analytics.prices import Floats
 from tools.analytics.signals import Firing
 from tools.analytics.standing import standing
 from tools.analytics.track_record import ENOUGH
-from tools.arguments import Arguments, json_schema, read_arguments
+from tools.arguments import Arguments, Symbol, json_schema, read_arguments
 from tools.errors import InvalidArguments
 from tools.history import History, Market
 from tools.market.bars import TIMEFRAMES
 from tools.technicals import number, used
-from tools.tool import ToolContext, ToolResult
+from tools.tool import Card, ToolContext, ToolResult
 
 CONFIDENCE = 95.0
 """Of the intervals, in %."""
@@ -60,12 +60,7 @@ UNITS = {
 
 
 class ConditionArguments(Arguments, frozen=True):
-    symbol: Annotated[
-        str,
-        msgspec.Meta(
-            min_length=1, max_length=80, description="Symbol or company name, e.g. GOOG or Apple."
-        ),
-    ]
+    symbol: Symbol
     condition: Annotated[
         dict[str, Any],
         msgspec.Meta(
@@ -223,7 +218,7 @@ def _row(found: After) -> dict[str, Any]:
     }
 
 
-def _chart(history: History, found: ConditionRecord, last: int, holds: bool) -> Any:
+def _chart(history: History, found: ConditionRecord, last: int, holds: bool) -> Card:
     """Return the candles with a mark where the condition came to hold."""
     bars = [*(int(bar) for bar in found.began), *([last] if holds else [])]
     marks = [Firing("entry", bar, 0, 0.0, "the condition came to hold") for bar in bars]

@@ -2,12 +2,10 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any
-
-import msgspec
+from typing import Any
 
 from tools.analytics.fundamentals import DEFINITIONS, Fundamentals
-from tools.arguments import Arguments, json_schema, read_arguments
+from tools.arguments import Arguments, AsOf, Symbol, json_schema, read_arguments
 from tools.cards import stamp
 from tools.market.fundamentals import Reading, StatementStore, read_fundamentals
 from tools.market.naming import meant
@@ -18,16 +16,8 @@ from tools.tool import ToolContext, ToolResult
 
 
 class FundamentalsArguments(Arguments, frozen=True):
-    symbol: Annotated[
-        str,
-        msgspec.Meta(
-            min_length=1, max_length=80, description="Symbol or company name, e.g. GOOG or Apple."
-        ),
-    ]
-    at: Annotated[
-        date | None,
-        msgspec.Meta(description="Speak as of this day (YYYY-MM-DD); default: the last bar."),
-    ] = None
+    symbol: Symbol
+    at: AsOf = None
 
 
 class FundamentalsTool:

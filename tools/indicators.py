@@ -1,7 +1,6 @@
 """`indicators`: the classic indicators at a day, and whether their values are unusual."""
 
 import asyncio
-from datetime import date
 from typing import Annotated, Any
 
 import msgspec
@@ -11,7 +10,7 @@ from tools.analytics import changes, indicators, volatility
 from tools.analytics.indicators import RANK_YEARS
 from tools.analytics.prices import BARS_A_YEAR, Floats
 from tools.analytics.volatility import Volatility
-from tools.arguments import Arguments, Timeframe, json_schema, read_arguments
+from tools.arguments import Arguments, AsOf, Symbol, Timeframe, json_schema, read_arguments
 from tools.history import History, Market
 from tools.quotes import notes
 from tools.technicals import Technicals, number
@@ -19,16 +18,8 @@ from tools.tool import ToolContext, ToolResult
 
 
 class IndicatorsArguments(Arguments, frozen=True):
-    symbol: Annotated[
-        str,
-        msgspec.Meta(
-            min_length=1, max_length=80, description="Symbol or company name, e.g. GOOG or Apple."
-        ),
-    ]
-    at: Annotated[
-        date | None,
-        msgspec.Meta(description="Speak as of this day (YYYY-MM-DD); default: the last bar."),
-    ] = None
+    symbol: Symbol
+    at: AsOf = None
     timeframe: Annotated[Timeframe, msgspec.Meta(description="Of the bars.")] = "1d"
 
 

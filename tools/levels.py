@@ -1,7 +1,6 @@
 """`levels`: where the price turned before, and the line through it. Drawn, never believed."""
 
 import asyncio
-from datetime import date
 from typing import Annotated, Any
 
 import msgspec
@@ -10,7 +9,7 @@ import numpy as np
 from tools import cards, technicals
 from tools.analytics.levels import Level
 from tools.analytics.prices import years_before
-from tools.arguments import Arguments, Timeframe, json_schema, read_arguments
+from tools.arguments import Arguments, AsOf, Symbol, Timeframe, json_schema, read_arguments
 from tools.history import History, Market
 from tools.quotes import notes
 from tools.technicals import Technicals, number
@@ -34,16 +33,8 @@ The support row of the placebo test in `docs/signals.md`, which `tests.studies.s
 
 
 class LevelsArguments(Arguments, frozen=True):
-    symbol: Annotated[
-        str,
-        msgspec.Meta(
-            min_length=1, max_length=80, description="Symbol or company name, e.g. GOOG or Apple."
-        ),
-    ]
-    at: Annotated[
-        date | None,
-        msgspec.Meta(description="Speak as of this day (YYYY-MM-DD); default: the last bar."),
-    ] = None
+    symbol: Symbol
+    at: AsOf = None
     timeframe: Annotated[Timeframe, msgspec.Meta(description="Of the bars.")] = "1d"
 
 

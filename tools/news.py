@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from tools.arguments import Arguments, json_schema, read_arguments
+from tools.arguments import Arguments, Symbol, json_schema, read_arguments
 from tools.cards import stamp
 from tools.market.instruments import Instrument
 from tools.market.mood import Mood, read_mood
@@ -26,12 +26,7 @@ THIRD_PARTY = (
 
 
 class NewsArguments(Arguments, frozen=True):
-    symbol: Annotated[
-        str,
-        msgspec.Meta(
-            min_length=1, max_length=80, description="Symbol or company name, e.g. GOOG or Apple."
-        ),
-    ]
+    symbol: Symbol
     at: Annotated[
         date | None,
         msgspec.Meta(

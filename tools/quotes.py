@@ -9,9 +9,9 @@ import numpy as np
 
 from tools import cards
 from tools.analytics import changes, indicators
-from tools.analytics.indicators import Indicators
+from tools.analytics.changes import Change
 from tools.analytics.prices import percent_change, years_before
-from tools.arguments import Arguments, Timeframe, json_schema, read_arguments
+from tools.arguments import Arguments, Symbol, Timeframe, json_schema, read_arguments
 from tools.errors import InvalidArguments
 from tools.history import History, Market, Period, months_before, start_of
 from tools.technicals import of_bars, used
@@ -19,12 +19,7 @@ from tools.tool import ToolContext, ToolResult
 
 
 class QuotesArguments(Arguments, frozen=True):
-    symbol: Annotated[
-        str,
-        msgspec.Meta(
-            min_length=1, max_length=80, description="Symbol or company name, e.g. GOOG or Apple."
-        ),
-    ]
+    symbol: Symbol
     from_: Annotated[
         date | None,
         msgspec.Meta(description="First day (YYYY-MM-DD) of the change to describe."),
@@ -72,7 +67,8 @@ def _answer(history: History, asked: QuotesArguments) -> ToolResult:
     said = f"read {len(history.bars):,} {kind} bars of {history.symbol} up to {history.day(-1)}"
     if asked.from_ is not None or asked.period is not None:
         start = start_of(history, start=asked.from_, period=asked.period)
-        data["period"] = describe_change(history, computed, start)
+        change = changes.between(history.prices, computed, start, len(history.bars) - 1)
+        data["period"] = {**describe_change(history, change, start), "change": change.change}
         said += f" and compared them with {history.day(start)}"
     currency = history.instrument.currency
     return ToolResult(
@@ -120,17 +116,15 @@ def notes(history: History) -> list[str]:
     return history.notes()
 
 
-def describe_change(history: History, computed: Indicators, start: int) -> dict[str, Any]:
+def describe_change(history: History, change: Change, start: int) -> dict[str, Any]:
     """Return what changed from bar `start` to the last one."""
     last = len(history.bars) - 1
-    change = changes.between(history.prices, computed, start, last)
     return {
         "from": history.day(start),
         "to": history.day(last),
         "tradingDays": last - start,
         "startClose": change.then.close,
         "endClose": change.now.close,
-        "change": change.change,
         "changePercent": change.change_percent,
         "totalReturnPercent": change.total_return_percent,
         "high": change.high,

@@ -12,12 +12,12 @@ from tools.analytics import signals as rules
 from tools.analytics.indicators import Indicators
 from tools.analytics.signals import Firing
 from tools.analytics.snapshot import Snapshot
-from tools.arguments import Arguments, json_schema, read_arguments
+from tools.arguments import Arguments, Symbol, json_schema, read_arguments
 from tools.errors import InvalidArguments
 from tools.history import History, Market, Period, start_of
 from tools.market.news import NewsItem, NewsStore
 from tools.market.quoting import quotable
-from tools.quotes import notes
+from tools.quotes import describe_change, notes
 from tools.technicals import used
 from tools.tool import ToolContext, ToolResult
 
@@ -39,12 +39,7 @@ STATE = (
 
 
 class WhatChangedArguments(Arguments, frozen=True):
-    symbol: Annotated[
-        str,
-        msgspec.Meta(
-            min_length=1, max_length=80, description="Symbol or company name, e.g. GOOG or Apple."
-        ),
-    ]
+    symbol: Symbol
     from_: Annotated[
         date | None, msgspec.Meta(description="First day (YYYY-MM-DD) to compare with.")
     ] = msgspec.field(name="from", default=None)
@@ -123,20 +118,7 @@ def _answer(history: History, start: int) -> ToolResult:
     crossed = change.crossings[-SHOWN:]
     data: dict[str, Any] = {
         **history.span(),
-        "from": history.day(start),
-        "to": history.day(last),
-        "tradingDays": last - start,
-        "startClose": change.then.close,
-        "endClose": change.now.close,
-        "changePercent": change.change_percent,
-        "totalReturnPercent": change.total_return_percent,
-        "high": change.high,
-        "highOn": history.day(change.high_bar),
-        "low": change.low,
-        "lowOn": history.day(change.low_bar),
-        "drawdownPercent": change.drawdown_percent,
-        "newHighs": change.new_highs,
-        "newLows": change.new_lows,
+        **describe_change(history, change, start),
         "then": _state(snapshot.at(fields, start), change.then.trend),
         "now": _state(snapshot.at(fields, last), change.now.trend),
         "crossings": [{"on": history.day(c.bar), "what": c.what} for c in crossed],
