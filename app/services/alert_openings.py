@@ -23,7 +23,8 @@ from app.domain.ids import ConversationId, RunId, UserId, derived_id
 from app.domain.principal import Principal
 from app.domain.runs import StartRun
 from app.protocol.frames import NoticeFrame
-from app.services.alert_ports import EpisodeStore, Notices
+from app.services.alert_ports import EpisodeStore
+from app.services.live_ports import Notifier
 from app.services.run_commands import Opening
 from app.services.runs import Runs
 from tools.analytics.conditions import describe, parse
@@ -48,7 +49,7 @@ class Openings:
         store: EpisodeStore,
         runs: Runs,
         toolbox: ToolBox,
-        notices: Notices,
+        notices: Notifier,
         *,
         address: Callable[[], str],
         sent: Callable[[], None],

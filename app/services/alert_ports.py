@@ -108,14 +108,8 @@ class Moments(Protocol):
         ...
 
 
-class Notices(Protocol):
-    """Tells a person on every socket they have open. Never waits."""
-
-    def notify(self, user_id: UserId, notice: NoticeFrame) -> None: ...
-
-
 class Silence:
-    """Notices for processes without sockets."""
+    """A notifier for processes without sockets."""
 
     def notify(self, user_id: UserId, notice: NoticeFrame) -> None:
         """Tell nobody."""

@@ -13,7 +13,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 
 import msgspec
 import numpy as np
@@ -23,13 +23,14 @@ from app.domain.errors import Invalid, NotFound, Unavailable
 from app.protocol.frames import LiveBar, MarketFrame
 from app.services.lag import Lag
 from app.services.live_bars import LiveBars
-from app.services.live_numbers import BarStep, LiveNumbers
-from app.services.live_ports import AlertJudge, Key, SignalKeeper, Ticker
+from app.services.live_numbers import LiveNumbers
+from app.services.live_ports import AlertJudge, BarStep, Key, SignalKeeper, Ticker
 from app.services.live_signals import LiveSignals
 from tools.errors import UnknownSymbol
 from tools.market.bars import TIMEFRAMES, Bars, moment
 from tools.market.intake import BarsStored
 from tools.market.replays import is_replay
+from tools.market.signals import MarketSignal
 from tools.market.store import BarStore, InstrumentStore
 from tools.market.symbols import nearest
 
@@ -322,7 +323,7 @@ class Live:
             numbers = await asyncio.to_thread(self._numbers.with_open, key, closed, bar)
         self._publish(key, bar, numbers, (), provisional=True)
 
-    def _show_fired(self, key: Key, fired: Sequence[Any]) -> None:
+    def _show_fired(self, key: Key, fired: Sequence[MarketSignal]) -> None:
         """Show the newest bar again with the signals that were found meanwhile."""
         newest = self._numbers.newest(key)
         if newest is not None:
@@ -333,7 +334,7 @@ class Live:
         key: Key,
         bar: LiveBar,
         numbers: dict[str, float | None],
-        fired: Sequence[Any],
+        fired: Sequence[MarketSignal],
         *,
         provisional: bool,
     ) -> None:

@@ -7,8 +7,8 @@ from itertools import chain
 from app.domain.alerts import AlertMoment
 from app.services.alert_ports import AlertStore
 from app.services.alerts import Alerts
-from app.services.live_numbers import BarStep, prices_of
-from app.services.live_ports import Key
+from app.services.live_numbers import prices_of
+from app.services.live_ports import BarStep, Key
 from tools.analytics.condition_parts import Standing
 from tools.analytics.standing import standing
 from tools.market.bars import TIMEFRAMES, Bars

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from app.protocol.frames import LiveBar
-from app.services.live_ports import Key
+from app.services.live_ports import BarStep, Key
 from tools.analytics.prices import Floats, Prices
 from tools.analytics.snapshot import Snapshot, at, table
 from tools.analytics.streaming import STEPS, IndicatorMatrix
@@ -26,14 +26,6 @@ MOST_SERIES = 2_000
 BUSY = 50
 BUSY_COMPILED = 3
 """Changes after which seeding a row pays: it costs as much as so many computations."""
-
-
-class BarStep(msgspec.Struct, frozen=True):
-    """One closed bar: what is known at its close, and what was at the close before."""
-
-    bar: LiveBar
-    now: Snapshot
-    before: Snapshot | None
 
 
 class _Held(msgspec.Struct):

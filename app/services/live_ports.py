@@ -1,14 +1,26 @@
 """What the live pipeline needs from outside: joined in wiring, each part as it is there."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
+
+import msgspec
 
 from app.domain.ids import UserId
-from app.protocol.frames import MarketFrame, NoticeFrame
+from app.protocol.frames import LiveBar, MarketFrame, NoticeFrame
+from tools.analytics.snapshot import Snapshot
 from tools.market.bars import Bars
+from tools.market.signals import MarketSignal
 
 Key = tuple[str, str]
 """A symbol and a timeframe: one series of bars."""
+
+
+class BarStep(msgspec.Struct, frozen=True):
+    """One closed bar: what is known at its close, and what was at the close before."""
+
+    bar: LiveBar
+    now: Snapshot
+    before: Snapshot | None
 
 
 class Ticker(Protocol):
@@ -34,7 +46,7 @@ class Notifier(Protocol):
 class SignalKeeper(Protocol):
     """Keeps signals up to date with stored bars; `app.services.signals.SignalBook`."""
 
-    async def refresh(self, symbol: str, timeframe: str) -> Sequence[Any]:
+    async def refresh(self, symbol: str, timeframe: str) -> Sequence[MarketSignal]:
         """Store what is new, settle what is due, and return the signals that fired anew."""
         ...
 
@@ -50,7 +62,7 @@ class AlertJudge(Protocol):
         """Return every series that an alert watches."""
         ...
 
-    async def judge(self, closed: Bars, steps: Sequence[Any]) -> None:
+    async def judge(self, closed: Bars, steps: Sequence[BarStep]) -> None:
         """Judge the bars of `steps`, the last ones of `closed`, in their order."""
         ...
 

@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
 
 import structlog
 
@@ -16,6 +15,7 @@ from app.domain.errors import Conflict, Unavailable
 from app.services.lag import Lag
 from app.services.live_ports import Key, SignalKeeper
 from tools.errors import UnknownSymbol
+from tools.market.signals import MarketSignal
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +31,7 @@ class LiveSignals:
         keeper: SignalKeeper,
         *,
         is_watched: Callable[[str, str], bool],
-        show: Callable[[Key, Sequence[Any]], None],
+        show: Callable[[Key, Sequence[MarketSignal]], None],
         quiet: asyncio.Event,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -11,9 +11,10 @@ from app.security.outbound import Allowed, Outbound, OutboundFailed, OutboundRef
 from app.security.people import utc_now
 from app.services.agents import Agents
 from app.services.alert_openings import Openings
-from app.services.alert_ports import Notices, Posted, Silence
+from app.services.alert_ports import Posted, Silence
 from app.services.alerts import Alerts
 from app.services.live_alerts import LiveAlerts
+from app.services.live_ports import Notifier
 from app.services.moments import StoredMoments
 from app.services.runs import Runs
 from app.services.webhooks import Webhooks
@@ -87,7 +88,7 @@ async def open_alerts(
     market: MarketDesk,
     agents: Agents,
     runs: Runs,
-    notices: Notices | None,
+    notices: Notifier | None,
     clock: Callable[[], datetime] = utc_now,
 ) -> AsyncIterator[AlertDesk]:
     """Open alerts; what a process that died left half done is finished at once.
