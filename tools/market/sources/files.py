@@ -1,6 +1,7 @@
 """Bars in a file: CSV (plain or packed) and Parquet."""
 
 import asyncio
+import glob
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Literal
@@ -106,7 +107,8 @@ class FileSource:
         return TypedTable(database, columns, self._reading, symbol=self._symbol)
 
     def _scan(self) -> str:
-        path = literal(str(self._path.resolve()))
+        # As it is written: DuckDB would take `prices[1].csv` for a pattern, and read another file.
+        path = literal(glob.escape(str(self._path.resolve())))
         if self._format == "parquet":
             return f"read_parquet({path})"
         options = {

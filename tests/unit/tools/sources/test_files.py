@@ -175,6 +175,13 @@ async def test_packed_files_and_other_delimiters_are_read(tmp_path: Path) -> Non
     assert chunk.rows.close.tolist() == [1.0]
 
 
+async def test_a_name_with_brackets_is_no_pattern(tmp_path: Path) -> None:
+    (tmp_path / "prices[1].csv").write_text(HEADING + "2020-01-02,1,2,0.5,1,7\n")
+    (tmp_path / "prices1.csv").write_text(HEADING + "2020-01-02,100,200,50,100,7\n")
+    (chunk,) = await read(tmp_path / "prices[1].csv")
+    assert chunk.rows.close.tolist() == [1.0]
+
+
 async def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     database = duckdb.connect()
