@@ -40,6 +40,8 @@ _PING_S = 20.0
 _PONG_S = 8.0
 """A line that is dead without saying so is given up after both."""
 _GRACE_S = 5
+_QUIET_S = 3.0
+"""What can wait begins so long after the start, when the first page has been served."""
 
 
 def create_app(desk: Desk, gateway: Gateway, origins: AllowedOrigins) -> Litestar:
@@ -124,7 +126,7 @@ async def serve(settings: Settings) -> None:
         server = _Server(_config(create_app(desk, gateway, origins)))
         desk.spawn(desk.runner.warm_up, "warm-up")
         desk.spawn(lambda: desk.load_demo_prices(say), "demo prices")
-        desk.spawn(lambda: desk.market.signals.keep_up(say), "signals")
+        desk.spawn(lambda: desk.market.signals.keep_up(say, after_s=_QUIET_S), "signals")
         _read_topics(desk, say)
         stack.callback(settings.address_file.unlink, missing_ok=True)
         await _announce(desk, console, listener)

@@ -102,8 +102,13 @@ class SignalBook:
         """Have `keep_up` look for bars that nobody told of. Never waits."""
         self._heard.set()
 
-    async def keep_up(self, on_progress: Callable[[str], None]) -> None:
-        """Read everything there is, then whatever comes, told of or not, until cancelled."""
+    async def keep_up(self, on_progress: Callable[[str], None], *, after_s: float = 0.0) -> None:
+        """Read everything there is, then whatever comes, told of or not, until cancelled.
+
+        The first reading takes a core for a while: it begins `after_s`, when nobody waits for the
+        start any more.
+        """
+        await asyncio.sleep(after_s)
         while True:
             try:
                 await self.catch_up(on_progress)

@@ -109,7 +109,15 @@ WITH bound AS (
        SELECT m.timestamp, m.id FROM messages m, bound
         WHERE m.conversation_id = $1 AND m.role = 'user' AND m.superseded_at IS NULL
           AND (m.timestamp, m.id) < (bound.timestamp, bound.id)
-        ORDER BY m.timestamp DESC, m.id DESC LIMIT $3)
+        ORDER BY m.timestamp DESC, m.id DESC LIMIT $3),
+     -- Where the turns begin. Of a conversation that is read whole, at its very beginning: what an
+     -- alert opened it with answers no question. One bound, so that the index finds it.
+     starts AS (
+       SELECT timestamp, id FROM questions
+       UNION ALL
+       SELECT '-infinity', '00000000-0000-0000-0000-000000000000'
+        WHERE (SELECT count(*) FROM questions) < $3),
+     first AS (SELECT timestamp, id FROM starts ORDER BY timestamp, id LIMIT 1)
 SELECT m.role, m.content,
        (SELECT jsonb_agg(jsonb_build_array(t.call_id, t.tool_name, t.input, t.output, t.status)
                          ORDER BY t.position)
@@ -117,10 +125,7 @@ SELECT m.role, m.content,
   FROM messages m, bound
  WHERE m.conversation_id = $1 AND m.superseded_at IS NULL AND m.role <> 'system'
    AND (m.timestamp, m.id) < (bound.timestamp, bound.id)
-   AND ((m.timestamp, m.id) >= (SELECT q.timestamp, q.id FROM questions q
-                                 ORDER BY q.timestamp, q.id LIMIT 1)
-        -- What an alert opened a conversation with answers no question.
-        OR (SELECT count(*) FROM questions) < $3)
+   AND (m.timestamp, m.id) >= (SELECT f.timestamp, f.id FROM first f)
  ORDER BY m.timestamp, m.id
 """
 _RUNNING = f"SELECT {_RUN} FROM runs r WHERE r.status = 'running' AND r.owner <> $1"
