@@ -1,7 +1,7 @@
 """Bars in and out at the command line: what to read, a bar that moves, and a report at the end."""
 
 import csv
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -268,7 +268,7 @@ async def _database(settings: Settings) -> AsyncIterator[Database]:
 
 
 @contextmanager
-def _progress(label: str) -> Iterator["_Moved"]:
+def _progress(label: str) -> Iterator[Callable[[int, int | None], None]]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -276,42 +276,25 @@ def _progress(label: str) -> Iterator["_Moved"]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=_err, transient=True) as shown:
-        yield _Moved(shown, shown.add_task(f"Reading {label}", total=None))
-
-
-class _Moved:
-    """Moves the bar on."""
-
-    def __init__(self, shown: Progress, task: "object") -> None:
-        self._shown = shown
-        self._task = task
-
-    def __call__(self, done: int, total: int | None) -> None:
-        self._shown.update(self._task, completed=done, total=total)  # type: ignore[arg-type]
+        task = shown.add_task(f"Reading {label}", total=None)
+        yield lambda done, total: shown.update(task, completed=done, total=total)
 
 
 @contextmanager
-def _refused_rows(path: Path | None) -> Iterator["_Writer"]:
+def _refused_rows(path: Path | None) -> Iterator[Callable[[RefusedRow], None]]:
+    """Write refused rows down, if anybody asked for that."""
     if path is None:
-        yield _Writer(None)
+        yield lambda _: None
         return
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("row", "symbol", "reason"))
-        yield _Writer(writer.writerow)
+        yield lambda row: writer.writerow((row.row, _cell(row.symbol), _cell(row.reason)))
 
 
-class _Writer:
-    """Writes refused rows down, if anybody asked for that."""
-
-    def __init__(self, write: "object") -> None:
-        self._write = write
-
-    def __call__(self, row: RefusedRow) -> None:
-        if callable(self._write):
-            # A leading sign would make a formula of it in a spreadsheet.
-            reason = row.reason if row.reason[:1] not in "=+-@" else "'" + row.reason
-            self._write((row.row, row.symbol, reason))
+def _cell(text: str) -> str:
+    """Return a text of somebody else's that no spreadsheet takes for a formula."""
+    return "'" + text if text[:1] in ("=", "+", "-", "@") else text
 
 
 def _print(report: ImportReport, wanted: BarsWanted) -> None:

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import date, datetime
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -16,7 +16,7 @@ from tools.analytics.composite import CALL
 from tools.analytics.firings import KINDS, ends
 from tools.analytics.outcomes import Outcome
 from tools.analytics.track_record import ENOUGH, TrackRecord
-from tools.arguments import Arguments, json_schema, read_arguments
+from tools.arguments import Arguments, AsOf, Symbol, json_schema, read_arguments
 from tools.case_book import CaseBook
 from tools.history import History, Market
 from tools.market.signals import MarketSignal, market_of
@@ -33,16 +33,8 @@ CHANCE = (
 
 
 class SignalsArguments(Arguments, frozen=True):
-    symbol: Annotated[
-        str,
-        msgspec.Meta(
-            min_length=1, max_length=80, description="Symbol or company name, e.g. GOOG or Apple."
-        ),
-    ]
-    at: Annotated[
-        date | None,
-        msgspec.Meta(description="Speak as of this day (YYYY-MM-DD); default: the last bar."),
-    ] = None
+    symbol: Symbol
+    at: AsOf = None
 
 
 class Signals:

@@ -19,7 +19,6 @@ log = structlog.get_logger(__name__)
 
 _SHOWN = 10
 """Refused rows that a report shows one by one; all of them are counted."""
-_NEW = "this import"
 _SYMBOL = re.compile(r"[\w.^=/-]{1,32}", re.ASCII)
 _VALUES = re.compile(r"'(?:[^'\\]|\\.)*'|(?<!ISO )(?<![\w])[-+]?\d[\d.,eE+-]*")
 
@@ -151,20 +150,18 @@ class BarImport:
         dry_run: bool,
     ) -> list[RefusedRow]:
         report.rows += len(chunk.rows)
-        instrument, problem = await self._instrument(chunk.symbol, create)
-        if instrument is None:
+        known = await self._instruments.find(chunk.symbol) if chunk.symbol else None
+        instrument = known or _made(chunk.symbol, create)
+        if isinstance(instrument, str):
             report.refused += len(chunk.rows)
-            return [RefusedRow(int(n), chunk.symbol, problem) for n in chunk.numbers]
-        known = instrument.provenance.get("addedBy") != _NEW
-        if dry_run or not known:
+            return [RefusedRow(int(n), chunk.symbol, instrument) for n in chunk.numbers]
+        if dry_run or known is None:
             taken = await self._intake.rehearse(timeframe, chunk.rows, instrument=instrument)
-            report.created |= not known and taken.accepted > 0
+            report.created |= known is None and taken.accepted > 0
         # A symbol of which nothing can be believed is not made known.
         if not dry_run and (known or taken.accepted):
-            if not known:
-                await self._instruments.put(
-                    msgspec.structs.replace(instrument, provenance={"addedBy": "import"})
-                )
+            if known is None:
+                await self._instruments.put(instrument)
             taken = await self._intake.take(instrument.symbol, timeframe, chunk.rows)
         report.accepted += taken.accepted
         report.refused += len(taken.refused) + len(taken.suspect)
@@ -175,32 +172,24 @@ class BarImport:
             for index, reason in sorted(left_out)
         ]
 
-    async def _instrument(
-        self, symbol: str, create: NewSymbols | None
-    ) -> tuple[Instrument | None, str]:
-        """Return whose bars these are, stored or to be, or why nobody's."""
-        if not symbol:
-            return None, "symbol is missing"
-        if not _SYMBOL.fullmatch(symbol):
-            return (
-                None,
-                f"symbol {symbol[:40]!r} has other signs than letters, digits and . - ^ = /",
-            )
-        found = await self._instruments.find(symbol)
-        if found is not None:
-            return found, ""
-        if create is None:
-            return None, f"symbol {symbol!r} is unknown"
-        made = Instrument(
-            symbol=symbol,
-            name=create.name or symbol,
-            kind=create.kind,
-            currency=create.currency.upper(),
-            exchange=create.exchange,
-            source=create.source,
-            provenance={"addedBy": _NEW},
-        )
-        return made, ""
+
+def _made(symbol: str, create: NewSymbols | None) -> Instrument | str:
+    """Return the instrument an unknown symbol would be, or why it is none."""
+    if not symbol:
+        return "symbol is missing"
+    if not _SYMBOL.fullmatch(symbol):
+        return f"symbol {symbol[:40]!r} has other signs than letters, digits and . - ^ = /"
+    if create is None:
+        return f"symbol {symbol!r} is unknown"
+    return Instrument(
+        symbol=symbol,
+        name=create.name or symbol,
+        kind=create.kind,
+        currency=create.currency.upper(),
+        exchange=create.exchange,
+        source=create.source,
+        provenance={"addedBy": "import"},
+    )
 
 
 def check_new_symbols(new: NewSymbols) -> NewSymbols:

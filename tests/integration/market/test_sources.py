@@ -107,6 +107,16 @@ async def test_refused_rows_are_counted_listed_and_written_down(
     ]
 
 
+async def test_a_refused_symbol_is_no_formula_in_a_spreadsheet(
+    tmp_path: Path, outcry: Command
+) -> None:
+    path, refused = tmp_path / "bad.csv", tmp_path / "refused.csv"
+    path.write_text("symbol,date,o,h,l,c,v\n@cmd,2020-01-02,1,2,0.5,1,7\n")
+    done = await outcry("import", "bars", str(path), "--create", "--refused", str(refused))
+    assert done.rc == 0
+    assert refused.read_text().splitlines()[1].startswith("1,'@CMD,")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
