@@ -2,9 +2,14 @@
 
 from app.storage import (
     alert_tables,
+    dataset_tables,
+    experiment_tables,
     feed_tables,
+    job_tables,
     market_tables,
+    model_tables,
     news_tables,
+    prediction_tables,
     signal_tables,
     tables,
 )
@@ -12,10 +17,15 @@ from app.storage.columns import metadata
 
 __all__ = [
     "alert_tables",
+    "dataset_tables",
+    "experiment_tables",
     "feed_tables",
+    "job_tables",
     "market_tables",
     "metadata",
+    "model_tables",
     "news_tables",
+    "prediction_tables",
     "signal_tables",
     "tables",
 ]

@@ -1,0 +1,1 @@
+"""Experiments between models, and how models drift."""

@@ -1,0 +1,67 @@
+"""Predictions, their outcomes and feedback."""
+
+import sqlalchemy as sa
+
+from app.storage.columns import json, metadata, one_of, time, uuid
+
+predictions = sa.Table(
+    "predictions",
+    metadata,
+    uuid("id", primary_key=True),
+    uuid("model_id", sa.ForeignKey("models.id", ondelete="RESTRICT"), index=True),
+    uuid("user_id", sa.ForeignKey("users.id", ondelete="SET NULL"), nullable=True, index=True),
+    sa.Column("request_id", sa.Text, nullable=False),
+    uuid("job_id", sa.ForeignKey("jobs.id", ondelete="SET NULL"), nullable=True, index=True),
+    json("input"),
+    sa.Column("input_hash", sa.Text, nullable=False),
+    json("output", nullable=True),
+    sa.Column("confidence", sa.Double, index=True),
+    json("confidence_basis"),
+    sa.Column("latency_ms", sa.Double),
+    sa.Column("status", sa.Text, nullable=False, index=True),
+    sa.Column("error_code", sa.Text),
+    sa.Column("error", sa.Text),
+    sa.Column("degraded", sa.Boolean, nullable=False, server_default=sa.false()),
+    json("baseline", nullable=True),
+    json("interval", nullable=True),
+    sa.Column("event", sa.Text, nullable=False, server_default=""),
+    sa.Column("task", sa.Text),
+    sa.Column("symbol", sa.Text),
+    sa.Column("timeframe", sa.Text),
+    sa.Column("horizon_bars", sa.Integer),
+    time("as_of", nullable=True),
+    time("resolves_at", nullable=True),
+    sa.Column("feature_hash", sa.Text),
+    json("outcome", nullable=True),
+    sa.Column("grade", sa.Text),
+    sa.Column("loss", sa.Double),
+    sa.Column("baseline_loss", sa.Double),
+    sa.Column("pit", sa.Double),
+    time("resolved_at", nullable=True),
+    json("feedback", nullable=True),
+    uuid("shadow_of", nullable=True),
+    uuid("experiment_id", nullable=True),
+    sa.Column("variant", sa.Text),
+    json("metadata"),
+    time("created_at", default_now=True),
+    one_of("status", "pending", "processing", "completed", "failed", "timeout"),
+    one_of("grade", "hit", "miss", "none"),
+    sa.CheckConstraint("confidence BETWEEN 0 AND 1", name="confidence_is_a_probability"),
+    sa.Index("ix_predictions_created_at", "created_at", "id"),
+    sa.Index(
+        "uq_predictions_request",
+        sa.text("coalesce(user_id, '00000000-0000-0000-0000-000000000000'::uuid)"),
+        "request_id",
+        unique=True,
+        postgresql_where=sa.text("shadow_of IS NULL"),
+    ),
+    sa.Index(
+        "ix_predictions_unsettled",
+        "resolves_at",
+        postgresql_where=sa.text("resolved_at IS NULL AND resolves_at IS NOT NULL"),
+    ),
+    sa.Index("ix_predictions_experiment_id", "experiment_id", "variant"),
+    sa.Index("ix_predictions_symbol_task_as_of", "symbol", "task", "as_of"),
+)
+"""`outcome` is what happened; `loss` and `baseline_loss` are in the metric of the model's card; a
+`shadow_of` prediction was computed beside the one that was shown, and shown to nobody."""

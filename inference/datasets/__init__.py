@@ -1,0 +1,1 @@
+"""Data that models learn from: features, profile, quality, splits, steps, versions."""

@@ -1,0 +1,1 @@
+"""How models do once they are used: skill, calibration, drift, experiments. Pure statistics."""

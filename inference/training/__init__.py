@@ -1,0 +1,1 @@
+"""How models are made and judged: recipes, baselines, walk-forward evaluation, backends."""
