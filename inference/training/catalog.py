@@ -1,0 +1,24 @@
+"""Which recipes there are: one line each."""
+
+from inference.errors import BadInput
+from inference.training.recipe import Recipe
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in list[Recipe](
+        [
+            # One line a recipe, in the order in which lists show them.
+        ]
+    )
+}
+
+
+def recipe_for(name: str) -> Recipe:
+    """Return one recipe.
+
+    Raises:
+        BadInput: there is no such recipe.
+    """
+    if name not in RECIPES:
+        raise BadInput(f"there is no recipe {name!r}; there are: {', '.join(sorted(RECIPES))}")
+    return RECIPES[name]

@@ -1,0 +1,1 @@
+"""One file a recipe; `inference.training.catalog` lists them."""
