@@ -1,0 +1,216 @@
+"""Versions of datasets of bars: recorded with what is in them, found again by content.
+
+A version's numbers lie as a file beside the database, so that a model can be trained again on
+exactly what it was trained on, whatever has been corrected since.
+"""
+
+import asyncio
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID
+
+import msgspec
+
+from app.domain.datasets import DatasetVersion, NewDatasetVersion
+from app.domain.errors import Conflict, Invalid, NotFound
+from app.services.panels import read_panel
+from inference.datasets.snapshots import read_snapshot, snapshot_path, write_snapshot
+from inference.datasets.versions import BarsManifest, manifest_of, read_manifest
+from inference.errors import DamagedArtifact
+from inference.panel import Panel
+from tools.errors import UnknownSymbol
+from tools.market.bars import TIMEFRAMES
+from tools.market.instruments import Instrument
+from tools.market.ports import BarStore, InstrumentStore
+from tools.market.replays import is_replay
+from tools.market.signals import market_of
+from tools.market.symbols import nearest
+
+_COLUMNS = ("open", "high", "low", "close", "volume", "total")
+_SHOWN = 6
+_DIGEST = re.compile(r"[0-9a-f]{12,64}")
+
+
+class DatasetStore(Protocol):
+    """Keeps datasets; met by `app.storage.datasets`."""
+
+    async def record(self, new: NewDatasetVersion) -> DatasetVersion: ...
+
+    async def find_version(self, name: str, version: int | None) -> DatasetVersion | None: ...
+
+    async def find_digest(self, digest: str) -> DatasetVersion | None: ...
+
+
+class BarsWanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which bars a dataset shall hold: of some instruments, of a market, or all of the desk."""
+
+    symbols: tuple[str, ...] = ()
+    market: str | None = None
+    """As `equity USD`: one kind of thing in one currency."""
+    timeframe: str = "1d"
+    as_of: datetime
+    """Bars that had closed by then, UTC."""
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """A version and where its numbers lie."""
+
+    version: DatasetVersion
+    manifest: BarsManifest
+    path: Path
+    survivorship: tuple[str, ...] = ()
+    """What has to be said about how its instruments were picked."""
+
+
+class Datasets:
+    """The use cases of versions of bars."""
+
+    def __init__(
+        self, store: DatasetStore, instruments: InstrumentStore, bars: BarStore, root: Path
+    ) -> None:
+        """Args:
+        root: the folder of the versions' files.
+        """
+        self._store = store
+        self._instruments = instruments
+        self._bars = bars
+        self._root = root
+
+    async def record_bars(self, wanted: BarsWanted, *, by: UUID | None) -> Recorded:
+        """Read the bars, and record them as a version of their dataset.
+
+        Doing it again with the same bars finds the same version.
+
+        Raises:
+            NotFound: a symbol is unknown.
+            Invalid: the timeframe or market is unknown, or there are no such bars.
+        """
+        chosen = await self._chosen(wanted)
+        panel = await read_panel(
+            self._bars,
+            [one.symbol for one in chosen],
+            timeframe=wanted.timeframe,
+            as_of=wanted.as_of,
+        )
+        if not panel.series:
+            raise Invalid(
+                f"There are no {wanted.timeframe} bars up to {wanted.as_of:%Y-%m-%d} of what was "
+                "asked for."
+            )
+        by_symbol = {one.symbol: one for one in chosen}
+        manifest = await asyncio.to_thread(
+            manifest_of, panel, sources={one.symbol: one.source for one in chosen}
+        )
+        path = await asyncio.to_thread(write_snapshot, self._root, panel, manifest)
+        version = await self._store.record(
+            NewDatasetVersion(
+                name=_name(wanted, manifest.symbols),
+                description=_description(manifest),
+                source={"type": "database", "uri": "bars", "query": _query(wanted)},
+                features=[{"name": name, "type": "numeric", "statistics": {}} for name in _COLUMNS],
+                splits={
+                    "train": manifest.splits.train,
+                    "validation": manifest.splits.validation,
+                    "test": manifest.splits.test,
+                },
+                digest=manifest.digest(),
+                manifest=msgspec.to_builtins(manifest, builtin_types=()),
+                size=manifest.rows,
+                as_of=manifest.as_of,
+                storage_location=path.as_uri(),
+                created_by=by,
+            )
+        )
+        used = (by_symbol[symbol] for symbol in manifest.symbols)
+        return Recorded(
+            version=version, manifest=manifest, path=path, survivorship=_survivorship(used)
+        )
+
+    async def recorded(self, reference: str) -> Recorded:
+        """Return an earlier version: `NAME`, `NAME@3`, or its address (12 hex digits or more).
+
+        Raises:
+            NotFound: there is none.
+            Conflict: its numbers are not on this machine any more, or are damaged.
+        """
+        version = await self._find(reference)
+        if version is None:
+            raise NotFound(f"There is no dataset {reference!r}.", code="unknown_dataset")
+        manifest = read_manifest(version.manifest)
+        path = snapshot_path(self._root, version.digest)
+        try:
+            await asyncio.to_thread(read_snapshot, path, manifest)
+        except FileNotFoundError:
+            raise Conflict(
+                f"The numbers of {version.name}@{version.version} are not on this machine.",
+                code="dataset_not_here",
+            ) from None
+        except DamagedArtifact as damaged:
+            raise Conflict(f"{damaged}.", code=damaged.code) from damaged
+        stored = {one.symbol: one for one in await self._instruments.all()}
+        used = [stored[symbol] for symbol in manifest.symbols if symbol in stored]
+        return Recorded(
+            version=version, manifest=manifest, path=path, survivorship=_survivorship(used)
+        )
+
+    async def read(self, recorded: Recorded) -> Panel:
+        """Return a version's numbers."""
+        return await asyncio.to_thread(read_snapshot, recorded.path, recorded.manifest)
+
+    async def _find(self, reference: str) -> DatasetVersion | None:
+        name, sign, number = reference.rpartition("@")
+        if sign and number.isdecimal() and len(number) < 9:
+            return await self._store.find_version(name, int(number))
+        found = await self._store.find_version(reference, None)
+        if found is None and _DIGEST.fullmatch(reference):
+            return await self._store.find_digest(reference)
+        return found
+
+    async def _chosen(self, wanted: BarsWanted) -> list[Instrument]:
+        if wanted.timeframe not in TIMEFRAMES:
+            raise Invalid(f"The timeframe must be one of {', '.join(TIMEFRAMES)}.")
+        known = [one for one in await self._instruments.all() if not is_replay(one.symbol)]
+        by_symbol = {one.symbol: one for one in known}
+        if wanted.symbols:
+            for symbol in wanted.symbols:
+                if symbol not in by_symbol:
+                    unknown = UnknownSymbol(symbol[:40], nearest=nearest(symbol, known))
+                    raise NotFound(unknown.message, code="unknown_symbol")
+            return [by_symbol[symbol] for symbol in sorted(set(wanted.symbols))]
+        if wanted.market is None:
+            return known
+        chosen = [one for one in known if market_of(one) == wanted.market]
+        if not chosen:
+            markets = ", ".join(sorted({market_of(one) for one in known})) or "none yet"
+            raise Invalid(f"There is no market {wanted.market!r} here; there are: {markets}.")
+        return chosen
+
+
+def _name(wanted: BarsWanted, symbols: Sequence[str]) -> str:
+    if wanted.symbols:
+        asked = sorted(set(wanted.symbols))
+        shown = ", ".join(asked[:_SHOWN])
+        more = f" and {len(asked) - _SHOWN} more" if len(asked) > _SHOWN else ""
+        return f"Bars of {shown}{more}, {wanted.timeframe}"
+    return f"Bars of {wanted.market or 'everything'}, {wanted.timeframe}"
+
+
+def _description(manifest: BarsManifest) -> str:
+    return (
+        f"Closed {manifest.timeframe} bars of the desk; {manifest.adjustment}. "
+        "Each version holds what had closed at its asOf."
+    )
+
+
+def _query(wanted: BarsWanted) -> str:
+    what = ", ".join(sorted(set(wanted.symbols))) or wanted.market or "all instruments"
+    return f"{what}; {wanted.timeframe}"
+
+
+def _survivorship(instruments: Iterable[Instrument]) -> tuple[str, ...]:
+    """Return what the sources say about how these instruments were picked, each once."""
+    said = (one.provenance.get("survivorship") for one in instruments)
+    return tuple(dict.fromkeys(text for text in said if isinstance(text, str) and text))
