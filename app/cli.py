@@ -15,6 +15,7 @@ from rich.text import Text
 
 from app.verbs.feeds import ingest, replay
 from app.verbs.files import export_group, import_group
+from app.verbs.jobs import job, worker
 from app.verbs.people import key, secret, user
 from app.verbs.pictures import chart
 from app.verbs.records import import_fundamentals, import_news, score
@@ -132,7 +133,19 @@ def doctor(data_dir: Path | None) -> None:
 
 for record in (import_news, import_fundamentals):
     import_group.add_command(record)
-for verb in (chart, import_group, export_group, score, ingest, replay, user, key, secret):
+for verb in (
+    chart,
+    import_group,
+    export_group,
+    score,
+    ingest,
+    replay,
+    job,
+    worker,
+    user,
+    key,
+    secret,
+):
     cli.add_command(verb)
 
 

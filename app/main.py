@@ -67,6 +67,7 @@ def create_app(desk: Desk, gateway: Gateway, origins: AllowedOrigins) -> Litesta
         tools=desk.market.tools,
         charts=desk.market.charts,
         records=desk.market.records,
+        jobs=desk.jobs,
         llm=lambda: _llm_name(desk.llm()),
         checks={"database": desk.database.check, "journal": desk.check_journal},
         origins=origins,
@@ -123,6 +124,7 @@ async def serve(settings: Settings) -> None:
             origins,
         )
         await stack.enter_async_context(gateway)
+        await stack.enter_async_context(desk.jobs)
         server = _Server(_config(create_app(desk, gateway, origins)))
         desk.spawn(desk.runner.warm_up, "warm-up")
         desk.spawn(lambda: desk.load_demo_prices(say), "demo prices")

@@ -25,6 +25,7 @@ from app.rest.costs import CostsController
 from app.rest.fundamentals import FundamentalsController
 from app.rest.headers import add_security_headers, leave_out_body
 from app.rest.health import Check, HealthChecks, HealthController
+from app.rest.jobs import JobsController
 from app.rest.market import (
     BarsController,
     IndicatorsController,
@@ -51,6 +52,7 @@ from app.services.charts import Charts
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
 from app.services.fundamentals import FundamentalsService
+from app.services.jobs import Jobs
 from app.services.market import MarketData
 from app.services.market_records import MarketRecords
 from app.services.news import News
@@ -80,6 +82,7 @@ class RestServices:
     tools: ToolCalls
     charts: Charts
     records: MarketRecords
+    jobs: Jobs
     llm: Callable[[], LLMName]
     """What agents think with today."""
     checks: Mapping[str, Check] = field(default_factory=dict)
@@ -140,6 +143,7 @@ def build_routes(services: RestServices) -> list[Router]:
             FundamentalsController,
             ToolsController,
             ChartsController,
+            JobsController,
         ],
         middleware=[SignIn(services.authenticator, origins)],
         dependencies={
@@ -160,6 +164,7 @@ def build_routes(services: RestServices) -> list[Router]:
             "tools": _given(services.tools),
             "charts": _given(services.charts),
             "records": _given(services.records),
+            "jobs": _given(services.jobs),
         },
         request_class=StrictRequest,
         before_request=refuse_unknown_parameters,

@@ -1,7 +1,6 @@
 """`outcry ingest`: read the topics in a process of its own, and say how it goes."""
 
 import asyncio
-import signal
 from collections.abc import Awaitable, Callable
 
 from rich.console import Console
@@ -13,6 +12,7 @@ from app.services.feed_stats import FeedSummary
 from app.settings import Settings, SettingsError
 from app.storage.bars import PostgresBars
 from app.storage.instruments import PostgresInstruments
+from app.terminal.stopping import told_to_stop
 from app.wiring.desk import open_database
 from app.wiring.feeds import kafka_feed
 from app.wiring.live import open_live
@@ -58,28 +58,24 @@ async def ingest(settings: Settings) -> None:
 
 async def _until_told(work: Callable[[], Awaitable[None]], show: Callable[[], None]) -> None:
     """Work until SIGINT or SIGTERM comes; the batch in flight is rolled back whole."""
-    loop, told = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, told.set)
-    working = asyncio.ensure_future(work())
-    waiting = asyncio.create_task(told.wait())
-    try:
-        while not told.is_set():
-            done, _ = await asyncio.wait(
-                {working, waiting},
-                timeout=_SHOWN_EVERY_S,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            if working in done:
-                await working
-            elif not done:
-                show()
-    finally:
-        waiting.cancel()
-        working.cancel()
-        await asyncio.wait({working, waiting}, timeout=10)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+    with told_to_stop() as told:
+        working = asyncio.ensure_future(work())
+        waiting = asyncio.create_task(told.wait())
+        try:
+            while not told.is_set():
+                done, _ = await asyncio.wait(
+                    {working, waiting},
+                    timeout=_SHOWN_EVERY_S,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if working in done:
+                    await working
+                elif not done:
+                    show()
+        finally:
+            waiting.cancel()
+            working.cancel()
+            await asyncio.wait({working, waiting}, timeout=10)
 
 
 def _words(summary: FeedSummary) -> str:

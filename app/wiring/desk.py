@@ -23,6 +23,7 @@ from app.security.sealing import Sealer, load_secret_key
 from app.services.agents import Agents
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
+from app.services.jobs import Jobs
 from app.services.journal import Journal
 from app.services.ports import Publisher
 from app.services.pricing import PriceBook
@@ -38,6 +39,7 @@ from app.storage.embedded import EmbeddedPostgres
 from app.storage.engine import Database
 from app.storage.errors import DatabaseRefused
 from app.storage.events import StoredEvents, StoredOwners
+from app.storage.jobs import StoredJobs
 from app.storage.journal_store import PostgresJournal
 from app.storage.liveness import new_owner, stay_alive
 from app.storage.migrate import upgrade
@@ -73,6 +75,8 @@ class Desk(msgspec.Struct, kw_only=True):
     costs: CostsReport
     market: MarketDesk
     alerts: AlertDesk
+    jobs: Jobs
+    """Whoever serves, or is a worker, enters it; others only queue and read."""
     catalog: Catalog
     journal: Journal
     runs: Runs
@@ -209,6 +213,7 @@ async def open_desk(
             costs=CostsReport(CostReads(database)),
             market=market,
             alerts=alerts,
+            jobs=Jobs(StoredJobs(database), clock=utc_now),
             catalog=catalog,
             journal=journal,
             runs=runs,

@@ -45,6 +45,7 @@ from app.services.charts import Charts
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
 from app.services.fundamentals import FundamentalsService, StatementIntake
+from app.services.jobs import Jobs
 from app.services.journal import Journal
 from app.services.market import MarketData
 from app.services.market_records import MarketRecords
@@ -61,6 +62,7 @@ from app.storage.conversation_reads import ConversationReads
 from app.storage.cost_reads import CostReads
 from app.storage.engine import Database
 from app.storage.instruments import PostgresInstruments
+from app.storage.jobs import StoredJobs
 from app.storage.journal_store import PostgresJournal
 from app.storage.news import PostgresNews
 from app.storage.run_reads import RunViews
@@ -158,6 +160,7 @@ class Desk:
         )
         self.news = News(instruments, news, intake, clock=lambda: datetime.now(UTC))
 
+        self.jobs = Jobs(StoredJobs(database), clock=lambda: datetime.now(UTC))
         self.records = MarketRecords(
             instruments, bars, self.intake, clock=lambda: datetime.now(UTC)
         )
@@ -173,6 +176,7 @@ class Desk:
             costs=CostsReport(CostReads(database)),
             market=self.market,
             alerts=self.alerts,
+            jobs=self.jobs,
             signals=self.signals,
             news=self.news,
             fundamentals=self.fundamentals,
@@ -204,6 +208,13 @@ class Desk:
         self.secrets[name], self.key_ids[name] = secret, key.id
         self.people[name] = user.principal("api_key", str(key.id))
         return self.people[name]
+
+    async def job_of(self, name: str) -> UUID:
+        """Return a job that a person has queued."""
+        job = await self.jobs.submit(
+            "training", title="training", payload={}, owner=self.people[name].user_id
+        )
+        return job.id
 
     async def alert_of(self, name: str) -> UUID:
         """Give somebody an alert with a webhook and one episode."""

@@ -63,6 +63,7 @@ async def owned(desk: Desk, people: Clients) -> dict[str, UUID]:
         "run_id": turn.run_id,
         "key_id": desk.key_ids["ann"],
         "alert_id": await desk.alert_of("ann"),
+        "job_id": await desk.job_of("ann"),
     }
 
 
@@ -154,6 +155,7 @@ async def test_lists_hold_only_what_is_the_callers(people: Clients, owned: dict[
         "/costs?groupBy=agent",
         "/costs?groupBy=day",
         "/alerts",
+        "/jobs",
     ):
         answer = await bob.get(path)
         assert answer.json() == {"items": [], "nextCursor": None}, path

@@ -73,6 +73,7 @@ def services(ring: Ring, tmp_path: Path) -> RestServices:
             market, market, statements, statement_intake, clock=lambda: NOW
         ),
         alerts=absent,
+        jobs=absent,
         news=News(market, news, news_intake, clock=lambda: NOW),
         tools=ToolCalls(box, clock=lambda: NOW),
         charts=Charts(market, market, clock=lambda: NOW),

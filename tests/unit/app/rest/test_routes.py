@@ -131,6 +131,7 @@ BEHIND_REST = (
     "services/conversations.py",
     "services/costs_report.py",
     "services/instruments.py",
+    "services/jobs.py",
     "services/market.py",
     "services/market_records.py",
     "services/paging.py",
