@@ -16,6 +16,7 @@ from inference.bundle import BUNDLE_FILE, Bundle
 from inference.cards import Evaluation, Framework, ModelParameters, ModelPerformance, ModelType
 from inference.errors import BadInput, InferenceError
 from inference.panel import Panel
+from inference.training.comparison import CaseLosses
 
 Progress: TypeAlias = Callable[[float, str], None]
 """Takes the share that is done, 0 to 1, and what is being done in plain words. Raises `Cancelled`
@@ -90,6 +91,9 @@ class Trained:
     """What a reader of the card has to know and the evaluation does not say."""
     metrics: dict[str, Any] = field(default_factory=dict)
     """What else was measured: it goes into the card's validation metrics under its own names."""
+    losses: CaseLosses | None = None
+    """The loss of every case of the evaluation: without them no other model can be compared with
+    this one, case by case, and it does not become champion by itself where there is one."""
 
     def write(self, folder: Path) -> None:
         """Write the artifact: the files and `bundle.json`."""

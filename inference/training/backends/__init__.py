@@ -1,0 +1,1 @@
+"""Where trainings run: `local` (a process of this machine), `ray` (a cluster)."""

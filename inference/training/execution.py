@@ -1,0 +1,118 @@
+"""Carries a training out in this process, from its task to its outcome, wherever that process is.
+
+The recipe gets its data out of the dataset's file, which has to be what its manifest says.
+"""
+
+import importlib
+import resource
+import shutil
+import time
+from pathlib import Path
+
+import msgspec
+
+from inference.datasets.snapshots import read_snapshot
+from inference.errors import BadInput, InferenceError
+from inference.panel import Panel
+from inference.training.backends.backend import (
+    Outcome,
+    TrainingTask,
+    model_folder,
+    outcome_file,
+    write_whole,
+)
+from inference.training.comparison import LOSSES_FILE
+from inference.training.recipe import Progress, Recipe, TrainingData
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+
+
+def carry_out(task: TrainingTask, folder: Path, progress: Progress) -> Outcome:
+    """Train and write model and outcome; an error that was foreseen becomes the outcome too.
+
+    Raises:
+        Cancelled: `progress` said so; nothing is written.
+    """
+    began = time.monotonic()
+    try:
+        outcome = _train(task, folder, progress, began)
+    except InferenceError as error:
+        outcome = Outcome(error=_sentence(str(error)), code=error.code)
+    except MemoryError:
+        outcome = Outcome(error=_too_large(task), code="out_of_memory")
+    write_whole(outcome_file(folder), msgspec.json.encode(outcome))
+    return outcome
+
+
+def _train(task: TrainingTask, folder: Path, progress: Progress, began: float) -> Outcome:
+    recipe = find_recipe(task)
+    progress(0.0, "reading the data")
+    checkpoint = folder / "checkpoint"
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    data = TrainingData(
+        panel=_panel(task), texts=None, as_of=task.as_of, seed=task.seed, checkpoint=checkpoint
+    )
+    trained = recipe.train(data, task.options, progress)
+    target = model_folder(folder)
+    half = target.with_name("model.partial")
+    for old in (half, target):
+        shutil.rmtree(old, ignore_errors=True)
+    half.mkdir(parents=True)
+    trained.write(half)
+    if trained.losses is not None:
+        (half / LOSSES_FILE).write_bytes(trained.losses.to_bytes())
+    half.rename(target)
+    return Outcome(
+        name=trained.bundle.name,
+        evaluation=trained.evaluation,
+        performance=trained.performance,
+        parameters=trained.parameters,
+        notes=trained.notes,
+        metrics=trained.metrics,
+        seconds=time.monotonic() - began,
+        peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    )
+
+
+def find_recipe(task: TrainingTask) -> Recipe:
+    """Return the recipe of a task.
+
+    Raises:
+        BadInput: there is none of that name.
+    """
+    recipes: dict[str, Recipe] = importlib.import_module(task.catalog).RECIPES
+    if task.recipe not in recipes:
+        raise BadInput(f"there is no recipe {task.recipe!r}; there are: {', '.join(recipes)}")
+    return recipes[task.recipe]
+
+
+def limit_threads(environment: dict[str, str], threads: int) -> dict[str, str]:
+    """Return an environment in which arithmetic uses so many threads."""
+    return {**environment, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
+
+
+def _panel(task: TrainingTask) -> Panel | None:
+    if task.snapshot is None or task.manifest is None:
+        return None
+    return read_snapshot(Path(task.snapshot), task.manifest)
+
+
+def _too_large(task: TrainingTask) -> str:
+    if task.memory_bytes is None:
+        return "The machine has too little memory for it."
+    return (
+        f"It needs more than {task.memory_bytes / 1024**3:.1f} GiB of memory; "
+        "OUTCRY_TRAIN_MEMORY_GB allows more."
+    )
+
+
+def _sentence(text: str) -> str:
+    """Return an error's message as a sentence."""
+    text = text.strip() or "it failed without a word"
+    return text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
