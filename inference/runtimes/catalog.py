@@ -8,6 +8,9 @@ from inference.runtimes.runtime import Runtime
 
 _WHERE = {
     "numpy": ("inference.runtimes.numpy_", "NumpyRuntime"),
+    "onnx": ("inference.runtimes.onnx_", "OnnxRuntime"),
+    "scikit_learn": ("inference.runtimes.scikit_learn", "ScikitLearnRuntime"),
+    "xgboost": ("inference.runtimes.xgboost_", "XGBoostRuntime"),
 }
 RUNTIMES: tuple[str, ...] = tuple(_WHERE)
 

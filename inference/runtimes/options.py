@@ -1,0 +1,68 @@
+"""Read a member's options strictly, and tell how many threads and which device it may use."""
+
+import importlib
+import os
+from types import ModuleType
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+
+from inference.bundle import Member
+from inference.errors import BadModel, MissingFramework, ModelFailed
+from inference.requests import Floats
+
+Options = TypeVar("Options", bound=msgspec.Struct)
+
+MOST_THREADS = 4
+"""Threads that one model may compute with; the engine runs several models side by side."""
+
+
+def read_options(member: Member, kind: type[Options]) -> Options:
+    """Return the member's options.
+
+    Raises:
+        BadModel: they are wrong; says which and what is allowed.
+    """
+    try:
+        return msgspec.convert(member.options, kind)
+    except msgspec.ValidationError as error:
+        raise BadModel(f"model {member.name!r}: options of {member.runtime}: {error}") from None
+
+
+def import_framework(module: str, *, framework: str, extra: str) -> ModuleType:
+    """Import what runs a model, when it is needed and not before.
+
+    Raises:
+        MissingFramework: it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is not None and module.split(".")[0] != error.name.split(".")[0]:
+            raise  # the framework is here; something that it needs is not
+        raise MissingFramework(framework, extra=extra) from None
+
+
+def thread_limit() -> int:
+    """Return how many threads a model may compute with on this machine."""
+    return max(1, min(MOST_THREADS, os.cpu_count() or 1))
+
+
+def as_columns(found: object, member: Member, rows: int) -> Floats:
+    """Return what a framework gave as a matrix of one row per row, float64.
+
+    Raises:
+        ModelFailed: it has another shape, or is not made of numbers.
+    """
+    try:
+        matrix = np.asarray(found, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ModelFailed(f"model {member.name!r} did not give numbers") from None
+    if matrix.ndim == 1:
+        matrix = matrix[:, None]
+    if matrix.ndim != 2 or len(matrix) != rows:
+        raise ModelFailed(
+            f"model {member.name!r} gave the shape {list(matrix.shape)} for {rows} rows"
+        )
+    return matrix
