@@ -67,6 +67,8 @@ async def database(migrated: Database) -> Database:
     await migrated.execute("DELETE FROM conversations")
     await migrated.execute("DELETE FROM run_events")
     await migrated.execute("DELETE FROM cost_entries")
+    await migrated.execute("DELETE FROM predictions")
+    await migrated.execute("DELETE FROM models")
     await migrated.execute("DELETE FROM users")
     await migrated.execute("DELETE FROM agents")
     await migrated.execute("DELETE FROM instruments")

@@ -1,0 +1,274 @@
+"""From an input to an answer that can be checked: features, model, interval, confidence, baseline.
+
+Nothing is stored here. Whatever the engine could not do becomes a status with its reason.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import numpy as np
+import structlog
+
+from app.domain.errors import Conflict
+from app.domain.predictions import (
+    Answered,
+    BaselineForecast,
+    ConfidenceBasis,
+    Interval,
+    PredictionOutput,
+)
+from app.services import confidence
+from app.services.features import Case, FeatureReader, resolves_at
+from app.services.market_tasks import TASKS
+from app.services.prediction_inputs import check_horizon, read_market, read_rows
+from app.services.prediction_ports import BundleReader, PredictionEngine, PredictionStore
+from inference.bundle import Bundle
+from inference.cards import Evaluation, ModelCard
+from inference.errors import DamagedArtifact, DeadlineExceeded, InferenceError, Overloaded
+from inference.requests import Answers, Rows
+
+log = structlog.get_logger(__name__)
+
+BaselineOf = Callable[[Bundle, Case, Evaluation | None], Awaitable[BaselineForecast | None]]
+"""What a plain way of forecasting says of the same case."""
+PAST = 1_000
+"""Newest settled forecasts that confidence is measured on."""
+_MOST_FEATURES = 24
+_MOST_PATHS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """An input that fits its model."""
+
+    bundle: Bundle
+    rows: Rows
+    case: Case | None
+    """None where the input is not about a market."""
+
+
+class Answering:
+    """Prepares inputs and asks the engine."""
+
+    def __init__(
+        self,
+        store: PredictionStore,
+        bundles: BundleReader,
+        engine: PredictionEngine,
+        features: FeatureReader,
+        baseline_of: BaselineOf,
+        *,
+        clock: Callable[[], datetime],
+        on_damage: Callable[[ModelCard, str], Awaitable[None]] | None = None,
+    ) -> None:
+        """Args:
+        on_damage: hears of a model whose bytes are not those that were approved.
+        """
+        self._store = store
+        self._bundles = bundles
+        self._engine = engine
+        self._features = features
+        self._baseline_of = baseline_of
+        self._clock = clock
+        self._on_damage = on_damage
+
+    async def prepare(self, card: ModelCard, given: dict[str, Any]) -> Asked:
+        """Return what the model is to be asked.
+
+        Raises:
+            NotFound: no such instrument or history.
+            Invalid: the input does not fit, or looks ahead.
+            Conflict: the model's files cannot be read.
+        """
+        try:
+            bundle = await self._bundles(card)
+        except InferenceError as error:
+            await self._damaged(card, error)
+            raise Conflict(f"{card.name}@{card.version}: {error}", code=error.code) from error
+        if "symbol" not in given:
+            return Asked(bundle, read_rows(given, bundle, now=self._clock()), None)
+        asked = read_market(given)
+        check_horizon(asked, bundle)
+        case = await self._features.case(
+            bundle,
+            asked.symbol,
+            timeframe=asked.timeframe or bundle.timeframe or "1d",
+            at=asked.as_of,
+        )
+        return Asked(bundle, case.rows, case)
+
+    async def answer(
+        self,
+        card: ModelCard,
+        asked: Asked,
+        *,
+        deadline_s: float,
+        priority: Literal["interactive", "batch"] = "interactive",
+        explain: bool = False,
+    ) -> Answered:
+        """Return what the model says, or why it says nothing.
+
+        Raises:
+            Overloaded: too much is waiting; nothing was tried.
+        """
+        begun = time.perf_counter()
+        try:
+            if card.artifact is None:
+                raise InferenceError(f"{card.name}@{card.version} has no artifact to run.")
+            answers = await self._engine.predict(
+                card.artifact,
+                asked.rows,
+                deadline_s=deadline_s,
+                priority=priority,
+                explain=explain,
+            )
+            return await self.complete(card, asked, answers, latency_ms=_since(begun))
+        except Overloaded:
+            raise
+        except InferenceError as error:
+            await self._damaged(card, error)
+            log.warning("prediction.not_answered", model=card.name, reason=error.code)
+            return Answered(
+                status="timeout" if isinstance(error, DeadlineExceeded) else "failed",
+                latency_ms=_since(begun),
+                error_code=error.code,
+                error=str(error),
+            )
+
+    async def _damaged(self, card: ModelCard, error: InferenceError) -> None:
+        if isinstance(error, DamagedArtifact) and self._on_damage is not None:
+            await self._on_damage(card, str(error))
+
+    async def complete(
+        self, card: ModelCard, asked: Asked, answers: Answers, *, latency_ms: float
+    ) -> Answered:
+        """Return the answers as a prediction, with what stands beside it."""
+        bundle, case = asked.bundle, asked.case
+        output = _output(bundle, answers)
+        evaluation = card.evaluation()
+        interval, sure, basis = await self._confidence(card, bundle, answers, output, evaluation)
+        if case is None:
+            return Answered(
+                status="completed",
+                latency_ms=latency_ms,
+                output=output,
+                interval=interval,
+                confidence=sure,
+                confidence_basis=basis,
+                event=bundle.event,
+                task=bundle.task,
+                metadata=_metadata(bundle),
+            )
+        horizon = bundle.horizon_bars
+        return Answered(
+            status="completed",
+            latency_ms=latency_ms,
+            output=output,
+            interval=interval,
+            confidence=sure,
+            confidence_basis=basis,
+            baseline=await self._baseline_of(bundle, case, evaluation),
+            event=bundle.event,
+            task=bundle.task,
+            symbol=case.instrument.symbol,
+            timeframe=case.timeframe,
+            horizon_bars=horizon,
+            as_of=case.as_of,
+            resolves_at=None if horizon is None else resolves_at(case, horizon),
+            feature_hash=case.feature_hash,
+            metadata=_metadata(bundle)
+            | {
+                "featureView": bundle.feature_view,
+                "panelSymbols": len(case.panel.series),
+                "close": float(case.series.close[-1]),
+            }
+            | ({"afterTheFact": True} if case.after_the_fact else {}),
+        )
+
+    async def _confidence(
+        self,
+        card: ModelCard,
+        bundle: Bundle,
+        answers: Answers,
+        output: PredictionOutput,
+        evaluation: Evaluation | None,
+    ) -> tuple[Interval | None, float | None, ConfidenceBasis]:
+        if len(answers) != 1:
+            return None, None, confidence.unmeasured("Several rows have no single confidence.")
+        if output.probabilities is not None:
+            sure, basis = confidence.of_class(
+                output.probabilities, str(output.value), bundle, evaluation
+            )
+            return None, sure, basis
+        if answers.low is None or answers.high is None or answers.interval_level is None:
+            return None, None, confidence.unmeasured()
+        task = TASKS.get(bundle.task)
+        past = await self._store.past(card.id, before=self._clock(), limit=PAST)
+        return confidence.of_interval(
+            float(answers.low[0]),
+            float(answers.high[0]),
+            nominal=answers.interval_level,
+            positive=task is not None and task.positive,
+            past=past,
+            evaluation=evaluation,
+        )
+
+
+def _output(bundle: Bundle, answers: Answers) -> PredictionOutput:
+    """Return the seed's output; of several rows only their values."""
+    if len(answers) != 1:
+        values = answers.values
+        listed = values.tolist() if isinstance(values, np.ndarray) else list(values)
+        return PredictionOutput(value=listed, unit=bundle.unit or None)
+    first = answers.values[0]
+    quantiles = probabilities = features = paths = None
+    if answers.quantiles is not None:
+        quantiles = {
+            f"{level:g}": float(value)
+            for level, value in zip(answers.levels, answers.quantiles[0], strict=True)
+        }
+    if answers.probabilities is not None:
+        probabilities = {
+            name: float(share)
+            for name, share in zip(answers.classes, answers.probabilities[0], strict=True)
+        }
+    if answers.contributions is not None:
+        features = _largest(answers.contribution_names, answers.contributions[0])
+    if answers.paths is not None:
+        paths = answers.paths[0][:_MOST_PATHS].tolist()
+    return PredictionOutput(
+        value=first if isinstance(first, str) else float(first),
+        probabilities=probabilities,
+        explanation=None if features is None else _explained(features),
+        features=features,
+        unit=bundle.unit or None,
+        quantiles=quantiles,
+        paths=paths,
+    )
+
+
+def _largest(names: tuple[str, ...], moved: Any) -> dict[str, float]:
+    order = np.argsort(-np.abs(moved))[:_MOST_FEATURES]
+    return {names[index]: float(moved[index]) for index in order}
+
+
+def _explained(features: dict[str, float]) -> str:
+    """Return in words which inputs moved the answer most."""
+    said = [
+        f"{name.replace('_', ' ')} {'raises' if moved > 0 else 'lowers'} it"
+        for name, moved in list(features.items())[:3]
+        if moved
+    ]
+    return "; ".join(said)
+
+
+def _metadata(bundle: Bundle) -> dict[str, Any]:
+    """Return what settlement needs and a row does not say: JSON keys have no order."""
+    return {"classes": list(bundle.head.classes)} if bundle.head.classes else {}
+
+
+def _since(begun: float) -> float:
+    return (time.perf_counter() - begun) * 1_000

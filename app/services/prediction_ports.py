@@ -1,0 +1,109 @@
+"""What making and settling predictions needs from elsewhere."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, Protocol
+from uuid import UUID
+
+from app.domain.ids import UserId
+from app.domain.predictions import (
+    Answered,
+    NewPrediction,
+    PastForecast,
+    Prediction,
+    PredictionFeedback,
+    PredictionFilter,
+    Settled,
+)
+from app.domain.views import Position
+from inference.bundle import Bundle
+from inference.cards import ModelCard
+from inference.requests import Answers, Rows
+
+
+class ModelBook(Protocol):
+    """Which models there are; `app.services.models.Models`."""
+
+    async def find(self, ref: str) -> ModelCard:
+        """Return the model of an id, `name`, `name@version` or `name@alias`.
+
+        Raises:
+            NotFound: there is none.
+        """
+        ...
+
+    async def champion(
+        self, task: str, *, timeframe: str | None = None, horizon: int | None = None
+    ) -> ModelCard | None:
+        """Return what forecasts a task by default."""
+        ...
+
+
+class BundleReader(Protocol):
+    """Reads what an artifact says of itself."""
+
+    async def __call__(self, card: ModelCard) -> Bundle:
+        """Return the bundle of a model.
+
+        Raises:
+            DamagedArtifact: its bytes are not those that were approved.
+        """
+        ...
+
+
+class PredictionEngine(Protocol):
+    """Runs models; `inference.engine`."""
+
+    async def predict(
+        self,
+        artifact: str,
+        rows: Rows,
+        *,
+        deadline_s: float,
+        priority: Literal["interactive", "batch"] = "interactive",
+        explain: bool = False,
+    ) -> Answers: ...
+
+
+class PredictionStore(Protocol):
+    """Keeps predictions; met by `app.storage.predictions`."""
+
+    async def begin(self, new: NewPrediction) -> bool: ...
+
+    async def begin_many(self, news: Sequence[NewPrediction]) -> None: ...
+
+    async def finish(self, prediction_id: UUID, answered: Answered) -> None: ...
+
+    async def finish_many(self, answers: Sequence[tuple[UUID, Answered]]) -> None: ...
+
+    async def abandon(self, prediction_id: UUID) -> None: ...
+
+    async def give_up(self, *, before: datetime) -> int: ...
+
+    async def settle(self, prediction_id: UUID, settled: Settled) -> bool: ...
+
+    async def add_feedback(
+        self, prediction_id: UUID, user_id: UserId, feedback: PredictionFeedback
+    ) -> bool: ...
+
+    async def requested(
+        self, user_id: UUID | None, request_id: str
+    ) -> tuple[Prediction, str] | None: ...
+
+    async def find(self, prediction_id: UUID, user_id: UserId) -> Prediction | None: ...
+
+    async def page(
+        self, user_id: UserId, which: PredictionFilter, *, after: Position | None, limit: int
+    ) -> list[Prediction]: ...
+
+    async def due(self, *, now: datetime, limit: int, after: UUID | None) -> list[Prediction]: ...
+
+    async def of_series(
+        self, symbol: str, timeframe: str, *, since: datetime, settled: bool
+    ) -> list[Prediction]: ...
+
+    async def past(self, model_id: UUID, *, before: datetime, limit: int) -> list[PastForecast]: ...
+
+    async def of_symbol(
+        self, user_id: UserId, symbol: str, *, task: str | None, limit: int
+    ) -> list[Prediction]: ...
