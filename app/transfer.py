@@ -23,6 +23,7 @@ from app.services.bar_import import (
     check_new_symbols,
 )
 from app.services.bar_intake import BarIntake
+from app.services.futures import Futures
 from app.settings import Settings, read_variable
 from app.storage.bars import PostgresBars
 from app.storage.engine import Database
@@ -31,6 +32,7 @@ from app.storage.secrets import StoredSecrets
 from app.wiring.desk import open_database
 from tools.market.bars import TIMEFRAMES
 from tools.market.breadth import PACKAGES, fetch_breadth
+from tools.market.futures import Contract
 from tools.market.sources.files import FileSource
 from tools.market.sources.http_json import HttpSource, VendorRequest
 from tools.market.sources.postgres import PostgresSource
@@ -69,6 +71,9 @@ class BarsWanted(msgspec.Struct, frozen=True, kw_only=True):
     instrument_kind: str
     currency: str
     exchange: str | None
+    root: str | None
+    expires: datetime | None
+    rolls_on: datetime | None
     cited: str | None
     dry_run: bool
     refused: Path | None
@@ -95,7 +100,9 @@ async def import_bars_from(settings: Settings, wanted: BarsWanted) -> None:
     async with _database(settings) as database:
         sources = await _sources(settings, database, wanted)
         instruments, bars = PostgresInstruments(database), PostgresBars(database)
-        importing = BarImport(instruments, BarIntake(instruments, bars, clock=utc_now))
+        intake = BarIntake(instruments, bars, clock=utc_now)
+        futures = Futures(instruments, bars, clock=utc_now, tell=intake.tell)
+        importing = BarImport(instruments, intake, futures=futures)
         with _refused_rows(wanted.refused) as write_refused:
             for source, cited in sources:
                 create = check_new_symbols(_new(wanted, cited)) if wanted.create else None
@@ -253,6 +260,19 @@ def _new(wanted: BarsWanted, cited: str) -> NewSymbols:
         kind=wanted.instrument_kind,
         currency=wanted.currency,
         exchange=wanted.exchange,
+        contract=_contract(wanted),
+    )
+
+
+def _contract(wanted: BarsWanted) -> Contract | None:
+    if wanted.root is None and wanted.expires is None and wanted.rolls_on is None:
+        return None
+    if wanted.root is None or wanted.expires is None or not wanted.symbol:
+        raise Invalid("A contract needs --symbol, --root and --expires, e.g. CLX26 CL 2026-10-20.")
+    return Contract(
+        root=wanted.root.strip().upper(),
+        expires_on=wanted.expires.date(),
+        rolls_on=None if wanted.rolls_on is None else wanted.rolls_on.date(),
     )
 
 
@@ -312,6 +332,8 @@ def _print(report: ImportReport, wanted: BarsWanted) -> None:
         _out.print(f"  {one.symbol or '(none)'}{new}: {one.accepted:,}{refused}")
     if len(report.symbols) > _SYMBOLS_SHOWN:
         _out.print(f"  … and {len(report.symbols) - _SYMBOLS_SHOWN:,} more symbols")
+    for note in report.notes:
+        _out.print(Text(f"  {note}"), soft_wrap=True)
     if not report.refused:
         return
     _out.print("Refused, by reason:")

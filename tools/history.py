@@ -15,6 +15,7 @@ import numpy as np
 
 from tools.analytics.prices import Prices
 from tools.errors import InvalidArguments, NoData
+from tools.market.actions import Action
 from tools.market.bars import TIMEFRAMES, Bars
 from tools.market.freshness import doubts
 from tools.market.instruments import Instrument
@@ -42,7 +43,7 @@ class History:
     stored: Bars
     """The same bars as they are kept: before a split, in the shares of their day."""
     as_traded: bool
-    """False: the source's prices were divided by a split inside the history."""
+    """False: prices were divided by a split, or moved by a roll, inside the history."""
 
     newest: date
     """Day of the newest bar there is, also when asked about an earlier one."""
@@ -86,8 +87,13 @@ class History:
     def notes(self) -> list[str]:
         """Return what a reader of the numbers must know about their source."""
         said = []
-        if not self.as_traded:
+        rolls = [one for one in self._inside() if one.kind == "roll"]
+        if not self.as_traded and (not rolls or len(rolls) < len(self._inside())):
             said.append("Prices before a share split are divided by it, so that they compare.")
+        if rolls:
+            said.append(_rolled(rolls[-1], len(rolls)))
+        if problem := self.instrument.provenance.get("problem"):
+            said.append(f"The series ends early: {problem}")
         if self.resampled_from is not None:
             said.append(
                 f"Made of {self.resampled_from} bars; {self.bars.timeframe} ones are not stored."
@@ -110,6 +116,15 @@ class History:
         if survivorship:
             said.append(str(survivorship))
         return said
+
+    def _inside(self) -> list[Action]:
+        """Return the splits and rolls between the first and the last bar."""
+        first, last = self.bars.day(0), self.bars.day(-1)
+        return [
+            one
+            for one in self.bars.actions
+            if one.kind in ("split", "roll") and first < one.ex_date <= last
+        ]
 
 
 class Market:
@@ -247,6 +262,15 @@ def _known(
         newest=known.day(-1),
         age_days=(context.now.date() - known.day(-1)).days,
         doubts=tuple(doubts(bars, context.now)) if at is None else (),
+    )
+
+
+def _rolled(newest: Action, count: int) -> str:
+    how = "multiplied by the ratio" if newest.adjustment == "ratio" else "moved by the difference"
+    return (
+        f"A series of contracts: the price is that of {newest.to_contract}, held since "
+        f"{newest.ex_date}; prices before a roll ({count} of them) are {how} of both contracts' "
+        f"closes, so levels are on the contract that is held."
     )
 
 

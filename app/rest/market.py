@@ -21,6 +21,7 @@ from app.services.market import (
     NewInstrument,
 )
 from app.services.paging import DEFAULT_LIMIT, Page
+from tools.market.futures import Continuous, Contract
 from tools.market.instruments import Instrument
 
 MAX_BARS_BODY = 4 * 1024 * 1024
@@ -50,6 +51,10 @@ class InstrumentBody(Body, frozen=True):
     exchange: str | None = None
     listed_on: date | None = None
     """First day of trading. Later than the last day of a delisted one of this symbol: another."""
+    contract: Contract | None = None
+    """Of a future that ends: root, expiresOn, rollsOn."""
+    continuous: Continuous | None = None
+    """Of a series of contracts: root, rule (date, volume), adjustment (ratio, difference)."""
 
 
 class BarsBody(Body, frozen=True):

@@ -18,7 +18,7 @@ from app.rest.requests import Body, moment
 from app.rest.sign_in import may_administer, may_read
 from app.services.market_records import MarketRecords, NewAction, Versions
 from app.services.paging import DEFAULT_LIMIT, Page
-from tools.market.actions import Action, ActionKind
+from tools.market.actions import Action, ActionKind, Adjustment
 from tools.market.gaps import GapReport
 from tools.market.records import Suspect
 
@@ -37,6 +37,11 @@ class ActionBody(Body, frozen=True):
     currency: str | None = None
     new_symbol: str | None = None
     note: str | None = None
+    from_contract: str | None = None
+    to_contract: str | None = None
+    from_price: Decimal | None = None
+    to_price: Decimal | None = None
+    adjustment: Adjustment | None = None
 
 
 class DecisionBody(Body, frozen=True):
@@ -52,7 +57,7 @@ class Actions(msgspec.Struct, frozen=True):
 
 
 class ActionsController(Controller):
-    """Splits, dividends, new symbols, the end."""
+    """Splits, dividends, new symbols, the end, rolls."""
 
     path = "/instruments/{symbol:str}/actions"
     tags = ("Market data",)

@@ -10,7 +10,9 @@ import structlog
 
 from app.domain.errors import Invalid
 from app.services.bar_intake import BarsTaken
+from app.services.futures import Futures
 from tools.market.checks import Rows
+from tools.market.futures import BadContracts, Contract
 from tools.market.instruments import Instrument
 from tools.market.sources.source import BarSource, Chunk
 from tools.market.store import InstrumentStore
@@ -33,6 +35,8 @@ class NewSymbols(msgspec.Struct, frozen=True, kw_only=True):
     kind: str = "equity"
     currency: str = "USD"
     exchange: str | None = None
+    contract: Contract | None = None
+    """Of a single symbol that is the contract of a future."""
 
 
 class RefusedRow(msgspec.Struct, frozen=True):
@@ -64,6 +68,8 @@ class ImportReport(msgspec.Struct, rename="camel"):
     reasons: dict[str, int]
     """Kind of reason (without its values) -> rows, the commonest first."""
     examples: list[RefusedRow]
+    notes: list[str] = []
+    """What became of series that these contracts are in."""
 
     @property
     def rows(self) -> int:
@@ -93,9 +99,12 @@ class Intake(Protocol):
 class BarImport:
     """The use case."""
 
-    def __init__(self, instruments: InstrumentStore, intake: Intake) -> None:
+    def __init__(
+        self, instruments: InstrumentStore, intake: Intake, *, futures: Futures | None = None
+    ) -> None:
         self._instruments = instruments
         self._intake = intake
+        self._futures = futures
 
     async def run(
         self,
@@ -131,6 +140,7 @@ class BarImport:
             examples += refused[: _SHOWN - len(examples)]
             done += len(chunk.rows)
             on_progress(done, source.row_count())
+        notes = [] if dry_run or timeframe != "1d" else await self._series(list(reports))
         return ImportReport(
             label=source.label,
             timeframe=timeframe,
@@ -138,7 +148,22 @@ class BarImport:
             symbols=list(reports.values()),
             reasons=dict(reasons.most_common()),
             examples=examples,
+            notes=notes,
         )
+
+    async def _series(self, symbols: list[str]) -> list[str]:
+        """Make the series anew that these symbols are contracts of, and tell what came of it."""
+        if self._futures is None:
+            return []
+        try:
+            made = await self._futures.make(symbols)
+        except BadContracts as bad:
+            return [f"No series was made: {bad}"]
+        return [
+            f"{one.bars.symbol}: {len(one.bars):,} bars, {len(one.rolls)} rolls, "
+            f"{one.held or 'nothing'} is held" + (f". {one.problem}" if one.problem else "")
+            for one in made
+        ]
 
     async def _take(
         self,
@@ -161,6 +186,8 @@ class BarImport:
         # A symbol of which nothing can be believed is not made known.
         if not dry_run and (known or taken.accepted):
             if known is None:
+                if self._futures is not None:
+                    await self._futures.check(instrument)
                 await self._instruments.put(instrument)
             taken = await self._intake.take(instrument.symbol, timeframe, chunk.rows)
         report.accepted += taken.accepted
@@ -189,6 +216,7 @@ def _made(symbol: str, create: NewSymbols | None) -> Instrument | str:
         exchange=create.exchange,
         source=create.source,
         provenance={"addedBy": "import"},
+        contract=create.contract,
     )
 
 

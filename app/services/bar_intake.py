@@ -90,6 +90,11 @@ class BarIntake:
         if not len(rows):
             raise Invalid("`bars` is empty.")
         instrument = await find_instrument(self._instruments, symbol)
+        if instrument.continuous is not None:
+            raise Invalid(
+                f"{instrument.symbol} is made of the contracts of {instrument.continuous.root}; "
+                f"bring their bars, and its own follow."
+            )
         columns = rows if isinstance(rows, Rows) else await asyncio.to_thread(read_rows, rows)
         accepted = 0
         refused: list[Refused] = []

@@ -170,7 +170,7 @@ def prices_of(stored: Bars, adjusted: Bars) -> Prices:
         low=adjusted.low,
         close=adjusted.close,
         volume=adjusted.volume,
-        total=adjusted.close if stored.adjusted_close is None else stored.adjusted_close,
+        total=stored.total_return_close(),
     )
 
 

@@ -10,12 +10,14 @@ import numpy as np
 from app.domain.errors import Invalid, TooLarge
 from app.domain.text import clean_text
 from app.services.bar_intake import BarIntake, BarsTaken
+from app.services.futures import Futures
 from app.services.instruments import find_instrument
 from app.services.paging import Page, checked_limit
 from tools.analytics.prices import Prices
 from tools.analytics.snapshot import FIELDS, table
 from tools.market.bars import TIMEFRAMES, Bars, Basis
 from tools.market.currencies import code
+from tools.market.futures import BadContracts, Continuous, Contract
 from tools.market.instruments import Instrument
 from tools.market.store import BarStore, InstrumentStore
 
@@ -86,6 +88,8 @@ class NewInstrument(msgspec.Struct, frozen=True):
     currency: str = "USD"
     exchange: str | None = None
     listed_on: date | None = None
+    contract: Contract | None = None
+    continuous: Continuous | None = None
 
 
 class MarketData:
@@ -103,6 +107,7 @@ class MarketData:
         self._bars = bars
         self._intake = intake
         self._clock = clock
+        self.futures = Futures(instruments, bars, clock=clock, tell=intake.tell)
 
     async def instruments(
         self, *, query: str | None, cursor: str | None, limit: int
@@ -131,8 +136,11 @@ class MarketData:
     async def add_instrument(self, new: NewInstrument) -> Instrument:
         """Make a symbol known, or bring what is said about it up to date.
 
+        A series of contracts is made at once of those that are known.
+
         Raises:
-            Invalid: a field is empty or too long.
+            Invalid: a field is empty or too long, or does not fit the others.
+            Conflict: `contract_taken`.
         """
         for name in ("symbol", "name", "source", "kind", "currency"):
             value = clean_text(getattr(new, name)).strip()
@@ -141,18 +149,25 @@ class MarketData:
         symbol = new.symbol.strip().upper()
         if not is_symbol(symbol):
             raise Invalid(f"`symbol` {SYMBOL_RULE}")
-        await self._instruments.put(
-            Instrument(
-                symbol=symbol,
-                name=clean_text(new.name).strip(),
-                kind=clean_text(new.kind).strip(),
-                currency=code(clean_text(new.currency)),
-                listed_on=new.listed_on,
-                exchange=None if new.exchange is None else clean_text(new.exchange).strip(),
-                source=clean_text(new.source).strip(),
-                provenance={"addedBy": "rest"},
-            )
+        instrument = Instrument(
+            symbol=symbol,
+            name=clean_text(new.name).strip(),
+            kind=clean_text(new.kind).strip(),
+            currency=code(clean_text(new.currency)),
+            listed_on=new.listed_on,
+            exchange=None if new.exchange is None else clean_text(new.exchange).strip(),
+            source=clean_text(new.source).strip(),
+            provenance={"addedBy": "rest"},
+            contract=new.contract,
+            continuous=new.continuous,
         )
+        await self.futures.check(instrument)
+        await self._instruments.put(instrument)
+        if new.continuous is not None or new.contract is not None:
+            try:
+                await self.futures.make([symbol])
+            except BadContracts as bad:
+                raise Invalid(f"{bad}") from bad
         return await self.instrument(symbol)
 
     async def bars(

@@ -16,7 +16,7 @@ from app.services.instruments import find_instrument
 from app.services.market import SYMBOL_RULE, checked_timeframe, is_symbol
 from app.services.paging import Page, checked_limit
 from tools.errors import SymbolTaken
-from tools.market.actions import Action, ActionKind
+from tools.market.actions import Action, ActionKind, Adjustment, known
 from tools.market.currencies import code, in_units_of
 from tools.market.gaps import GapReport, TooLong, report
 from tools.market.instruments import Instrument
@@ -39,6 +39,11 @@ class NewAction(msgspec.Struct, frozen=True, kw_only=True):
     currency: str | None = None
     new_symbol: str | None = None
     note: str | None = None
+    from_contract: str | None = None
+    to_contract: str | None = None
+    from_price: Decimal | None = None
+    to_price: Decimal | None = None
+    adjustment: Adjustment | None = None
 
 
 class Versions(msgspec.Struct, frozen=True, rename="camel"):
@@ -86,6 +91,8 @@ class MarketRecords:
         """
         instrument = await find_instrument(self._instruments, symbol)
         action = _checked(new, instrument, self._clock())
+        if action.kind == "roll":
+            await self._check_roll(action, instrument)
         try:
             return await self._instruments.add_action(instrument.symbol, action)
         except SymbolTaken as error:
@@ -101,11 +108,25 @@ class MarketRecords:
         if kind == "symbol_change":
             raise Invalid("A change of symbol is not withdrawn: add one back to the old symbol.")
         instrument = await find_instrument(self._instruments, symbol)
+        if kind == "roll" and instrument.continuous is not None:
+            raise Invalid(_FOLLOWS)
         done = await self._instruments.withdraw_action(
             instrument.symbol, ex_date=ex_date, kind=kind
         )
         if not done:
             raise NotFound(f"{instrument.symbol} has no {kind} on {ex_date}.")
+
+    async def _check_roll(self, action: Action, instrument: Instrument) -> None:
+        if instrument.continuous is not None:
+            raise Invalid(_FOLLOWS)
+        if instrument.kind != "future":
+            raise Invalid(f"{instrument.symbol} is no future: `kind` is {instrument.kind!r}.")
+        for one in known(await self._instruments.actions(instrument.symbol), None):
+            if one.kind == "roll" and one.adjustment != action.adjustment:
+                raise Invalid(
+                    f"The rolls of {instrument.symbol} are adjusted by {one.adjustment}; a series "
+                    f"has one way."
+                )
 
     async def versions(self, symbol: str, timeframe: str, timestamp: datetime) -> Versions:
         """Return everything that was ever believed of one bar.
@@ -195,11 +216,7 @@ def _checked(new: NewAction, instrument: Instrument, now: datetime) -> Action:
     if not 1 <= len(source) <= 200:
         raise Invalid("`source` must have 1 to 200 characters.")
     note = None if new.note is None else clean_text(new.note).strip()[:1000]
-    given = {
-        name
-        for name in ("new_shares", "old_shares", "amount", "currency", "new_symbol")
-        if getattr(new, name) is not None
-    }
+    given = {name for name in _CAMEL if getattr(new, name) is not None}
     needed, allowed = _FIELDS[new.kind]
     if needed - given or given - allowed:
         names = ", ".join(sorted(_CAMEL[name] for name in needed)) or "none of the optional fields"
@@ -210,6 +227,17 @@ def _checked(new: NewAction, instrument: Instrument, now: datetime) -> Action:
             raise Invalid(f"`{_CAMEL[name]}` must be above 0 and at most {_MOST_SHARES:,}.")
     if new.amount is not None and not (new.amount.is_finite() and 0 < new.amount <= _MOST_PAID):
         raise Invalid(f"`amount` must be above 0 and at most {_MOST_PAID:,}.")
+    contracts = [_contract(name, getattr(new, name)) for name in ("from_contract", "to_contract")]
+    if new.kind == "roll" and contracts[0] == contracts[1]:
+        raise Invalid("`fromContract` and `toContract` are the same.")
+    for name in ("from_price", "to_price"):
+        price: Decimal | None = getattr(new, name)
+        if price is not None and not (price.is_finite() and abs(price) <= _MOST_PAID):
+            raise Invalid(f"`{_CAMEL[name]}` is no price.")
+        if price is not None and price <= 0 and new.adjustment == "ratio":
+            raise Invalid(
+                f"`{_CAMEL[name]}` is {price}: a ratio of it means nothing. Use `difference`."
+            )
     currency = None
     if new.amount is not None:
         currency = code(clean_text(new.currency or instrument.currency))
@@ -236,7 +264,21 @@ def _checked(new: NewAction, instrument: Instrument, now: datetime) -> Action:
         note=note,
         source=source,
         known_at=now,
+        from_contract=contracts[0],
+        to_contract=contracts[1],
+        from_price=_plain(new.from_price),
+        to_price=_plain(new.to_price),
+        adjustment=new.adjustment,
     )
+
+
+def _contract(name: str, said: str | None) -> str | None:
+    if said is None:
+        return None
+    symbol = said.strip().upper()
+    if not is_symbol(symbol):
+        raise Invalid(f"`{_CAMEL[name]}` {SYMBOL_RULE}")
+    return symbol
 
 
 def _plain(number: Decimal | None) -> Decimal | None:
@@ -245,12 +287,15 @@ def _plain(number: Decimal | None) -> Decimal | None:
 
 
 _PAID = ({"amount"}, {"amount", "currency"})
+_ROLL = {"from_contract", "to_contract", "from_price", "to_price", "adjustment"}
+_FOLLOWS = "The rolls of this series follow from its contracts and its rule."
 _FIELDS: dict[ActionKind, tuple[set[str], set[str]]] = {
     "split": ({"new_shares", "old_shares"}, {"new_shares", "old_shares"}),
     "dividend": _PAID,
     "special_dividend": _PAID,
     "symbol_change": ({"new_symbol"}, {"new_symbol"}),
     "delisting": (set(), set()),
+    "roll": (_ROLL, _ROLL),
 }
 """Kind -> the optional fields it must have, and those it may have."""
 _CAMEL = {
@@ -259,4 +304,9 @@ _CAMEL = {
     "amount": "amount",
     "currency": "currency",
     "new_symbol": "newSymbol",
+    "from_contract": "fromContract",
+    "to_contract": "toContract",
+    "from_price": "fromPrice",
+    "to_price": "toPrice",
+    "adjustment": "adjustment",
 }

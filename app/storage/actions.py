@@ -14,7 +14,7 @@ from tools.market.actions import Action, ActionKind
 
 _COLUMNS = (
     "kind, ex_date, new_shares, old_shares, amount, currency, new_symbol, note, source, known_at,"
-    " withdrawn_at"
+    " withdrawn_at, from_contract, to_contract, from_price, to_price, adjustment"
 )
 
 
@@ -68,7 +68,8 @@ class StoredActions:
             await connection.execute(
                 f"""
                 INSERT INTO corporate_actions (id, instrument_id, {_COLUMNS})
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+                        $14, $15, $16, $17, $18)
                 """,
                 new_id(),
                 instrument,

@@ -45,10 +45,14 @@ def _read(rows: str, actions: str, instruments: str) -> str:
               SELECT json_agg(json_build_object(
                          'kind', kind, 'exDate', ex_date, 'newShares', new_shares::text,
                          'oldShares', old_shares::text, 'amount', amount::text,
-                         'currency', currency, 'source', source, 'knownAt', known_at
+                         'currency', currency, 'source', source, 'knownAt', known_at,
+                         'fromContract', from_contract, 'toContract', to_contract,
+                         'fromPrice', from_price::text, 'toPrice', to_price::text,
+                         'adjustment', adjustment
                      ) ORDER BY ex_date, kind)::text AS actions
                 FROM corporate_actions
-               WHERE instrument_id = i.id AND kind IN ('split', 'dividend', 'special_dividend')
+               WHERE instrument_id = i.id
+                 AND kind IN ('split', 'dividend', 'special_dividend', 'roll')
                  AND {actions}
           ) a
           CROSS JOIN LATERAL (

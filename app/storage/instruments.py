@@ -12,12 +12,14 @@ from app.storage.actions import StoredActions
 from app.storage.engine import Database, PooledConnection, Record
 from app.storage.former_symbols import archive
 from app.storage.rows import from_json
+from tools.market.futures import Continuous, Contract
 from tools.market.instruments import FormerSymbol, Instrument
 
 _SELECT = """
     SELECT i.id, i.symbol, i.name, i.kind, i.currency, i.exchange, i.source,
-           i.provenance::text AS provenance, i.listed_on, i.delisted_on, b.first_bar, b.last_bar,
-           b.bar_count, f.former, s.suspects
+           i.provenance::text AS provenance, i.listed_on, i.delisted_on, i.root, i.expires_on,
+           i.rolls_on, i.roll_rule, i.roll_adjustment, b.first_bar, b.last_bar, b.bar_count,
+           f.former, s.suspects
       FROM instruments i
       CROSS JOIN LATERAL (
           SELECT min(timestamp) AS first_bar, max(timestamp) AS last_bar, count(*) AS bar_count
@@ -61,6 +63,11 @@ class PostgresInstruments(StoredActions):
         rows = await self._database.fetch(_SELECT + " ORDER BY i.symbol")
         return [_instrument(row) for row in rows]
 
+    async def futures(self) -> list[Instrument]:
+        """Return the contracts and the series made of them, by symbol."""
+        rows = await self._database.fetch(_SELECT + " WHERE i.root IS NOT NULL ORDER BY i.symbol")
+        return [_instrument(row) for row in rows]
+
     async def find(self, symbol: str, *, on: date | None = None) -> Instrument | None:
         """Return the instrument of exactly this symbol.
 
@@ -88,13 +95,22 @@ class PostgresInstruments(StoredActions):
             await connection.execute(
                 """
                 INSERT INTO instruments (id, symbol, name, kind, currency, exchange, source,
-                                         provenance, listed_on, delisted_on)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::jsonb, $9, $10)
+                                         provenance, listed_on, delisted_on, root, expires_on,
+                                         rolls_on, roll_rule, roll_adjustment)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::jsonb, $9, $10, $11, $12, $13, $14,
+                        $15)
                 ON CONFLICT (symbol) DO UPDATE
                    SET name = excluded.name, kind = excluded.kind, currency = excluded.currency,
                        exchange = excluded.exchange, source = excluded.source,
                        provenance = excluded.provenance, updated_at = now(),
-                       listed_on = coalesce(excluded.listed_on, instruments.listed_on)
+                       listed_on = coalesce(excluded.listed_on, instruments.listed_on),
+                       root = coalesce(excluded.root, instruments.root),
+                       expires_on = coalesce(excluded.expires_on, instruments.expires_on),
+                       rolls_on = CASE WHEN excluded.expires_on IS NULL THEN instruments.rolls_on
+                                       ELSE excluded.rolls_on END,
+                       roll_rule = coalesce(excluded.roll_rule, instruments.roll_rule),
+                       roll_adjustment =
+                           coalesce(excluded.roll_adjustment, instruments.roll_adjustment)
                 """,
                 instrument.id or new_id(),
                 instrument.symbol,
@@ -106,7 +122,17 @@ class PostgresInstruments(StoredActions):
                 msgspec.json.encode(instrument.provenance).decode(),
                 instrument.listed_on,
                 instrument.delisted_on,
+                *_future(instrument),
             )
+
+
+def _future(instrument: Instrument) -> tuple[object, ...]:
+    contract, series = instrument.contract, instrument.continuous
+    if series is not None:
+        return series.root, None, None, series.rule, series.adjustment
+    if contract is not None:
+        return contract.root, contract.expires_on, contract.rolls_on, None, None
+    return None, None, None, None, None
 
 
 async def _make_way(connection: PooledConnection, symbol: str, listed_on: date) -> None:
@@ -131,6 +157,12 @@ def _instrument(row: Record) -> Instrument:
         provenance=provenance,
         listed_on=row["listed_on"],
         delisted_on=row["delisted_on"],
+        contract=None
+        if row["expires_on"] is None
+        else Contract(root=row["root"], expires_on=row["expires_on"], rolls_on=row["rolls_on"]),
+        continuous=None
+        if row["roll_rule"] is None
+        else Continuous(root=row["root"], rule=row["roll_rule"], adjustment=row["roll_adjustment"]),
         former_symbols=() if row["former"] is None else _former.decode(row["former"]),
         first_bar=row["first_bar"],
         last_bar=row["last_bar"],

@@ -35,6 +35,27 @@ instruments = sa.Table(
     sa.Column("delisted_on", sa.Date),
     time("created_at", default_now=True),
     time("updated_at", default_now=True),
+    sa.Column("root", sa.Text),
+    sa.Column("expires_on", sa.Date),
+    sa.Column("rolls_on", sa.Date),
+    sa.Column("roll_rule", sa.Text),
+    sa.Column("roll_adjustment", sa.Text),
+    one_of("roll_rule", "date", "volume"),
+    one_of("roll_adjustment", "ratio", "difference"),
+    sa.CheckConstraint(
+        "CASE WHEN root IS NULL THEN num_nonnulls(expires_on, roll_rule, roll_adjustment) = 0"
+        " WHEN expires_on IS NULL THEN num_nonnulls(roll_rule, roll_adjustment) = 2"
+        " ELSE num_nonnulls(roll_rule, roll_adjustment) = 0 END",
+        name="contract_or_series",
+    ),
+    sa.CheckConstraint("rolls_on <= expires_on", name="rolls_before_it_expires"),
+    sa.Index(
+        "uq_instruments_root_expires_on",
+        "root",
+        "expires_on",
+        unique=True,
+        postgresql_where=sa.text("expires_on IS NOT NULL"),
+    ),
 )
 
 former_symbols = sa.Table(
@@ -65,7 +86,23 @@ corporate_actions = sa.Table(
     sa.Column("source", sa.Text, nullable=False),
     time("known_at"),
     time("withdrawn_at", nullable=True),
-    one_of("kind", "split", "dividend", "special_dividend", "symbol_change", "delisting"),
+    sa.Column("from_contract", sa.Text),
+    sa.Column("to_contract", sa.Text),
+    sa.Column("from_price", sa.Numeric),
+    sa.Column("to_price", sa.Numeric),
+    sa.Column("adjustment", sa.Text),
+    one_of("kind", "split", "dividend", "special_dividend", "symbol_change", "delisting", "roll"),
+    one_of("adjustment", "ratio", "difference"),
+    not_nan("from_price"),
+    not_nan("to_price"),
+    sa.CheckConstraint(
+        "num_nonnulls(from_contract, to_contract, from_price, to_price, adjustment)"
+        " = CASE WHEN kind = 'roll' THEN 5 ELSE 0 END",
+        name="rolls_have_both_contracts",
+    ),
+    sa.CheckConstraint(
+        "adjustment <> 'ratio' OR (from_price > 0 AND to_price > 0)", name="ratios_of_prices"
+    ),
     sa.CheckConstraint(
         "(kind = 'split') = (new_shares IS NOT NULL AND old_shares IS NOT NULL)",
         name="splits_have_a_ratio",

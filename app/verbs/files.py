@@ -60,6 +60,13 @@ def _map(
 @click.option("--kind", "instrument_kind", default="equity", show_default=True)
 @click.option("--currency", default="USD", show_default=True)
 @click.option("--exchange", help="With --create: XNYS, XNAS, …")
+@click.option("--root", help="With --create: the symbol is a contract of this future, e.g. CL.")
+@click.option("--expires", type=click.DateTime(["%Y-%m-%d"]), help="Its last day of trading.")
+@click.option(
+    "--rolls-on",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="First day on which the next contract is held. [default: the day it expires]",
+)
 @click.option("--source", "cited", help="Whom answers cite. [default: the file's name]")
 @click.option("--dry-run", is_flag=True, help="Judge every row, store none.")
 @click.option(

@@ -1,7 +1,7 @@
 """What the desk knows of markets: stores, tools and the services on them, opened in one place."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 
@@ -82,7 +82,10 @@ async def open_market(
             cases=signals,
         )
     )
-    async with open_live(database, instruments, bars, intake, sockets, signals) as live:
+    async with AsyncExitStack() as stack:
+        live = await stack.enter_async_context(
+            open_live(database, instruments, bars, intake, sockets, signals)
+        )
         market = MarketDesk(
             settings=settings,
             instruments=instruments,
@@ -98,6 +101,10 @@ async def open_market(
             live=live,
             records=MarketRecords(instruments, bars, intake, clock=utc_now),
         )
+        if sockets is not None:
+            # One kind of process does it; whoever stores bars tells the others of them.
+            await stack.enter_async_context(market.data.futures)
+            intake.listeners.append(market.data.futures.bars_stored)
         await market.load_demo(on_progress, allow_fetch=False)
         await news.load_demo()
         yield market

@@ -1,4 +1,4 @@
-"""What companies do to their shares: splits, dividends, new symbols, the end.
+"""What happens to an instrument: splits, dividends, new symbols, the end; rolls of a future.
 
 An action is a fact about an instrument at a date, told by somebody at a moment. It is kept as exact
 numbers; only when prices are adjusted do its ratios become floats.
@@ -16,8 +16,12 @@ from numpy.typing import NDArray
 
 from tools.market.currencies import in_units_of
 
-ActionKind = Literal["split", "dividend", "special_dividend", "symbol_change", "delisting"]
+ActionKind = Literal["split", "dividend", "special_dividend", "symbol_change", "delisting", "roll"]
 KINDS: tuple[ActionKind, ...] = get_args(ActionKind)
+IN_PRICES: tuple[ActionKind, ...] = ("split", "dividend", "special_dividend", "roll")
+"""Kinds that reading prices must know of."""
+Adjustment = Literal["ratio", "difference"]
+"""What prices before a roll are multiplied with, or what is added to them."""
 _DIVIDENDS = ("dividend", "special_dividend")
 
 
@@ -40,6 +44,12 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Since when the desk knows it."""
     withdrawn_at: datetime | None = None
     """Since when it is known to be wrong; then it adjusts nothing any more."""
+    from_contract: str | None = None
+    to_contract: str | None = None
+    from_price: Decimal | None = None
+    to_price: Decimal | None = None
+    """Of a roll: closes of both contracts on the last day on which the first was held."""
+    adjustment: Adjustment | None = None
 
     @property
     def ratio(self) -> Fraction:
@@ -47,6 +57,12 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         if self.kind != "split" or self.new_shares is None or self.old_shares is None:
             return Fraction(1)
         return Fraction(self.new_shares) / Fraction(self.old_shares)
+
+    @property
+    def has_ratio(self) -> bool:
+        """Tell whether it is a roll between two prices whose ratio means something."""
+        prices = (self.from_price, self.to_price)
+        return self.kind == "roll" and all(price is not None and price > 0 for price in prices)
 
 
 def known(actions: Iterable[Action], at: datetime | None) -> tuple[Action, ...]:
@@ -95,6 +111,42 @@ def split_factors(
     return factors
 
 
+def roll_lines(
+    placed: Sequence[tuple[int, Action]],
+    length: int,
+    *,
+    after: date | None = None,
+    only_ratios: bool = False,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return for each bar by what its price is multiplied, and what is added, to be in the prices
+    of the contract that the last bar is of; None where nothing is rolled.
+
+    `after`: that was done up to this day already. `only_ratios`: by ratios whatever a roll says, so
+    that relative returns are those of the contract that was held.
+    """
+    rolls = [
+        (first, one)
+        for first, one in sorted(placed, key=lambda pair: pair[0], reverse=True)
+        if one.kind == "roll" and first and (after is None or one.ex_date > after)
+    ]
+    if not rolls:
+        return None
+    scale, shift = np.ones(length), np.zeros(length)
+    # Exact until each is rounded once: a hundred rolls leave no more error than one.
+    times, plus = Fraction(1), Fraction(0)
+    later = length
+    for first, one in rolls:
+        scale[first:later], shift[first:later] = float(times), float(plus)
+        left, taken = Fraction(one.from_price or 0), Fraction(one.to_price or 0)
+        if only_ratios or one.adjustment == "ratio":
+            times *= taken / left
+        else:
+            plus += times * (taken - left)
+        later = first
+    scale[:later], shift[:later] = float(times), float(plus)
+    return scale, shift
+
+
 def dividend_factors(
     dividends: Sequence[tuple[int, Action]],
     close: NDArray[np.float64],
@@ -123,6 +175,6 @@ def dividend_factors(
     return later
 
 
-def pays_dividends(actions: Iterable[Action]) -> bool:
-    """Tell whether any of the actions is a dividend."""
-    return any(action.kind in _DIVIDENDS for action in actions)
+def changes_returns(actions: Iterable[Action]) -> bool:
+    """Tell whether returns are others than the ratios of adjusted closes say: dividends, rolls."""
+    return any(action.kind == "roll" or action.kind in _DIVIDENDS for action in actions)

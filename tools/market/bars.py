@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from tools.market.actions import (
     Action,
+    changes_returns,
     dividend_factors,
-    pays_dividends,
     positions,
+    roll_lines,
 )
 from tools.market.actions import split_factors as split_factors_of
 from tools.market.calendars import closing_times
@@ -66,7 +67,8 @@ class Bars:
     adjusted_until: date | None = None
     """Up to which day the source of `split_adjusted` prices has divided by splits."""
     actions: tuple[Action, ...] = ()
-    """Splits and dividends that are known, by date; those after the last bar change nothing."""
+    """Splits, dividends and rolls that are known, by date; those after the last bar change
+    nothing."""
     currency: str = "USD"
     calendar: str | None = None
     """Of the exchange, where it is known: `tools.market.calendars`."""
@@ -150,23 +152,25 @@ class Bars:
         return self.timestamps.astype("datetime64[s]").astype(np.int64)
 
     def split_adjusted(self) -> "Bars":
-        """Return the bars in the share count of the last one, so that a split is no crash.
+        """Return the bars in the share count, or the contract, of the last one.
 
-        Prices before a split are divided by it and volumes multiplied. Cut first, adjust second:
-        a split after the cut is not known yet, and the last close stays the price people paid.
-        Doing it again changes nothing.
+        Prices before a split are divided by it and volumes multiplied; those before a roll are
+        moved to the contract that is held at the end. Cut first, adjust second: what comes after
+        the cut is not known yet, and the last close stays the price people paid. Doing it again
+        changes nothing.
         """
         if not len(self):
             return self
-        factors = split_factors(self)
-        if (factors == 1.0).all():
+        factors, rolled = split_factors(self), self._rolls()
+        if rolled is None and (factors == 1.0).all():
             return self
+        scale, shift = rolled or (1.0, 0.0)
         return replace(
             self,
-            open=self.open / factors,
-            high=self.high / factors,
-            low=self.low / factors,
-            close=self.close / factors,
+            open=self.open / factors * scale + shift,
+            high=self.high / factors * scale + shift,
+            low=self.low / factors * scale + shift,
+            close=self.close / factors * scale + shift,
             volume=self.volume * factors,
             basis="split_adjusted",
             adjusted_until=self.day(-1),
@@ -176,18 +180,33 @@ class Bars:
         """Return closes whose ratios include dividends, as far as anybody told of them.
 
         The source's adjusted close where it gives one, else from the dividends that are known.
+        Across a roll they are the returns of the contract that was held, however levels are
+        adjusted, as long as prices are above zero.
         """
         if self.adjusted_close is not None:
             return self.adjusted_close
         adjusted = self.split_adjusted()
-        if not pays_dividends(self.actions):
+        if not changes_returns(self.actions):
             return adjusted.close
         placed = positions(self.actions, self.ends())
+        close = adjusted.close
+        rolls = [one for first, one in placed if one.kind == "roll" and first]
+        if rolls and all(one.has_ratio for one in rolls) and (self.close > 0).all():
+            lines = self._rolls(only_ratios=True)
+            if lines is not None:
+                close = self.close / split_factors(self) * lines[0]
         # Dividends are told per share of their day, whatever the source's prices are.
         shares = split_factors_of(placed, len(self))
-        factors = dividend_factors(placed, adjusted.close, shares, currency=self.currency)
-        total: Floats = adjusted.close * factors
+        factors = dividend_factors(placed, close, shares, currency=self.currency)
+        total: Floats = close * factors
         return total
+
+    def _rolls(self, *, only_ratios: bool = False) -> tuple[Floats, Floats] | None:
+        if not any(one.kind == "roll" for one in self.actions):
+            return None
+        after = self.adjusted_until if self.basis == "split_adjusted" else None
+        placed = positions(self.actions, self.ends())
+        return roll_lines(placed, len(self), after=after, only_ratios=only_ratios)
 
 
 def without_gaps(close: Floats, adjusted: Floats) -> Floats | None:

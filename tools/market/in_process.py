@@ -50,7 +50,13 @@ class InProcessInstruments:
             source=instrument.source,
             provenance=instrument.provenance,
             listed_on=instrument.listed_on or stored.listed_on,
+            contract=instrument.contract or stored.contract,
+            continuous=instrument.continuous or stored.continuous,
         )
+
+    async def futures(self) -> list[Instrument]:
+        found = [one for one in self._by_id.values() if one.contract or one.continuous]
+        return sorted(found, key=lambda one: one.symbol)
 
     async def actions(self, symbol: str) -> list[Action]:
         every = self._actions[self._id(symbol)]

@@ -10,6 +10,8 @@ from uuid import UUID
 
 import msgspec
 
+from tools.market.futures import Continuous, Contract
+
 
 class FormerSymbol(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What an instrument was called before."""
@@ -38,6 +40,10 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Its first day of trading; bars before it are refused."""
     delisted_on: date | None = None
     """Its last day of trading; bars after it are refused."""
+    contract: Contract | None = None
+    """Of a future that ends."""
+    continuous: Continuous | None = None
+    """Of a series that is made of such contracts; its bars are not brought, they follow."""
     id: UUID | None = None
     former_symbols: tuple[FormerSymbol, ...] = ()
     """Latest first."""

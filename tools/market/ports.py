@@ -39,6 +39,10 @@ class InstrumentStore(Protocol):
         """
         ...
 
+    async def futures(self) -> list[Instrument]:
+        """Return the contracts and the series made of them, by symbol."""
+        ...
+
     async def actions(self, symbol: str) -> list[Action]:
         """Return all actions of an instrument, also those withdrawn, by date.
 

@@ -14,5 +14,5 @@ def prices_of(bars: Bars) -> Prices:
         low=adjusted.low,
         close=adjusted.close,
         volume=adjusted.volume,
-        total=adjusted.close if bars.adjusted_close is None else bars.adjusted_close,
+        total=bars.total_return_close(),
     )

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.market.actions import pays_dividends
+from tools.market.actions import changes_returns
 from tools.market.bars import TIMEFRAMES, Bars, Times
 from tools.market.calendars import named
 
@@ -30,14 +30,14 @@ def finer_than(timeframe: str) -> tuple[str, ...]:
 
 
 def resample(bars: Bars, timeframe: str) -> Bars:
-    """Return bars of a longer timeframe, split-adjusted, as no bucket may hold a split.
+    """Return bars of a longer timeframe, adjusted, as no bucket may hold a split or a roll.
 
     Raises:
         ValueError: it cannot be made of these.
     """
     if bars.timeframe not in finer_than(timeframe):
         raise ValueError(f"{timeframe} bars cannot be made of {bars.timeframe} bars")
-    total = bars.total_return_close() if pays_dividends(bars.actions) else bars.adjusted_close
+    total = bars.total_return_close() if changes_returns(bars.actions) else bars.adjusted_close
     fine = replace(bars.split_adjusted(), adjusted_close=total)
     keys = _buckets(fine, timeframe)
     inside = keys != _NO_TIME

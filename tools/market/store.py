@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import MixedBasis, UnknownSymbol
-from tools.market.actions import Action, known
+from tools.market.actions import IN_PRICES, Action, known
 from tools.market.bars import Bars, Times, moment, without_gaps
 from tools.market.calendars import calendar_name
 from tools.market.in_process import InProcessInstruments, InProcessSuspects
@@ -94,7 +94,7 @@ class InProcessMarket(InProcessInstruments, InProcessSuspects):
             source=instrument.source,
             adjusted_close=None if adjusted is None else without_gaps(found.close, adjusted),
             actions=known(
-                (one for one in self._actions[self._owner[symbol]] if one.kind in _IN_PRICES),
+                (one for one in self._actions[self._owner[symbol]] if one.kind in IN_PRICES),
                 known_at,
             ),
             currency=instrument.currency,
@@ -213,9 +213,6 @@ class InProcessMarket(InProcessInstruments, InProcessSuspects):
         if symbol not in self._owner:
             raise UnknownSymbol(symbol)
         return self._by_id[self._owner[symbol]]
-
-
-_IN_PRICES = ("split", "dividend", "special_dividend")
 
 
 def _with_basis(bars: Bars) -> Bars:

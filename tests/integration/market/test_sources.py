@@ -138,3 +138,18 @@ async def test_a_wrong_call_is_told_what_is_allowed(
     assert done.rc == 1
     assert said in " ".join(done.err.split())
     assert "Traceback" not in done.err
+
+
+async def test_contracts_of_files_become_a_series(tmp_path: Path, outcry: Command) -> None:
+    """The file says nothing of its contract; whoever imports it does."""
+    shipped = read_vendored()["GOOG"].slice(0, 30)
+    for symbol, expires in (("ZZF26", "2004-09-08"), ("ZZG26", "2004-12-08")):
+        path = tmp_path / f"{symbol}.csv"
+        write_bars([shipped], path)
+        told = ("--symbol", symbol, "--create", "--kind", "future", "--root", "zz")
+        done = await outcry("import", "bars", str(path), *told, "--expires", expires)
+        assert (done.rc, "30 stored" in done.out) == (0, True), done
+    refused = await outcry(
+        *("import", "bars", str(path), "--create", "--root", "ZZ", "--expires", "2005-01-01")
+    )
+    assert (refused.rc, "A contract needs --symbol" in refused.err) == (1, True)
