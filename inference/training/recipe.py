@@ -43,9 +43,12 @@ class TextData:
     """When each text became known, UTC."""
     groups: tuple[str, ...] | None = None
     """What must stay on one side of a split: an instrument, a story, a source."""
+    numbers: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Further columns, one number a text, which the caller computed: "lexicon_score"."""
 
     def __post_init__(self) -> None:
-        for name, column in (("labels", self.labels), ("times", self.times)):
+        columns = {"labels": self.labels, "times": self.times, **self.numbers}
+        for name, column in columns.items():
             if column is not None and len(column) != len(self.texts):
                 raise BadInput(f"there are {len(self.texts)} texts and {len(column)} {name}")
         if self.groups is not None and len(self.groups) != len(self.texts):

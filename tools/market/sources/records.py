@@ -212,3 +212,14 @@ STATEMENTS = Kind(
     needed=("symbol", "periodEnd", "months", "publishedAt", "currency", "source"),
     read=_statement_cell,
 )
+LABELLED = Kind(
+    fields={
+        "text": ("title", "headline", "sentence"),
+        "label": ("sentiment", "class"),
+        "publishedAt": ("published", "date", "datetime", "timestamp", "time"),
+        "group": ("story", "symbol", "ticker"),
+    },
+    needed=("text", "label"),
+    read=_news_cell,
+)
+"""Texts that people have labelled, to learn from."""
