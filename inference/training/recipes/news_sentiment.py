@@ -184,7 +184,7 @@ def learn(
         labels=tuple(texts.labels[index] for index in at),
         groups=tuple(map(str, groups_of(texts)[at])),
     )
-    for train, test in folds(inner, truth, count=4, seed=seed):
+    for train, test in folds(inner, truth, count=3, seed=seed):
         for name in members:
             model = fit(name, corpus, at[train])
             unseen[name][test] = probabilities(name, model, corpus, at[test])

@@ -33,7 +33,9 @@ def test_a_csv_is_read_with_the_score_of_the_word_list(tmp_path: Path) -> None:
 
 
 def test_parquet_gives_the_same_as_csv(tmp_path: Path) -> None:
-    csv = written(tmp_path, "labels.csv", "text,label\nProfit falls,negative\nSales rise,positive\n")
+    csv = written(
+        tmp_path, "labels.csv", "text,label\nProfit falls,negative\nSales rise,positive\n"
+    )
     duckdb.sql(f"copy (from read_csv('{csv}')) to '{tmp_path / 'labels.parquet'}'")
     assert read_labelled(tmp_path / "labels.parquet") == read_labelled(csv)
 

@@ -1,17 +1,13 @@
 """The sentiment recipe: learns what is there, says what it is worth, and serves what it learned."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
-from inference.engine.pipeline import LoadedModel
 from inference.errors import BadInput
-from inference.requests import Rows
-from inference.runtimes.catalog import runtime_for
-from inference.training.recipe import TextData, TooLittleData, TrainingData
+from inference.training.recipe import TextData, TooLittleData, Trained, TrainingData
 from inference.training.recipes.news_sentiment import NewsSentiment
 
 pytest.importorskip("sklearn")
@@ -20,7 +16,7 @@ pytest.importorskip("skops")
 WORDS = {"positive": "gain", "neutral": "meeting", "negative": "loss"}
 
 
-def invented(count: int = 240, *, telling: float = 0.9, seed: int = 0) -> TextData:
+def invented(count: int = 150, *, telling: float = 0.9, seed: int = 0) -> TextData:
     """Texts whose label one word tells with a known chance, and a lexicon that is only noise."""
     dice = np.random.default_rng(seed)
     names = list(WORDS)
@@ -28,24 +24,20 @@ def invented(count: int = 240, *, telling: float = 0.9, seed: int = 0) -> TextDa
     for index in range(count):
         label = names[index % 3]
         said = label if dice.random() < telling else names[int(dice.integers(3))]
-        filler = " ".join("".join(dice.choice(list("abcdefgh"), 5)) for _ in range(4))
+        filler = " ".join("".join(dice.choice(list("abcdefgh"), 4)) for _ in range(2))
         texts.append(f"{filler} {WORDS[said]}")
         labels.append(label)
     noise = tuple(float(x) for x in dice.uniform(-1, 1, count))
     return TextData(tuple(texts), tuple(labels), numbers={"lexicon_score": noise})
 
 
-def trained(texts: TextData, **options: object) -> object:
+def trained(texts: TextData, **options: object) -> Trained:
     data = TrainingData(None, texts, datetime(2026, 1, 1, tzinfo=UTC), seed=3)
     return NewsSentiment().train(data, options, lambda _, __: None)
 
 
 def test_it_finds_the_telling_word_and_gives_the_useless_member_no_say() -> None:
-    found = NewsSentiment().train(
-        TrainingData(None, invented(), datetime(2026, 1, 1, tzinfo=UTC), seed=3),
-        {},
-        lambda _, __: None,
-    )
+    found = trained(invented(), folds=3)
     assert found.performance.accuracy is not None
     assert found.performance.accuracy > 0.85
     assert found.evaluation.has_skill
@@ -57,36 +49,14 @@ def test_it_finds_the_telling_word_and_gives_the_useless_member_no_say() -> None
 
 
 def test_labels_that_are_chance_show_no_skill() -> None:
-    found = NewsSentiment().train(
-        TrainingData(None, invented(telling=0.0), datetime(2026, 1, 1, tzinfo=UTC), seed=3),
-        {},
-        lambda _, __: None,
-    )
+    found = trained(invented(telling=0.0), folds=3)
     assert not found.evaluation.has_skill
 
 
 def test_the_same_seed_gives_the_same_bytes_of_bundle() -> None:
-    texts = invented(120)
-    one, two = trained(texts), trained(texts)
-    assert msgspec.json.encode(one.bundle) == msgspec.json.encode(two.bundle)  # type: ignore[attr-defined]
-
-
-def test_what_was_learned_is_what_the_engine_answers(tmp_path: Path) -> None:
-    texts = invented(120)
-    data = TrainingData(None, texts, datetime(2026, 1, 1, tzinfo=UTC), seed=3)
-    found = NewsSentiment().train(data, {}, lambda _, __: None)
-    found.write(tmp_path)
-    model = LoadedModel.load(tmp_path, runtime_for=runtime_for)
-    asked = [
-        {"text": f"abcde {word}", "lexicon_score": 0.0} for word in ("gain", "loss", "meeting")
-    ]
-    answers = model.answer(Rows.of(asked))
-    assert answers.values == ("positive", "negative", "neutral")
-    assert answers.classes == ("positive", "neutral", "negative")
-    alone = model.answer(Rows.of(asked[:1]))
-    assert answers.probabilities is not None
-    assert alone.probabilities is not None
-    assert np.array_equal(alone.probabilities[0], answers.probabilities[0])
+    texts = invented(90)
+    one, two = trained(texts, folds=2), trained(texts, folds=2)
+    assert msgspec.json.encode(one.bundle) == msgspec.json.encode(two.bundle)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from inference.training.text_folds import folds, groups_of
 
 TRUTH = np.arange(60) % 3
 TEXTS = tuple(f"story {chr(97 + n % 26)} number {'x' * n}" for n in range(60))
-LABELS = tuple("positive neutral negative".split()[label] for label in TRUTH)
+LABELS = tuple(["positive", "neutral", "negative"][label] for label in TRUTH)
 
 
 def test_every_text_is_tested_once_and_never_by_a_model_that_saw_its_group() -> None:
