@@ -43,7 +43,7 @@ def test_it_finds_the_telling_word_and_gives_the_useless_member_no_say() -> None
     assert found.evaluation.has_skill
     custom = found.parameters.custom_params
     assert custom is not None
-    assert custom["weights"]["lexicon"] < 0.1
+    assert custom["weights"]["lexicon"] < 0.25 < custom["weights"]["tfidf"]
     names = [one.name for one in found.evaluation.baselines]
     assert names == ["base rates", "commonest label", "lexicon"]
 
