@@ -104,9 +104,13 @@ class Batcher:
             raise KeyError(traits.lane)
         self._traits[model] = traits
 
-    def waiting_rows(self, priority: Priority) -> dict[str, int]:
-        """Return how many rows wait, by model."""
-        return self._rows[priority]
+    def forget(self, model: str) -> None:
+        """Let the calls of a model wait until it is known again."""
+        self._traits.pop(model, None)
+
+    def waiting(self) -> dict[Priority, dict[str, int]]:
+        """Return how many rows wait, by priority and model."""
+        return self._rows
 
     def running(self) -> Iterator[Batch]:
         """Return the batches that run."""

@@ -1,7 +1,7 @@
 """When a model has failed again and again, stop asking it for a while.
 
-Pure: the caller has the clock. Five failures in a row open the breaker; after half a minute one call may try, and what becomes of
-it decides.
+Pure: the caller has the clock. Five failures in a row open the breaker; after half a minute one
+call may try, and what becomes of it decides.
 """
 
 from dataclasses import dataclass
@@ -32,6 +32,10 @@ class Breaker:
             return 1.0
         self.trying = True
         return None
+
+    def open_for(self, *, now: float) -> float | None:
+        """Return how much longer it is open; None when it is closed."""
+        return None if self.open_until is None else max(0.0, self.open_until - now)
 
     def succeeded(self) -> None:
         """Note an answer."""

@@ -52,18 +52,14 @@ class ModelCache(Generic[T]):
             if self._bytes <= self._max_bytes:
                 break
             if other != artifact and not in_use(other):
-                dropped = self.drop(other)
-                if dropped is not None:
-                    gone.append((other, dropped))
+                gone.append((other, self._held[other][0]))
+                self.drop(other)
         return gone
 
-    def drop(self, artifact: str) -> T | None:
-        """Forget a model and return it."""
-        found = self._held.pop(artifact, None)
-        if found is None:
-            return None
-        self._bytes -= found[1]
-        return found[0]
+    def drop(self, artifact: str) -> None:
+        """Forget a model, if it is held."""
+        _, size = self._held.pop(artifact, (None, 0))
+        self._bytes -= size
 
     def clear(self) -> list[T]:
         """Forget all and return them."""

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from inference.bundle import BUNDLE_FILE, Bundle, Head, InputColumn, Member
-from inference.errors import BadModel, MissingFramework
+from inference.errors import BadModel, DamagedArtifact, MissingFramework
 from inference.requests import Floats, Rows
 from inference.runtimes.runtime import Loaded, Outputs, Runtime
 
@@ -142,3 +142,21 @@ def numbers(*rows: list[float]) -> Rows:
     """Return rows of the columns a, b, c, ..."""
     array = np.array(rows, dtype=np.float64)
     return Rows(tuple(chr(97 + index) for index in range(array.shape[1])), array)
+
+
+class Shelf:
+    """Artifacts by name, in folders."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.opened: list[str] = []
+
+    def add(self, bundle: Bundle) -> str:
+        save_bundle(bundle, self.root / bundle.name)
+        return bundle.name
+
+    def open(self, artifact: str) -> Path:
+        self.opened.append(artifact)
+        if artifact == "damaged":
+            raise DamagedArtifact("weights.safetensors is not what was approved")
+        return self.root / artifact

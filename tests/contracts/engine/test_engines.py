@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inference.bundle import Bundle, Head, Member
+from inference.bundle import Head, Member
+from inference.engine.engine import Engine
 from inference.engine.in_process import InProcessEngine
 from inference.engine.pipeline import LoadedModel
+from inference.engine.process import WorkerCommand
+from inference.engine.served import EngineOptions
 from inference.errors import (
     BadInput,
     BadModel,
@@ -23,11 +26,11 @@ from inference.errors import (
 )
 from inference.requests import Answers
 from tests.fakes.models import (
+    Shelf,
     linear_bundle,
     misbehaving_bundle,
     numbers,
     runtime_for,
-    save_bundle,
 )
 
 DEADLINE_S = 20.0
@@ -36,31 +39,24 @@ DEADLINE_S = 20.0
 AnyEngine = Any
 
 
-class Shelf:
-    """Artifacts by name, in folders."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.opened: list[str] = []
-
-    def add(self, bundle: Bundle) -> str:
-        save_bundle(bundle, self.root / bundle.name)
-        return bundle.name
-
-    def open(self, artifact: str) -> Path:
-        self.opened.append(artifact)
-        if artifact == "damaged":
-            raise DamagedArtifact("weights.safetensors is not what was approved")
-        return self.root / artifact
-
-
 @asynccontextmanager
 async def in_process(shelf: Shelf, **options: Any) -> AsyncIterator[AnyEngine]:
     async with InProcessEngine(shelf.open, runtime_for=runtime_for, **options) as engine:
         yield engine
 
 
-ENGINES: dict[str, Callable[..., Any]] = {"in_process": in_process}
+@asynccontextmanager
+async def worker(
+    shelf: Shelf, *, cache_bytes: int = 2**30, **options: Any
+) -> AsyncIterator[AnyEngine]:
+    command = WorkerCommand(catalog="tests.fakes.models:runtime_for", **options)
+    async with Engine(
+        shelf.open, options=EngineOptions(worker=command, cache_bytes=cache_bytes)
+    ) as engine:
+        yield engine
+
+
+ENGINES: dict[str, Callable[..., Any]] = {"in_process": in_process, "worker": worker}
 
 
 @pytest.fixture(params=list(ENGINES))

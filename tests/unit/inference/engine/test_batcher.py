@@ -232,12 +232,12 @@ class AnyOrder(RuleBasedStateMachine):
             return
         assert len(self.queue) == len(self.waiting)
         assert all(times <= 1 for times in self.ran.values())
-        for priority in ("interactive", "batch"):
+        for priority, rows in self.queue.waiting().items():
             expected: Counter[str] = Counter()
             for one in self.waiting.values():
                 if one.priority == priority:
                     expected[one.group.model] += one.rows
-            assert self.queue.waiting_rows(priority) == dict(expected)
+            assert rows == dict(expected)
 
     @invariant()
     def no_limit_is_passed(self) -> None:
