@@ -7,6 +7,7 @@ from app.domain.errors import Refusal
 from app.security.errors import SecurityError
 from app.settings import SettingsError
 from app.storage.errors import StorageError
+from inference.errors import InferenceError
 from tools.errors import ToolError
 from tools.market.scorer import ScoringFailed
 from tools.market.sources.source import SourceError
@@ -25,6 +26,7 @@ def explain(failure: BaseException) -> str | None:
         | SecurityError
         | StorageError
         | AgentError
+        | InferenceError
         | SourceError
         | ScoringFailed
         | ToolError

@@ -162,6 +162,14 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Up to when it had read the world (an LLM); it is only graded on what came later."""
     failure: str | None = None
     """Why its status is `failed`, or why it is quarantined."""
+    timeframe: str | None = None
+    """Of the bars it forecasts, from its bundle."""
+    horizon_bars: int | None = None
+    training_dataset_version_id: UUID | None = None
+    deployed_despite: str | None = None
+    """Why it was deployed although its skill is not above 0, as an admin put it."""
+    quarantined_at: datetime | None = None
+    """When its bytes were found not to be those that were approved."""
 
     def evaluation(self) -> Evaluation | None:
         """Return the stored walk-forward evaluation, if there is one."""

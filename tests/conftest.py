@@ -75,4 +75,8 @@ async def database(migrated: Database) -> Database:
     await migrated.execute("DELETE FROM secrets")
     await migrated.execute("DELETE FROM news")
     await migrated.execute("DELETE FROM statements")
+    await migrated.execute("DELETE FROM predictions")
+    await migrated.execute("DELETE FROM model_aliases WHERE name <> 'market-signals'")
+    await migrated.execute("DELETE FROM models WHERE name <> 'market-signals'")
+    await migrated.execute("DELETE FROM datasets")
     return migrated

@@ -22,8 +22,10 @@ from tools.market.signals import Grade, MarketSignal, OwnRecord, Record, SignalI
 from tools.opinions import NONE, Opinions
 from tools.technicals import Technicals
 
-RULES = uuid5(UUID("5f0f6b6e-6d8f-5c3a-9a3e-0c5b7a2f4d11"), "rules-2")
-"""The `modelId` of these rules: changes when a rule does."""
+RULES_VERSION = "rules-2"
+"""Changes when a rule does."""
+RULES = uuid5(UUID("5f0f6b6e-6d8f-5c3a-9a3e-0c5b7a2f4d11"), RULES_VERSION)
+"""The `modelId` of these rules, and the id of their row among the models."""
 LIKE = "earlier signals of this kind in this market, the first of each cluster"
 _LEVELS_SEE = levels.LOOK_BACK + levels.SIDE
 

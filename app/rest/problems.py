@@ -16,6 +16,7 @@ from litestar.types import ExceptionHandlersMap
 
 from app.domain.errors import Refusal
 from app.rest.requests import parameter_names
+from inference.errors import InferenceError, Overloaded
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +71,31 @@ def of_refusal(_: Request[Any, Any, Any], refusal: Refusal) -> Response[bytes]:
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="outcry"'
     return problem(refusal.status, refusal.code, refusal.message, **headers)
+
+
+_INFERENCE = {
+    "bad_model": 422,
+    "unsafe_artifact": 422,
+    "bad_input": 422,
+    "not_allowed": 409,
+    "missing_framework": 501,
+    "damaged_artifact": 503,
+    "overloaded": 503,
+    "deadline_exceeded": 504,
+    "worker_lost": 503,
+    "model_failed": 502,
+}
+
+
+def of_inference(_: Request[Any, Any, Any], error: InferenceError) -> Response[bytes]:
+    """Answer what the prediction engine reports."""
+    headers = {}
+    if isinstance(error, Overloaded):
+        headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
+    told = str(error)
+    return problem(
+        _INFERENCE.get(error.code, 503), error.code, f"{told[:1].upper()}{told[1:]}.", **headers
+    )
 
 
 def of_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
@@ -135,6 +161,7 @@ def _size_detail(request: Request[Any, Any, Any]) -> str:
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     Refusal: of_refusal,
+    InferenceError: of_inference,
     HTTPException: of_framework,
     Exception: of_crash,
 }

@@ -33,8 +33,11 @@ models = sa.Table(
     sa.Column("artifact", sa.Text),
     sa.Column("recipe", sa.Text),
     sa.Column("task", sa.Text),
+    sa.Column("timeframe", sa.Text),
+    sa.Column("horizon_bars", sa.Integer),
     time("knowledge_cutoff", nullable=True),
     sa.Column("failure", sa.Text),
+    sa.Column("deployed_despite", sa.Text),
     time("quarantined_at", nullable=True),
     time("trained_at", nullable=True),
     time("deployed_at", nullable=True),
@@ -66,8 +69,10 @@ models = sa.Table(
     sa.UniqueConstraint("name", "version"),
     sa.Index("ix_models_created_at_id", "created_at", "id"),
     sa.Index("ix_models_task_status", "task", "status"),
+    sa.Index("ix_models_artifact", "artifact"),
 )
-"""A version's row is never deleted: predictions and signals point to it."""
+"""A version's row is never deleted: predictions and signals point to it. `artifact` is the digest
+of its files; `deployed_despite` why it serves without measured skill."""
 
 model_aliases = sa.Table(
     "model_aliases",

@@ -8,8 +8,7 @@ market_signals = sa.Table(
     "market_signals",
     metadata,
     uuid("id", primary_key=True),
-    # The rule set's version; no foreign key until the prediction engine brings the models table.
-    uuid("model_id", index=True),
+    uuid("model_id", sa.ForeignKey("models.id", ondelete="RESTRICT"), index=True),
     sa.Column(
         "symbol",
         sa.Text,

@@ -48,6 +48,7 @@ from app.storage.run_reads import RunViews
 from app.storage.runs import StoredRuns
 from app.storage.secrets import StoredSecrets
 from app.wiring.alerts import AlertDesk, open_alerts
+from app.wiring.engine import EngineDesk, open_engine
 from app.wiring.live import Sockets
 from app.wiring.market import MarketDesk, open_market
 
@@ -74,6 +75,7 @@ class Desk(msgspec.Struct, kw_only=True):
     conversations: Conversations
     costs: CostsReport
     market: MarketDesk
+    engine: EngineDesk
     alerts: AlertDesk
     jobs: Jobs
     """Whoever serves, or is a worker, enters it; others only queue and read."""
@@ -163,6 +165,7 @@ async def open_desk(
         # Finishes a change of OUTCRY_SECRET_KEY, and refuses a wrong one before anything is served.
         await secrets.rotate()
 
+        engine = await stack.enter_async_context(open_engine(settings, database))
         market = await stack.enter_async_context(
             open_market(settings, database, sockets, on_progress=on_progress)
         )
@@ -212,6 +215,7 @@ async def open_desk(
             conversations=Conversations(ConversationReads(database)),
             costs=CostsReport(CostReads(database)),
             market=market,
+            engine=engine,
             alerts=alerts,
             jobs=Jobs(StoredJobs(database), clock=utc_now),
             catalog=catalog,

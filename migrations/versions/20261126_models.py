@@ -11,6 +11,9 @@ down_revision: str | None = "51a7c0de7777"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
+_RULES = "0a2c517e-22ab-57fc-998c-5db8af516240"
+"""`tools.signal_views.RULES` as it was when this was written."""
+
 
 def upgrade() -> None:
     op.create_table(
@@ -47,8 +50,11 @@ def upgrade() -> None:
         sa.Column("artifact", sa.Text(), nullable=True),
         sa.Column("recipe", sa.Text(), nullable=True),
         sa.Column("task", sa.Text(), nullable=True),
+        sa.Column("timeframe", sa.Text(), nullable=True),
+        sa.Column("horizon_bars", sa.Integer(), nullable=True),
         sa.Column("knowledge_cutoff", sa.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("failure", sa.Text(), nullable=True),
+        sa.Column("deployed_despite", sa.Text(), nullable=True),
         sa.Column("quarantined_at", sa.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("trained_at", sa.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("deployed_at", sa.TIMESTAMP(timezone=True), nullable=True),
@@ -139,6 +145,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_models_created_at_id", "models", ["created_at", "id"], unique=False)
     op.create_index("ix_models_task_status", "models", ["task", "status"], unique=False)
+    op.create_index("ix_models_artifact", "models", ["artifact"], unique=False)
     op.create_index(
         op.f("ix_models_training_dataset_id"), "models", ["training_dataset_id"], unique=False
     )
@@ -149,9 +156,44 @@ def upgrade() -> None:
         ["model_id", "created_at", "id"],
         unique=False,
     )
+    _adopt_rule_sets()
+
+
+def _adopt_rule_sets() -> None:
+    """Make a model of every rule set that signals name, and of today's; then bind them to it."""
+    op.execute(
+        f"""
+        INSERT INTO models (id, name, version, type, framework, architecture, status, task,
+                            parameters, deployed_at, deprecated_at)
+        SELECT id, 'market-signals',
+               CASE WHEN id = '{_RULES}' THEN 'rules-2' ELSE 'rules-' || id END,
+               'classification', 'numpy', 'rules',
+               CASE WHEN id = '{_RULES}' THEN 'deployed' ELSE 'deprecated' END, 'signals',
+               '{{"customParams": {{"definedIn": "tools/analytics"}}}}'::jsonb,
+               CASE WHEN id = '{_RULES}' THEN now() END,
+               CASE WHEN id <> '{_RULES}' THEN now() END
+          FROM (SELECT '{_RULES}'::uuid AS id
+                 UNION SELECT DISTINCT model_id FROM market_signals) AS used
+        """
+    )
+    op.execute(
+        f"""
+        INSERT INTO model_aliases (name, alias, model_id)
+        VALUES ('market-signals', 'champion', '{_RULES}')
+        """
+    )
+    op.create_foreign_key(
+        op.f("fk_market_signals_model_id"),
+        "market_signals",
+        "models",
+        ["model_id"],
+        ["id"],
+        ondelete="RESTRICT",
+    )
 
 
 def downgrade() -> None:
+    op.drop_constraint(op.f("fk_market_signals_model_id"), "market_signals", type_="foreignkey")
     op.drop_table("model_events")
     op.drop_table("model_aliases")
     op.drop_table("models")
