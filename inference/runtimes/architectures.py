@@ -7,6 +7,8 @@ Data only: nothing here computes.
 `mlp`                   linear layers with an activation between them
 `monotone_quantiles`    an mlp whose outputs are made to rise: the output at `anchor` is taken as it
                         is, the next ones add softplus(output), those before it subtract it
+`gru_quantiles`         a GRU over a window of bars (the columns, oldest bar first, a bar's channels
+                        side by side), then one linear layer whose outputs are made to rise
 """
 
 from collections.abc import Mapping
@@ -22,39 +24,50 @@ Activation: TypeAlias = Literal["relu", "tanh", "gelu"]
 Size: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=1 << 20)]
 
 
-class Linear(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _Declared(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    inputs: Size
+    outputs: Size = 1
+    """With quantiles: how many of them."""
+    block: Size | None = None
+    """Rows that are computed at once; by default what suits the runtime and the device."""
+
+
+class Linear(_Declared, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of `linear`."""
 
-    inputs: Size
-    outputs: Size = 1
 
-
-class Mlp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Mlp(_Declared, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of `mlp`."""
 
-    inputs: Size
     hidden: tuple[Size, ...]
-    outputs: Size = 1
     activation: Activation = "relu"
 
 
-class MonotoneQuantiles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MonotoneQuantiles(_Declared, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of `monotone_quantiles`."""
 
-    inputs: Size
     hidden: tuple[Size, ...]
-    outputs: Size
-    """How many quantiles."""
     activation: Activation = "relu"
     anchor: Annotated[int, msgspec.Meta(ge=0)] = 0
     """The quantile that the others are built from, for instance the median's index."""
 
 
-Architecture: TypeAlias = Linear | Mlp | MonotoneQuantiles
+class GruQuantiles(_Declared, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options of `gru_quantiles`."""
+
+    window: Size
+    """Bars; `inputs` is window times channels."""
+    channels: Size
+    units: Size
+    anchor: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+Architecture: TypeAlias = Linear | Mlp | MonotoneQuantiles | GruQuantiles
 ARCHITECTURES: dict[str, type[Architecture]] = {
     "linear": Linear,
     "mlp": Mlp,
     "monotone_quantiles": MonotoneQuantiles,
+    "gru_quantiles": GruQuantiles,
 }
 MEANS = "input_mean"
 """A tensor that `linear` may have: the mean of each column in training. Contributions are told
@@ -79,9 +92,14 @@ def declared_architecture(member: Member) -> Architecture:
         raise BadModel(
             f"model {member.name!r}: options of {member.architecture!r}: {error}"
         ) from None
-    if isinstance(found, MonotoneQuantiles) and found.anchor >= found.outputs:
+    if isinstance(found, MonotoneQuantiles | GruQuantiles) and found.anchor >= found.outputs:
         raise BadModel(
             f"model {member.name!r}: anchor {found.anchor} is none of {found.outputs} quantiles"
+        )
+    if isinstance(found, GruQuantiles) and found.inputs != found.window * found.channels:
+        raise BadModel(
+            f"model {member.name!r}: {found.inputs} inputs are not {found.window} bars of "
+            f"{found.channels} channels"
         )
     if member.columns is not None and len(member.columns) != found.inputs:
         raise BadModel(
@@ -91,23 +109,25 @@ def declared_architecture(member: Member) -> Architecture:
     return found
 
 
-def widths(architecture: Architecture) -> tuple[int, ...]:
-    """Return the width of each layer, from the inputs to the outputs."""
-    hidden = () if isinstance(architecture, Linear) else architecture.hidden
-    return (architecture.inputs, *hidden, architecture.outputs)
-
-
 def layer_names(architecture: Architecture) -> tuple[str, ...]:
-    """Return what the layers are called in the file: `""` for `linear`, else `layers.0.` ..."""
+    """Return what the linear layers are called in the file: `""` for `linear`, else `layers.0.`."""
     if isinstance(architecture, Linear):
         return ("",)
+    if isinstance(architecture, GruQuantiles):
+        return ("layers.0.",)
     return tuple(f"layers.{index}." for index in range(len(architecture.hidden) + 1))
 
 
 def tensor_shapes(architecture: Architecture) -> Mapping[str, tuple[int, ...]]:
     """Return the tensors that the architecture must have, with their shapes (torch's order)."""
-    sizes = widths(architecture)
     shapes: dict[str, tuple[int, ...]] = {}
+    sizes = _widths(architecture)
+    if isinstance(architecture, GruQuantiles):
+        gates = 3 * architecture.units
+        shapes["gru.weight_ih_l0"] = (gates, architecture.channels)
+        shapes["gru.weight_hh_l0"] = (gates, architecture.units)
+        shapes["gru.bias_ih_l0"] = (gates,)
+        shapes["gru.bias_hh_l0"] = (gates,)
     for index, prefix in enumerate(layer_names(architecture)):
         shapes[f"{prefix}weight"] = (sizes[index + 1], sizes[index])
         shapes[f"{prefix}bias"] = (sizes[index + 1],)
@@ -117,3 +137,14 @@ def tensor_shapes(architecture: Architecture) -> Mapping[str, tuple[int, ...]]:
 def optional_tensor_shapes(architecture: Architecture) -> Mapping[str, tuple[int, ...]]:
     """Return the tensors that it may have."""
     return {MEANS: (architecture.inputs,)} if isinstance(architecture, Linear) else {}
+
+
+def _widths(architecture: Architecture) -> tuple[int, ...]:
+    """Return the width of each linear layer, from its inputs to the outputs."""
+    match architecture:
+        case Linear():
+            return (architecture.inputs, architecture.outputs)
+        case GruQuantiles():
+            return (architecture.units, architecture.outputs)
+        case _:
+            return (architecture.inputs, *architecture.hidden, architecture.outputs)

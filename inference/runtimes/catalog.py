@@ -9,6 +9,7 @@ from inference.runtimes.runtime import Runtime
 _WHERE = {
     "numpy": ("inference.runtimes.numpy_", "NumpyRuntime"),
     "onnx": ("inference.runtimes.onnx_", "OnnxRuntime"),
+    "pytorch": ("inference.runtimes.pytorch", "PyTorchRuntime"),
     "scikit_learn": ("inference.runtimes.scikit_learn", "ScikitLearnRuntime"),
     "xgboost": ("inference.runtimes.xgboost_", "XGBoostRuntime"),
 }

@@ -13,6 +13,9 @@ from inference.requests import Floats, Rows
 from inference.runtimes.runtime import Loaded
 from tests.contracts.runtimes.cases import Case
 from tests.contracts.runtimes.local_cases import LOCAL
+from tests.contracts.runtimes.torch_cases import TORCH
+
+CASES = {**LOCAL, **TORCH}
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,11 @@ class Ready:
     loaded: Loaded
 
 
-@pytest.fixture(scope="module", params=list(LOCAL))
+@pytest.fixture(scope="module", params=list(CASES))
 def ready(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Ready:
     """Each runtime's trained example."""
     folder = tmp_path_factory.mktemp("artifact")
-    case = LOCAL[request.param](folder)
+    case = CASES[request.param](folder)
     return Ready(case, folder, case.made().load(folder, case.member, device="cpu"))
 
 

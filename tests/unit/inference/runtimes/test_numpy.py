@@ -46,7 +46,7 @@ def test_a_linear_model_is_its_weights_times_the_row(tmp_path: Path) -> None:
     tensors = {"weight": np.array([[2.0, -1.0]]), "bias": np.array([0.5])}
     net = load(tmp_path, member("linear", inputs=2), tensors)
     assert net.run(rows([[1.0, 3.0], [0.0, 0.0]])).columns.tolist() == [[-0.5], [0.5]]  # type: ignore[union-attr]
-    assert net.size_bytes == 24
+    assert net.size_bytes == (16 * 16 + 16) * 8
 
 
 def test_contributions_of_a_linear_model_sum_to_what_moved_it_from_the_mean(tmp_path: Path) -> None:
@@ -137,10 +137,14 @@ def test_weights_that_do_not_fit_are_refused_with_the_tensor_named(
 @pytest.mark.parametrize(
     ("what", "says"),
     [
-        (member("transformer"), "known are linear, mlp, monotone_quantiles"),
+        (member("transformer"), "known are linear, mlp, monotone_quantiles, gru_quantiles"),
         (member("mlp", hidden=[3]), "missing required field `inputs`"),
         (member("linear", inputs=3, colour="red"), "unknown field `colour`"),
         (member("monotone_quantiles", inputs=3, hidden=[3], outputs=2, anchor=2), "anchor 2"),
+        (
+            member("gru_quantiles", inputs=7, window=3, channels=2, units=4, outputs=3),
+            "7 inputs are not 3 bars of 2 channels",
+        ),
     ],
 )
 def test_an_architecture_that_is_not_declared_well_is_refused(
