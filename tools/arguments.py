@@ -7,13 +7,17 @@ import msgspec
 
 from tools.errors import InvalidArguments
 
-Timeframe = Literal["1m", "5m", "15m", "1h", "4h", "1d", "1w"]
+Timeframe = Literal["1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w", "1mo"]
 """Of the bars that a tool may be asked to compute on."""
 Symbol = Annotated[
     str,
     msgspec.Meta(
         min_length=1, max_length=80, description="Symbol or company name, e.g. GOOG or Apple."
     ),
+]
+OfBars = Annotated[
+    Timeframe,
+    msgspec.Meta(description="Of the bars; one that is not stored is made of shorter ones."),
 ]
 AsOf = Annotated[
     date | None,

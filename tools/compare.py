@@ -10,9 +10,9 @@ import numpy as np
 
 from tools import cards, technicals
 from tools.analytics import snapshot, volatility
-from tools.analytics.prices import Floats, Prices, log_returns
+from tools.analytics.prices import BARS_A_YEAR, Floats, Prices, log_returns
 from tools.analytics.snapshot import FIELDS
-from tools.arguments import Arguments, json_schema, read_arguments
+from tools.arguments import Arguments, OfBars, json_schema, read_arguments
 from tools.errors import InvalidArguments, NoData
 from tools.history import History, Market, Period, start_of
 from tools.technicals import number
@@ -41,6 +41,7 @@ class CompareArguments(Arguments, frozen=True):
         Period | None,
         msgspec.Meta(description="Instead of `from`: how far back; 1y when neither is given."),
     ] = None
+    timeframe: OfBars = "1d"
     baseline: Annotated[
         Annotated[str, msgspec.Meta(min_length=1, max_length=80)] | None,
         msgspec.Meta(description="Symbol to measure against; default: the mean of those compared."),
@@ -76,7 +77,10 @@ class Compare:
                     f"`fields` has {field[:40]!r}, which is none. Allowed: {', '.join(FIELDS)}."
                 )
         said = [*asked.symbols, *([asked.baseline] if asked.baseline else [])]
-        histories = [await self._market.history(one, context, at=asked.to) for one in said]
+        histories = [
+            await self._market.history(one, context, at=asked.to, timeframe=asked.timeframe)
+            for one in said
+        ]
         count = len(asked.symbols)
         if len({history.symbol for history in histories[:count]}) < count:
             raise InvalidArguments("Two of the names mean the same instrument.")
@@ -84,7 +88,9 @@ class Compare:
         histories = [
             history
             if history.bars.day(-1) == end
-            else await self._market.history(history.symbol, context, at=_reaching(history, end))
+            else await self._market.history(
+                history.symbol, context, at=_reaching(history, end), timeframe=asked.timeframe
+            )
             for history in histories
         ]
         return await asyncio.to_thread(_answer, histories, count, asked)
@@ -130,6 +136,7 @@ def _answer(every: list[History], count: int, asked: CompareArguments) -> ToolRe
         "notes": _clipped(every, starts, first, end.date(), asked.to),
         "from": first.isoformat(),
         "to": end.date().isoformat(),
+        "timeframe": asked.timeframe,
         "instruments": rows,
         "baseline": baseline,
         "correlations": _correlations(histories, first),
@@ -141,20 +148,23 @@ def _answer(every: list[History], count: int, asked: CompareArguments) -> ToolRe
         summary=f"compared {names} from {first} to {end.date()}",
         source="; ".join(dict.fromkeys(history.instrument.source for history in histories)),
         as_of=end,
-        units={
-            **{name: _unit(name, money) for name in asked.fields},
-            "startClose": money,
-            "endClose": money,
-            "rsi": "index 0-100",
-            "r2": "0-1",
-            "excessPercent": "%",
-            "changePercent": "%",
-            "totalReturnPercent": "%",
-            "drawdownPercent": "%",
-            "volatilityPercent": "% a year",
-            "correlation": "-1 to 1",
-            "days": "days",
-        },
+        units=technicals.of_bars(
+            {
+                **{name: _unit(name, money) for name in asked.fields},
+                "startClose": money,
+                "endClose": money,
+                "rsi": "index 0-100",
+                "r2": "0-1",
+                "excessPercent": "%",
+                "changePercent": "%",
+                "totalReturnPercent": "%",
+                "drawdownPercent": "%",
+                "volatilityPercent": "% a year",
+                "correlation": "-1 to 1",
+                "days": "days",
+            },
+            asked.timeframe,
+        ),
         cards=(cards.compared(histories[0], every[1:]),),
     )
 
@@ -216,7 +226,10 @@ def _row(history: History, start: int, fields: tuple[str, ...]) -> dict[str, Any
     prices: Prices = history.prices
     close = prices.close[start:]
     picture = technicals.look(history)
-    moves = volatility.measure(prices.total[start:], len(close) - 1) if len(close) > 20 else None
+    moves = None
+    if len(close) > 20:
+        a_year = BARS_A_YEAR[history.bars.timeframe]
+        moves = volatility.measure(prices.total[start:], len(close) - 1, a_year=a_year)
     rsi = number(picture.indicators.rsi[-1])
     table = snapshot.table(prices, timeframe=history.bars.timeframe) if fields else {}
     asked = {name: number(table[name][-1]) for name in fields}

@@ -19,14 +19,13 @@ from tools.market.actions import Action
 from tools.market.bars import TIMEFRAMES, Bars
 from tools.market.freshness import doubts
 from tools.market.instruments import Instrument
+from tools.market.longer import MOST_RESAMPLED, read_or_make
 from tools.market.resample import finer_than, resample
 from tools.market.store import BarStore, InstrumentStore
 from tools.market.symbols import resolve
 from tools.tool import ToolContext
 
 Period = Literal["1w", "1m", "3m", "6m", "1y", "2y", "3y", "5y", "10y", "ytd", "max"]
-MOST_RESAMPLED = 1_000_000
-"""Of more shorter bars only the newest are read to make longer ones of."""
 LOT = 200
 """Instruments read at once."""
 _MONTHS = {"1m": 1, "3m": 3, "6m": 6, "1y": 12, "2y": 24, "3y": 36, "5y": 60, "10y": 120}
@@ -151,29 +150,14 @@ class Market:
         if instrument is None:
             instrument = resolve(said, await self._instruments.all())
         # Rows after the cut are never even fetched.
-        stored = await self._bars.read(instrument.symbol, timeframe=timeframe, end=context.now)
-        made_of = None
-        if not len(stored):
-            stored, made_of = await self._made(instrument, stored, context)
+        stored, made_of = await read_or_make(
+            self._bars, instrument.symbol, timeframe, now=context.now, end=context.now
+        )
         known = stored.closed_by(context.now)
         history = _known(instrument, known, context, at)
         if history is None:
             raise NoData(_nothing(instrument, known, at, timeframe))
         return history if made_of is None else replace(history, resampled_from=made_of)
-
-    async def _made(
-        self, instrument: Instrument, nothing: Bars, context: ToolContext
-    ) -> tuple[Bars, str | None]:
-        """Return bars made of the longest shorter ones that are stored, and which those are."""
-        for finer in finer_than(nothing.timeframe):
-            stored = await self._bars.read(
-                instrument.symbol, timeframe=finer, end=context.now, limit=MOST_RESAMPLED
-            )
-            if len(stored):
-                # What had not closed by now must not be in any bucket.
-                closed = stored.closed_by(context.now)
-                return await asyncio.to_thread(resample, closed, nothing.timeframe), finer
-        return nothing, None
 
     async def many(
         self,

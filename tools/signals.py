@@ -16,7 +16,7 @@ from tools.analytics.composite import CALL
 from tools.analytics.firings import KINDS, ends
 from tools.analytics.outcomes import Outcome
 from tools.analytics.track_record import ENOUGH, TrackRecord
-from tools.arguments import Arguments, AsOf, Symbol, json_schema, read_arguments
+from tools.arguments import Arguments, AsOf, OfBars, Symbol, json_schema, read_arguments
 from tools.case_book import CaseBook
 from tools.history import History, Market
 from tools.market.signals import MarketSignal, market_of
@@ -35,6 +35,7 @@ CHANCE = (
 class SignalsArguments(Arguments, frozen=True):
     symbol: Symbol
     at: AsOf = None
+    timeframe: OfBars = "1d"
 
 
 class Signals:
@@ -59,7 +60,9 @@ class Signals:
 
     async def __call__(self, arguments: dict[str, Any], context: ToolContext) -> ToolResult:
         asked = read_arguments(SignalsArguments, arguments)
-        history = await self._market.history(asked.symbol, context, at=asked.at)
+        history = await self._market.history(
+            asked.symbol, context, at=asked.at, timeframe=asked.timeframe
+        )
         known = await self._book.cases(
             market_of(history.instrument), history.bars.timeframe, before=history.as_of
         )
@@ -108,7 +111,12 @@ def _answer(
         summary=_summary(history, whole, held),
         source=history.instrument.source,
         as_of=history.as_of,
-        units=technicals.used(units(history.instrument.currency, said.currency), data),
+        units=technicals.used(
+            technicals.of_bars(
+                units(history.instrument.currency, said.currency), history.bars.timeframe
+            ),
+            data,
+        ),
         cards=_cards(history, study, picture, {"indicators": votes, "signals": signals}, whole),
     )
 

@@ -12,13 +12,13 @@ from tools.analytics import signals as rules
 from tools.analytics.indicators import Indicators
 from tools.analytics.signals import Firing
 from tools.analytics.snapshot import Snapshot
-from tools.arguments import Arguments, Symbol, json_schema, read_arguments
+from tools.arguments import Arguments, OfBars, Symbol, json_schema, read_arguments
 from tools.errors import InvalidArguments
 from tools.history import History, Market, Period, start_of
 from tools.market.news import NewsItem, NewsStore
 from tools.market.quoting import quotable
 from tools.quotes import describe_change, notes
-from tools.technicals import used
+from tools.technicals import of_bars, used
 from tools.tool import ToolContext, ToolResult
 
 SHOWN = 8
@@ -50,6 +50,7 @@ class WhatChangedArguments(Arguments, frozen=True):
         Period | None,
         msgspec.Meta(description="Instead of `from`: how far back; 1m when neither is given."),
     ] = None
+    timeframe: OfBars = "1d"
 
 
 class WhatChanged:
@@ -72,7 +73,9 @@ class WhatChanged:
         asked = read_arguments(WhatChangedArguments, arguments)
         if asked.from_ is not None and asked.to is not None and asked.from_ >= asked.to:
             raise InvalidArguments(f"`from` ({asked.from_}) must be before `to` ({asked.to}).")
-        history = await self._market.history(asked.symbol, context, at=asked.to)
+        history = await self._market.history(
+            asked.symbol, context, at=asked.to, timeframe=asked.timeframe
+        )
         period = asked.period or (None if asked.from_ is not None else "1m")
         start = start_of(history, start=asked.from_, period=period)
         result = await asyncio.to_thread(_answer, history, start)
@@ -137,7 +140,7 @@ def _answer(history: History, start: int) -> ToolResult:
         ),
         source=history.instrument.source,
         as_of=history.as_of,
-        units=used(_units(currency), data),
+        units=used(of_bars(_units(currency), history.bars.timeframe), data),
         cards=(cards.chart(history, computed, firings=fired),),
     )
 

@@ -19,6 +19,7 @@ from tools.market.bars import TIMEFRAMES, Bars, Basis
 from tools.market.currencies import code
 from tools.market.futures import BadContracts, Continuous, Contract
 from tools.market.instruments import Instrument
+from tools.market.longer import read_or_make
 from tools.market.store import BarStore, InstrumentStore
 
 MAX_BARS = 10_000
@@ -51,13 +52,16 @@ class BarSeries(msgspec.Struct, frozen=True, rename="camel"):
     timeframe: str
     source: str
     adjusted: bool
-    """Prices before a split are divided by it, so that a split is no crash."""
+    """Prices before a split are divided by it, so that a split is no crash; true of all bars that
+    are made of shorter ones."""
     basis: Basis
     """What the source gives: prices as traded, or divided by later splits already."""
     suspect_count: int
     """Bars of the instrument in quarantine, which are not among these."""
     known_at: datetime | None
     """The moment as of which they were known; None is now."""
+    resampled_from: str | None
+    """The timeframe that is stored, where these bars were made of it; only closed ones are."""
     items: list[BarView]
 
 
@@ -75,6 +79,8 @@ class IndicatorSeries(msgspec.Struct, frozen=True, rename="camel"):
     timeframe: str
     source: str
     as_of: datetime | None
+    resampled_from: str | None
+    """The timeframe that is stored, where the bars were made of it."""
     series: dict[str, list[Point]]
 
 
@@ -191,9 +197,11 @@ class MarketData:
         """
         _check_span(timeframe, start, end, limit)
         instrument = await self.instrument(symbol)
-        stored = await self._bars.read(
+        stored, made_of = await read_or_make(
+            self._bars,
             instrument.symbol,
-            timeframe=timeframe,
+            timeframe,
+            now=self._clock(),
             start=start,
             end=end,
             limit=limit,
@@ -204,10 +212,11 @@ class MarketData:
             symbol=bars.symbol,
             timeframe=timeframe,
             source=bars.source,
-            adjusted=adjusted,
+            adjusted=adjusted or made_of is not None,
             basis=stored.basis,
             suspect_count=instrument.suspect_count,
             known_at=known_at,
+            resampled_from=made_of,
             items=_bar_views(bars),
         )
 
@@ -248,7 +257,9 @@ class MarketData:
         instrument = await self.instrument(symbol)
         now = self._clock()
         until = now if end is None else min(now, end)
-        stored = await self._bars.read(instrument.symbol, timeframe=timeframe, end=until)
+        stored, made_of = await read_or_make(
+            self._bars, instrument.symbol, timeframe, now=now, end=until
+        )
         bars = stored.closed_by(now).split_adjusted()
         first = 0 if start is None else int(np.searchsorted(bars.epochs(), start.timestamp()))
         first = max(first, len(bars) - limit)
@@ -257,6 +268,7 @@ class MarketData:
             timeframe=timeframe,
             source=bars.source,
             as_of=bars.time(-1) if len(bars) else None,
+            resampled_from=made_of,
             series=await asyncio.to_thread(_series, bars, first, wanted),
         )
 
@@ -304,7 +316,7 @@ def _wanted(fields: str | None) -> tuple[str, ...]:
 
 def _series(bars: Bars, first: int, wanted: Sequence[str]) -> dict[str, list[Point]]:
     """Return the wanted numbers from bar `first` on, by name."""
-    total = bars.close if bars.adjusted_close is None else bars.adjusted_close
+    total = bars.total_return_close()
     prices = Prices(
         days=bars.timestamps,
         open=bars.open,

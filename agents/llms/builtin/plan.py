@@ -42,10 +42,27 @@ _SIGNAL = re.compile(
     r"\b(entry|entries|exits?|trend changes?|volatility|volume spikes?|breakouts?|reversals?)\b",
     re.IGNORECASE,
 )
+_ON_BARS = frozenset({"indicators", "levels", "signals", "what_changed"})
+"""Tools that are asked of longer bars where the question says so."""
+_BARS = re.compile(
+    r"\b(?:(weekly|week|1w)|(monthly|month|1mo))(?=\W+(?:bars?\b|candles?\b|charts?\b|basis\b|"
+    r"timeframe\b|rsi\b|macd\b|adx\b|atr\b|smas?\b|emas?\b|signals?\b|levels?\b|trend\b|indicators?\b|"
+    r"supports?\b|resistances?\b|moving\b|bollinger\b))|\bon (?:a |the )?(?:(weekly)|(monthly))\b",
+    re.IGNORECASE,
+)
+"""Words for longer bars: "the weekly RSI", "on a monthly chart", not "the weekly change"."""
 _TODAY = re.compile(r"\b(?:today|yesterday|overnight|this morning)\b", re.IGNORECASE)
 """The quote itself tells what changed on the day."""
 _NEAREST_PRESET = ((10, "1w"), (45, "1m"), (135, "3m"), (270, "6m"), (540, "1y"), (900, "2y"),
                    (1460, "3y"), (2740, "5y"), (10**9, "10y"))  # fmt: skip
+
+
+def timeframe_of(ask: Ask) -> str:
+    """Return which bars a question is about; days unless it says otherwise."""
+    named = _BARS.search(ask.text)
+    if named is None:
+        return "1d"
+    return "1w" if named.group(1) or named.group(3) else "1mo"
 
 
 def settle(ask: Ask, results: Results) -> Ask:
@@ -148,6 +165,8 @@ def _call(tool: str, ask: Ask, period: Period | None) -> Call:
         arguments |= _stretch(ask, period)
     elif period is not None and (last := period.on or period.end) is not None:
         arguments["at"] = last.isoformat()
+    if tool in _ON_BARS and (timeframe := timeframe_of(ask)) != "1d":
+        arguments["timeframe"] = timeframe
     return tool, arguments
 
 

@@ -71,3 +71,23 @@ async def test_ten_thousand_rows_fit_one_request(market_desk: Desk, people: Clie
 async def test_ready_says_whether_the_database_answers(desk: Desk, people: Clients) -> None:
     answer = await people.client(None).get("http://127.0.0.1:8000/health/ready")
     assert answer.json()["checks"]["database"]["status"] == "ok"
+
+
+async def test_longer_bars_than_are_stored_are_made_and_said_to_be(
+    market_desk: Desk, people: Clients
+) -> None:
+    ann = people.client("ann")
+    daily = (await ann.get("/bars?symbol=GOOG&limit=500")).json()
+    assert daily["resampledFrom"] is None
+    weekly = (await ann.get("/bars?symbol=GOOG&timeframe=1w&limit=3&adjusted=false")).json()
+    assert (weekly["resampledFrom"], weekly["adjusted"], len(weekly["items"])) == ("1d", True, 3)
+    last = weekly["items"][-1]
+    days = [one for one in daily["items"] if one["timestamp"] >= last["timestamp"]]
+    assert last["close"] == days[-1]["close"]
+    assert last["volume"] == sum(one["volume"] for one in days)
+    shown = (await ann.get("/indicators?symbol=GOOG&timeframe=1mo&limit=2&fields=rsi")).json()
+    assert (shown["resampledFrom"], len(shown["series"]["rsi"])) == ("1d", 2)
+    early = "/bars?symbol=GOOG&timeframe=1w&from=2010-01-01&to=2010-01-31"
+    assert len((await ann.get(early)).json()["items"]) == 4
+    nothing = (await ann.get("/bars?symbol=GOOG&timeframe=1h")).json()
+    assert (nothing["items"], nothing["resampledFrom"]) == ([], None)

@@ -45,6 +45,8 @@ export class MarketBook {
   /** The newest live frame, for what the page says beside the chart. */
   latest = $state.raw<MarketFrame | null>(null);
   reading = $state(false);
+  /** Timeframes that are made of shorter bars, and of which. */
+  made = $state.raw<ReadonlyMap<string, string>>(new Map());
   /** Timeframes of which there are no bars. */
   without = $state.raw<ReadonlySet<string>>(new Set());
 
@@ -98,10 +100,13 @@ export class MarketBook {
     const found = await Promise.all(
       TIMEFRAMES.map(async (timeframe) => {
         const part = await read(() => this.api.get<BarSeries>("/bars", { symbol, timeframe, limit: 1 }));
-        return part.is === "ready" && part.value.items.length === 0 ? [timeframe] : [];
+        if (part.is !== "ready") return null;
+        return { timeframe, none: part.value.items.length === 0, of: part.value.resampledFrom ?? null };
       }),
     );
-    this.without = new Set(found.flat());
+    const known = found.filter((one) => one !== null);
+    this.without = new Set(known.filter((one) => one.none).map((one) => one.timeframe));
+    this.made = new Map(known.flatMap((one) => (one.of === null ? [] : [[one.timeframe, one.of] as const])));
   }
 
   close(): void {

@@ -18,6 +18,8 @@ export interface BarSeries {
   adjusted: boolean;
   /** What the source gives: prices as traded, or divided by later splits already. */
   basis?: "as_traded" | "split_adjusted";
+  /** The shorter bars that these were made of, where they are not stored. */
+  resampledFrom?: string | null;
   items: BarView[];
 }
 
