@@ -3,6 +3,7 @@
 from inference.errors import BadInput
 from inference.training.recipe import Recipe
 from inference.training.recipes.news_sentiment import NewsSentiment
+from inference.training.recipes.no_trade_band import NoTradeBand
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
@@ -10,6 +11,7 @@ RECIPES: dict[str, Recipe] = {
         [
             # One line a recipe, in the order in which lists show them.
             NewsSentiment(),
+            NoTradeBand(),
         ]
     )
 }
