@@ -22,7 +22,7 @@ from inference.datasets.volatility_target import BOUND, WARM_UP
 from inference.errors import BadInput
 from inference.panel import Panel, Times
 from inference.requests import Floats
-from inference.training import path_scores
+from inference.training.paired import baseline_score, mean_difference
 from inference.training.policy_gradient import descend
 from inference.training.recipe import (
     Progress,
@@ -46,6 +46,8 @@ STRETCH, LEAD_IN = 250, 40
 _START = np.log([0.1, 0.1])
 _STEPS, _RATE = 120, 0.08
 LEAST_BARS = 1000
+MEMORY = 10
+"""Bars over which losses are taken to resemble each other: a position lasts."""
 ALWAYS, TENTH, FIXED = "always rebalance", "fixed band of 10 %", "best fixed band"
 
 
@@ -104,7 +106,7 @@ class NoTradeBand:
                 done.setdefault(name, []).append((times[counted], loss, run.traded[counted]))
         progress(1.0 - 1.0 / len(cuts), "learning from everything")
         final, _ = learn(stretches(paths, until=None), costs)
-        evaluation, metrics = _evaluate(self.name, done, panel.bars_a_year, seed=data.seed)
+        evaluation, metrics = _evaluate(self.name, done, panel.bars_a_year)
         progress(1.0, "done")
         return Trained(
             bundle=_bundle(panel, chosen),
@@ -320,12 +322,9 @@ def _evaluate(
     name: str,
     done: Mapping[str, Sequence[tuple[Times, Floats, Floats]]],
     bars_a_year: float,
-    *,
-    seed: int,
 ) -> tuple[Evaluation, dict[str, Any]]:
     times = np.concatenate([part[0] for part in done[name]])
     losses = {one: np.concatenate([part[1] for part in parts]) for one, parts in done.items()}
-    moments = {one: path_scores.by_moment(times, loss) for one, loss in losses.items()}
     rivals = [one for one in done if one != name]
     turnover = {
         one: float(np.concatenate([part[2] for part in parts]).mean() * bars_a_year)
@@ -337,21 +336,21 @@ def _evaluate(
         for one in done
     }
     for one in rivals:
-        low, high = path_scores.difference_interval(moments[name], moments[one], seed=seed)
-        metrics[one]["savedPercentAYear"] = float((moments[one] - moments[name]).mean()) * yearly
+        saved, low, high = mean_difference(losses[name], losses[one], times, horizon=MEMORY)
+        metrics[one]["savedPercentAYear"] = saved * yearly
         metrics[one]["savedInterval"] = [low * yearly, high * yearly]
     years = times.astype("datetime64[Y]").astype(int) + 1970
     best = min(rivals, key=lambda one: float(losses[one].mean()))
     evaluation = Evaluation(
         metric="cost of being off target and of trading, bp a bar",
-        loss=float(moments[name].mean()),
+        loss=float(losses[name].mean()),
         n=len(times),
         n_refits=len(done[name]),
         first=_utc(times.min()),
         last=_utc(times.max()),
         purge_bars=1,
         baselines=tuple(
-            path_scores.skill(one, moments[name], moments[one], seed=seed) for one in rivals
+            baseline_score(one, losses[name], losses[one], times, horizon=MEMORY) for one in rivals
         ),
         by_year={
             str(year): float(
