@@ -61,6 +61,7 @@ def _volatility_of(series: Series) -> Columns:
         "volume": volume,
         "volume_up": up,
         "volume_5": trailing.mean(volume, 5),
+        "volume_22": trailing.mean(volume, 22),
         "burst": burst,
         "burst_5": trailing.mean(burst, 5),
         "fall": np.clip(moves, -5.0, 0.0),
@@ -149,7 +150,7 @@ _OWN_DIRECTION = (
 _OWN_VOLATILITY = (
     *(f"variance_{bars}" for bars in (1, 5, 22, 66)),
     *_MARKET.values(),
-    *("volume", "volume_up", "volume_5", "burst", "burst_5"),
+    *("volume", "volume_up", "volume_5", "volume_22", "burst", "burst_5"),
     *("fall", "fall_5", "move", "overnight", "overnight_burst"),
 )
 

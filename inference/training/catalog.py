@@ -4,12 +4,14 @@ from inference.errors import BadInput
 from inference.training.recipe import Recipe
 from inference.training.recipes.news_sentiment import NewsSentiment
 from inference.training.recipes.no_trade_band import NoTradeBand
+from inference.training.recipes.variance import VARIANCE
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in list[Recipe](
         [
             # One line a recipe, in the order in which lists show them.
+            VARIANCE,
             NewsSentiment(),
             NoTradeBand(),
         ]

@@ -1,0 +1,225 @@
+"""How much will it move? The mean variance of the next bars, from past variance and volume.
+
+Tier `numpy`: pooled ridge of the log variance on the HAR terms of the instrument and its market,
+abnormal volume and falls, fitted to QLIKE. A jump on abnormal volume decays faster than HAR
+believes: that is where the gain comes from. Tier `boosted`: the geometric mean of it and of trees
+with gamma loss (needs the extra `xgboost`).
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from inference.bundle import Bundle, Combine, Head, Member
+from inference.cards import Framework, ModelParameters, ModelPerformance, ModelType
+from inference.datasets.market_features import VOLATILITY
+from inference.datasets.market_targets import variance_ahead
+from inference.errors import BadInput
+from inference.requests import Floats
+from inference.training import baselines, boosting, losses
+from inference.training.conformal import LEVELS, conformal_quantiles, walk_forward_coverage
+from inference.training.linear_models import fit_variance
+from inference.training.recipe import Progress, Trained, TrainingData, with_defaults
+from inference.training.scoring import Scores
+from inference.training.walk_forward import Cases, Plan, cases_of, forecast
+
+INPUTS = tuple(column.name for column in VOLATILITY.columns)
+TIERS = ("numpy", "boosted")
+
+
+class VarianceRecipe:
+    """The recipe `variance`."""
+
+    name: ClassVar[str] = "variance"
+    task: ClassVar[str] = "variance"
+    model_type: ClassVar[ModelType] = "regression"
+    framework: ClassVar[Framework] = "numpy"
+    description: ClassVar[str] = (
+        "The mean variance of the next bars, from past variance, the market's and abnormal volume."
+    )
+    extras: ClassVar[tuple[str, ...]] = ("xgboost",)
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "tier": "numpy",
+        "horizon": 1,
+        "ridge": 10.0,
+        "garch": True,
+        "trees": 150,
+        "refit_bars": 126,
+        "test_share": 0.6,
+        "test_from": "",
+        "window_bars": 0,
+    }
+
+    def train(self, data: TrainingData, options: Mapping[str, Any], progress: Progress) -> Trained:
+        """Learn and evaluate."""
+        chosen = with_defaults(self, options)
+        if chosen["tier"] not in TIERS or not 1 <= chosen["horizon"] <= 60:
+            raise BadInput(
+                f"the recipe 'variance' has the tiers {', '.join(TIERS)} and horizons of 1 to 60 "
+                f"bars; asked for {chosen['tier']!r} and {chosen['horizon']}"
+            )
+        boosted = chosen["tier"] == "boosted"
+        if boosted:
+            boosting.require()
+        panel = data.prices(self.name)
+        horizon: int = chosen["horizon"]
+        plan = plan_of(chosen)
+        progress(0.0, "computing features")
+        cases = cases_of(
+            panel, VOLATILITY, variance_ahead, horizon=horizon, extra=baselines.ewma_column
+        )
+
+        def fit(train: Cases, test: Cases) -> Floats:
+            ridge = fit_variance(train.columns(*INPUTS), train.outcomes, ridge=chosen["ridge"])
+            logs = ridge(test.columns(*INPUTS))
+            if not boosted:
+                return logs
+            trees = boosting.fit_gamma(
+                train.columns(*INPUTS), train.outcomes, INPUTS, chosen["trees"], seed=data.seed
+            )
+            return np.stack([logs, boosting.margins(trees, test.columns(*INPUTS))], axis=1)
+
+        logs, refits = forecast(
+            cases,
+            plan,
+            fit,
+            width=2 if boosted else 1,
+            progress=lambda share: progress(0.05 + 0.5 * share, "forecasting walk-forward"),
+        )
+        joined = logs.mean(axis=1) if boosted else logs
+        tested = np.isfinite(joined)
+        judged = cases.pick(tested)
+        values = np.exp(joined[tested])
+        progress(0.55, "computing the baselines")
+        beside = {
+            "log-HAR": losses.qlike(
+                judged.outcomes, forecast(cases, plan, baselines.log_har)[0][tested]
+            ),
+            "log-HAR fitted to QLIKE": losses.qlike(
+                judged.outcomes, forecast(cases, plan, baselines.qlike_har)[0][tested]
+            ),
+            "RiskMetrics EWMA": losses.qlike(judged.outcomes, judged.column("ewma")),
+        }
+        if chosen["garch"]:
+            garch = baselines.garch_variance(
+                panel,
+                cases,
+                joined,
+                progress=lambda share: progress(0.6 + 0.3 * share, "fitting GARCH beside it"),
+            )
+            beside["GARCH(1,1)-t"] = losses.qlike(judged.outcomes, garch[tested])
+        other: dict[str, float] = {}
+        notes = [NOTES[chosen["tier"]]]
+        if boosted:
+            for place, kind in enumerate(("ridge", "trees")):
+                alone = losses.qlike(judged.outcomes, np.exp(logs[tested][:, place]))
+                other[f"QLIKE of the {kind} alone"] = float(alone.mean())
+        residuals = np.log(judged.outcomes) - joined[tested]
+        covered, count = walk_forward_coverage(judged, residuals)
+        other["cases with a judged interval"] = float(count)
+        scores = Scores(
+            metric="QLIKE",
+            cases=judged,
+            model=losses.qlike(judged.outcomes, values),
+            baselines=beside,
+            refits=refits,
+            embargo=horizon,
+        )
+        progress(0.95, "fitting on everything")
+        known = cases.pick(np.isfinite(cases.outcomes))
+        ridge = fit_variance(known.columns(*INPUTS), known.outcomes, ridge=chosen["ridge"])
+        members = [linear_member("ridge", INPUTS)]
+        files = {WEIGHTS: ridge.to_bytes()}
+        combine: Combine = "single"
+        if boosted:
+            trees = boosting.fit_gamma(
+                known.columns(*INPUTS), known.outcomes, INPUTS, chosen["trees"], seed=data.seed
+            )
+            members.append(
+                Member(
+                    name="trees",
+                    runtime="xgboost",
+                    file="weights/trees.ubj",
+                    options={"output": "margin"},
+                    columns=INPUTS,
+                )
+            )
+            files["weights/trees.ubj"] = boosting.to_bytes(trees)
+            combine = "mean"  # of logarithms: the geometric mean of the variances
+        errors = judged.outcomes - values
+        bars = "the next bar" if horizon == 1 else f"the next {horizon} bars"
+        progress(1.0, "done")
+        return Trained(
+            bundle=Bundle(
+                name=f"variance-{horizon}" + ("-boosted" if boosted else ""),
+                recipe=self.name,
+                task=self.task,
+                model_type=self.model_type,
+                framework="xgboost" if boosted else "numpy",
+                inputs=VOLATILITY.columns,
+                members=tuple(members),
+                combine=combine,
+                head=Head(
+                    kind="log_variance",
+                    interval_level=0.8,
+                    residual_quantiles=tuple(
+                        zip(LEVELS, conformal_quantiles(residuals).tolist(), strict=True)
+                    ),
+                ),
+                feature_view=VOLATILITY.key,
+                horizon_bars=horizon,
+                timeframe=panel.timeframe,
+                event=f"the mean variance a bar (Garman-Klass and overnight gap) of {bars}",
+                unit="variance a bar (squared log return)",
+            ),
+            files=files,
+            evaluation=scores.evaluation(notes=notes, coverage=covered, other=other),
+            performance=ModelPerformance(
+                mse=float(np.mean(errors**2)),
+                mae=float(np.mean(np.abs(errors))),
+                rmse=float(np.sqrt(np.mean(errors**2))),
+            ),
+            parameters=ModelParameters(
+                input_shape=(len(INPUTS),),
+                output_shape=(1,),
+                optimizer="Newton" if not boosted else "Newton; gradient boosting",
+                loss_function="QLIKE (gamma deviance, log link)",
+                custom_params=chosen,
+            ),
+            losses=scores.case_losses(),
+        )
+
+
+WEIGHTS = "weights/ridge.safetensors"
+NOTES = {
+    "numpy": "Its inputs were chosen while looking at US large caps of 2017 to 2023; "
+    "docs/forecasts.md has them on other markets.",
+    "boosted": "Its inputs and tree settings were chosen while looking at US large caps of 2017 to "
+    "2023. The trees add something 1 bar ahead and nothing 5 bars ahead: docs/forecasts.md.",
+}
+
+
+def plan_of(chosen: Mapping[str, Any]) -> Plan:
+    """Return when to refit, as the options say."""
+    return Plan(
+        refit_bars=chosen["refit_bars"],
+        test_share=chosen["test_share"],
+        test_from=chosen["test_from"],
+        window_bars=chosen["window_bars"],
+    )
+
+
+def linear_member(name: str, columns: tuple[str, ...]) -> Member:
+    """Return a member with the architecture `linear`."""
+    return Member(
+        name=name,
+        runtime="numpy",
+        file=f"weights/{name}.safetensors",
+        architecture="linear",
+        options={"inputs": len(columns), "outputs": 1},
+        columns=columns,
+    )
+
+
+VARIANCE = VarianceRecipe()
