@@ -24,18 +24,20 @@ _MISSING, _TOO_LONG, _WRONG = 3, 4, 5
 _PROGRAM = f"""
 import json, resource, signal, sys
 try:
+    from jinja2.ext import loopcontrols
     from jinja2.sandbox import ImmutableSandboxedEnvironment
+    import jinja2.debug
 except ImportError:
     sys.exit({_MISSING})
 asked = json.load(sys.stdin)
+environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True,
+                                            extensions=[loopcontrols])
 resource.setrlimit(resource.RLIMIT_AS, ({_MEMORY}, {_MEMORY}))
-resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 def raise_exception(message):
     raise ValueError(message)
 signal.setitimer(signal.ITIMER_REAL, {LIMIT_S})
 try:
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True,
-                                                extensions=["jinja2.ext.loopcontrols"])
     environment.globals["raise_exception"] = raise_exception
     environment.globals["strftime_now"] = lambda form: ""
     environment.filters["tojson"] = lambda value, **_: json.dumps(value)
@@ -101,7 +103,7 @@ def fill_in(template: str, values: dict[str, Any], *, name: str = "the chat temp
         raise UnsafeArtifact(
             f"{name}: its chat template writes more than {MAX_OUTPUT:,} characters"
         )
-    if done.returncode == _WRONG and "MemoryError" not in output:
+    if done.returncode == _WRONG and not output.startswith(("MemoryError", "OSError")):
         raise TemplateFailed(output)
     raise UnsafeArtifact(
         f"{name}: its chat template did not end within {LIMIT_S * 1000:.0f} ms, or asked for too"

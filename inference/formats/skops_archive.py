@@ -56,7 +56,7 @@ _FUNCTIONS = re.compile(
     r"numpy\.(log|log1p|log2|log10|exp|expm1|sqrt|square|abs|absolute|sign|tanh|cbrt|reciprocal)"
     r"|scipy\.special\.(expit|logit|erf|erfinv|gammaln)"
 )
-_DESCR = re.compile(r"[<>|=]?[?biufcSU]\d{0,6}|\|b1")
+_DESCR = re.compile(r"[<>|=]?[?biufcSU]\d{0,6}|\|b1|\|V\d{1,4}")
 
 
 def check_skops(path: Path, name: str) -> None:
