@@ -16,6 +16,7 @@ from litestar.types import Receive, Scope, Send
 from rich.console import Console
 
 from agents.llms.catalog import Selection
+from app.doors.open_inference import open_inference
 from app.gateway.direct_wire import DirectWire
 from app.gateway.hub import Hub
 from app.gateway.market_hub import MarketHub, Notices
@@ -24,6 +25,7 @@ from app.gateway.socket import Gateway
 from app.observability.logs import configure_logging
 from app.rest.door import RestDoor, RestServices
 from app.rest.me import LLMName
+from app.rest.sign_in import SignIn, anyone, may_read
 from app.security.origins import AllowedOrigins
 from app.services.accounts import ApiKeys
 from app.settings import Settings, SettingsError
@@ -69,13 +71,24 @@ def create_app(desk: Desk, gateway: Gateway, origins: AllowedOrigins) -> Litesta
         records=desk.market.records,
         jobs=desk.jobs,
         llm=lambda: _llm_name(desk.llm()),
-        checks={"database": desk.database.check, "journal": desk.check_journal},
+        checks={
+            "database": desk.database.check,
+            "journal": desk.check_journal,
+            "engine": desk.engine.engine.check,
+        },
         origins=origins,
         secure_cookie=(settings.public_url or "").startswith("https://"),
         web_folder=WEB_FOLDER,
     )
+    programs = open_inference(
+        desk.engine.calls,
+        version=version("outcry"),
+        middleware=[SignIn(desk.authenticator, origins)],
+        may_ask=may_read,
+        anyone=anyone,
+    )
     return Litestar(
-        [websocket_door],
+        [websocket_door, programs],
         plugins=[RestDoor(rest, version=version("outcry"))],
         compression_config=_compression(),
         logging_config=None,
@@ -129,10 +142,17 @@ async def serve(settings: Settings) -> None:
         desk.spawn(desk.runner.warm_up, "warm-up")
         desk.spawn(lambda: desk.load_demo_prices(say), "demo prices")
         desk.spawn(lambda: desk.market.signals.keep_up(say, after_s=_QUIET_S), "signals")
+        desk.spawn(lambda: _start_worker(desk), "engine")
         _read_topics(desk, say)
         stack.callback(settings.address_file.unlink, missing_ok=True)
         await _announce(desk, console, listener)
         await server.serve(sockets=[listener])
+
+
+async def _start_worker(desk: Desk) -> None:
+    """Start the process that runs models when the first page has been served."""
+    await asyncio.sleep(_QUIET_S)
+    desk.engine.engine.warm_up()
 
 
 def _read_topics(desk: Desk, say: Callable[[str], None]) -> None:

@@ -5,6 +5,7 @@ given as `X_FILE`, the path of a file that holds the value.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -64,6 +65,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`OUTCRY_SENTIMENT_MODEL`: folder of a text classifier that scores news, instead of rules."""
     demo_news: bool = True
     """`OUTCRY_DEMO_NEWS`: 0 keeps out, and removes, the invented headlines of the demonstration."""
+    engine_device: str = "auto"
+    """`OUTCRY_ENGINE_DEVICE`: where models run: auto, cpu, cuda, or cuda:N for one card."""
+    engine_memory_mib: int = 4096
+    """`OUTCRY_ENGINE_MEMORY_MIB`: what the process that runs models may allocate; 0 is no limit."""
+    engine_cache_mib: int = 1024
+    """`OUTCRY_ENGINE_CACHE_MIB`: of loaded models, the least recently used make room."""
+    engine_threads: int = 0
+    """`OUTCRY_ENGINE_THREADS`: threads of one computation; 0 leaves it to each framework."""
+    engine_queue_rows: int = 20_000
+    """`OUTCRY_ENGINE_QUEUE_ROWS`: rows that may wait before calls are refused."""
+    engine_queue_s: int = 30
+    """`OUTCRY_ENGINE_QUEUE_S`: seconds of expected work that may wait before calls are refused."""
     log_level: str = "INFO"
     """`LOG_LEVEL`: DEBUG, INFO, WARNING or ERROR."""
     log_json: bool = False
@@ -106,6 +119,12 @@ _VARIABLES = {
     "ingest": ("OUTCRY_INGEST",),
     "sentiment_model": ("OUTCRY_SENTIMENT_MODEL",),
     "demo_news": ("OUTCRY_DEMO_NEWS",),
+    "engine_device": ("OUTCRY_ENGINE_DEVICE",),
+    "engine_memory_mib": ("OUTCRY_ENGINE_MEMORY_MIB",),
+    "engine_cache_mib": ("OUTCRY_ENGINE_CACHE_MIB",),
+    "engine_threads": ("OUTCRY_ENGINE_THREADS",),
+    "engine_queue_rows": ("OUTCRY_ENGINE_QUEUE_ROWS",),
+    "engine_queue_s": ("OUTCRY_ENGINE_QUEUE_S",),
     "log_level": ("LOG_LEVEL",),
     "log_json": ("OUTCRY_LOG_JSON",),
 }
@@ -181,8 +200,22 @@ def _parse(name: str, field: str, value: str) -> object:
             if value not in {"0", "1"}:
                 raise SettingsError(f"{name}={value}: give 0 or 1.")
             return value == "1"
+        case "engine_device":
+            if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
+                raise SettingsError(f"{name}={value}: give auto, cpu, cuda or cuda:N.")
+            return value
+        case "engine_memory_mib" | "engine_threads":
+            return _whole(name, value, least=0)
+        case "engine_cache_mib" | "engine_queue_rows" | "engine_queue_s":
+            return _whole(name, value, least=1)
         case "log_level":
             if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
                 raise SettingsError(f"{name}={value}: give DEBUG, INFO, WARNING or ERROR.")
             return value.upper()
     return value
+
+
+def _whole(name: str, value: str, *, least: int) -> int:
+    if not value.isascii() or not value.isdecimal() or not least <= int(value) <= 10**9:
+        raise SettingsError(f"{name}={value}: give a whole number from {least} on.")
+    return int(value)

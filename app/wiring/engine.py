@@ -1,4 +1,4 @@
-"""The prediction engine, joined: the registry of models and their files."""
+"""The prediction engine, joined: the registry of models, their files, and what runs them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,11 +6,18 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from app.security.people import utc_now
+from app.services.model_calls import ModelCalls
 from app.services.models import Models
 from app.settings import Settings
 from app.storage.engine import Database
 from app.storage.models import StoredModels
+from app.wiring.bundles import Bundles
 from inference.artifacts import ArtifactStore
+from inference.cards import ModelCard
+from inference.engine.admission import QueueBounds
+from inference.engine.engine import Engine
+from inference.engine.process import WorkerCommand
+from inference.engine.served import EngineOptions
 from tools.signal_views import RULES, RULES_VERSION
 
 
@@ -19,6 +26,23 @@ class EngineDesk(msgspec.Struct, kw_only=True):
 
     models: Models
     artifacts: ArtifactStore
+    engine: Engine
+    bundles: Bundles
+    calls: ModelCalls
+    """Models asked by programs, without a record."""
+
+
+def engine_options(settings: Settings) -> EngineOptions:
+    """Return how much the engine may do and take."""
+    return EngineOptions(
+        worker=WorkerCommand(
+            device=settings.engine_device,
+            memory_mib=settings.engine_memory_mib,
+            threads=settings.engine_threads,
+        ),
+        bounds=QueueBounds(rows=settings.engine_queue_rows, seconds=settings.engine_queue_s),
+        cache_bytes=settings.engine_cache_mib * 2**20,
+    )
 
 
 @asynccontextmanager
@@ -28,4 +52,17 @@ async def open_engine(settings: Settings, database: Database) -> AsyncIterator[E
     artifacts.prepare()
     models = Models(StoredModels(database), artifacts, clock=utc_now)
     await models.ensure_rules(RULES, name="market-signals", version=RULES_VERSION, task="signals")
-    yield EngineDesk(models=models, artifacts=artifacts)
+    bundles = Bundles(artifacts)
+
+    async def damaged(card: ModelCard, failure: str) -> None:
+        if card.artifact is not None:
+            await models.quarantine(card.artifact, failure)
+
+    async with Engine(artifacts.open, options=engine_options(settings)) as engine:
+        yield EngineDesk(
+            models=models,
+            artifacts=artifacts,
+            engine=engine,
+            bundles=bundles,
+            calls=ModelCalls(models, bundles, engine, on_damage=damaged, check=engine.check),
+        )

@@ -83,8 +83,7 @@ class Book:
         return None
 
     async def bundle(self, card: ModelCard) -> Bundle:
-        assert card.artifact is not None
-        return open_bundle(self.shelf.root / card.artifact)
+        return open_bundle(self.shelf.root / card.name)
 
     async def damage(self, card: ModelCard, why: str) -> None:
         self.damaged.append(card.name)
@@ -313,12 +312,7 @@ async def test_what_the_engine_refuses_has_its_status(
 
 async def test_a_damaged_artifact_is_reported_and_refused(book: Book) -> None:
     book.cards["sum"] = msgspec.structs.replace(book.cards["sum"], artifact="damaged")
-
-    async def bundle(_: ModelCard) -> Bundle:
-        return open_bundle(book.shelf.root / "sum")
-
     engine = InProcessEngine(book.shelf.open, runtime_for=runtime_for)
-    book.bundle = bundle  # type: ignore[method-assign]
     async with engine, client_of(app_over(book, engine)) as client:
         answer = await infer(client, "sum", inputs=[tensor("rows", [1, 2], [1, 2])])
     assert answer.status_code == 409
