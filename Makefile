@@ -6,10 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test unit lint check e2e bench migrate format lock web clean
+.PHONY: help run test unit lint check e2e frameworks bench migrate format lock web clean
 
 help: ## Print this help
-	@grep -hE '^[a-z0-9_-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9_-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 run: $(VENV)/.runtime web ## Start the desk on http://127.0.0.1:8000 (no key, no Docker, no GPU needed)
 	@$(BIN)/outcry serve $(ARGS)
@@ -32,6 +32,10 @@ lint: $(VENV)/.dev ## Format, style, types and architecture
 	$(BIN)/codespell
 
 check: lint unit ## lint and unit
+
+frameworks: $(VENV)/.dev ## Tests on TensorFlow and transformers, each in its own environment (2 GB)
+	$(BIN)/python -m tests.environments.run tensorflow
+	$(BIN)/python -m tests.environments.run transformers
 
 bench: $(VENV)/.dev web ## Measure the goals of docs/performance.md on this machine
 	$(BIN)/python -m tests.benchmarks.run $(ARGS)

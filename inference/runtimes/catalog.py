@@ -7,10 +7,12 @@ from inference.errors import BadModel
 from inference.runtimes.runtime import Runtime
 
 _WHERE = {
+    "huggingface": ("inference.runtimes.huggingface", "HuggingFaceRuntime"),
     "numpy": ("inference.runtimes.numpy_", "NumpyRuntime"),
     "onnx": ("inference.runtimes.onnx_", "OnnxRuntime"),
     "pytorch": ("inference.runtimes.pytorch", "PyTorchRuntime"),
     "scikit_learn": ("inference.runtimes.scikit_learn", "ScikitLearnRuntime"),
+    "tensorflow": ("inference.runtimes.tensorflow_", "TensorFlowRuntime"),
     "xgboost": ("inference.runtimes.xgboost_", "XGBoostRuntime"),
 }
 RUNTIMES: tuple[str, ...] = tuple(_WHERE)

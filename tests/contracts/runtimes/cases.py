@@ -30,6 +30,8 @@ class Case:
     missing_allowed: bool = False
     contributions: Callable[[Rows], Floats] | None = None
     """What the contributions of a row must sum to."""
+    main_file: str | None = None
+    """What is damaged, where the member's file is a folder."""
     runtime: Callable[[], Runtime] | None = None
 
     def made(self) -> Runtime:

@@ -1,8 +1,11 @@
 """What every runtime must do, on its real framework."""
 
+import shutil
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -10,12 +13,14 @@ import pytest
 
 from inference.errors import BadInput, BadModel, MissingFramework
 from inference.requests import Floats, Rows
+from inference.runtimes.catalog import runtime_for
 from inference.runtimes.runtime import Loaded
 from tests.contracts.runtimes.cases import Case
+from tests.contracts.runtimes.framework_cases import FRAMEWORKS
 from tests.contracts.runtimes.local_cases import LOCAL
 from tests.contracts.runtimes.torch_cases import TORCH
 
-CASES = {**LOCAL, **TORCH}
+CASES = {**LOCAL, **TORCH, **FRAMEWORKS}
 
 
 @dataclass(frozen=True)
@@ -27,12 +32,20 @@ class Ready:
     loaded: Loaded
 
 
-@pytest.fixture(scope="module", params=list(CASES))
-def ready(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Ready:
+def marked(name: str) -> Any:
+    return pytest.param(name, marks=pytest.mark.framework) if name in FRAMEWORKS else name
+
+
+@pytest.fixture(scope="module", params=[marked(name) for name in CASES])
+def ready(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Ready]:
     """Each runtime's trained example."""
     folder = tmp_path_factory.mktemp("artifact")
     case = CASES[request.param](folder)
-    return Ready(case, folder, case.made().load(folder, case.member, device="cpu"))
+    loaded = case.made().load(folder, case.member, device="cpu")
+    yield Ready(case, folder, loaded)
+    loaded.close()
 
 
 def columns(loaded: Loaded, rows: Rows) -> Floats:
@@ -121,21 +134,24 @@ def test_columns_that_do_not_fit_are_refused_when_it_is_loaded(ready: Ready) -> 
         ready.case.made().load(ready.folder, wrong, device="cpu")
 
 
+def damaged(ready: Ready, folder: Path, change: Callable[[bytes], bytes]) -> Path:
+    """Return a copy of the artifact whose main file was changed."""
+    shutil.copytree(ready.folder, folder / "copy")
+    target = folder / "copy" / str(ready.case.main_file or ready.case.member.file)
+    target.write_bytes(change(target.read_bytes()))
+    return folder / "copy"
+
+
 def test_a_file_of_something_else_is_refused(ready: Ready, tmp_path: Path) -> None:
-    assert ready.case.member.file is not None
-    target = tmp_path / ready.case.member.file
-    target.write_bytes(b"\x80\x04\x95 not at all what it says \x00" * 20)
-    with pytest.raises(BadModel, match=target.name):
-        ready.case.made().load(tmp_path, ready.case.member, device="cpu")
+    other = damaged(ready, tmp_path, lambda _: b"\x80\x04\x95 not what it says \x00" * 20)
+    with pytest.raises(BadModel, match=str(ready.case.member.file)):
+        ready.case.made().load(other, ready.case.member, device="cpu")
 
 
 def test_half_a_file_is_refused(ready: Ready, tmp_path: Path) -> None:
-    assert ready.case.member.file is not None
-    target = tmp_path / ready.case.member.file
-    whole = (ready.folder / ready.case.member.file).read_bytes()
-    target.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(BadModel, match=target.name):
-        ready.case.made().load(tmp_path, ready.case.member, device="cpu")
+    half = damaged(ready, tmp_path, lambda whole: whole[: len(whole) // 2])
+    with pytest.raises(BadModel, match=str(ready.case.member.file)):
+        ready.case.made().load(half, ready.case.member, device="cpu")
 
 
 def test_a_file_that_is_not_there_is_named(ready: Ready, tmp_path: Path) -> None:
@@ -170,4 +186,4 @@ def test_a_framework_that_is_not_installed_is_named(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, ready.case.hidden, None)
     with pytest.raises(MissingFramework, match=rf"outcry\[{ready.case.extra}\]"):
-        ready.case.made().load(ready.folder, ready.case.member, device="cpu")
+        runtime_for(ready.case.member.runtime).load(ready.folder, ready.case.member, device="cpu")

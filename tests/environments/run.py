@@ -1,0 +1,67 @@
+"""Build an environment for one framework and run its tests on the real thing.
+
+    python -m tests.environments.run tensorflow
+    python -m tests.environments.run transformers
+
+TensorFlow gets a clean environment (about 1.6 GB), which the tests talk to as the product does: in
+a process of its own. transformers is laid over the environment that this is run by.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = {
+    "tensorflow": ("tensorflow-cpu>=2.20,<3", "msgspec"),
+    "transformers": ("transformers>=4.56,<6", "torch>=2.8"),
+}
+TESTS = ("tests/contracts/runtimes",)
+
+
+def main() -> int:
+    """Return the tests' exit status."""
+    parser = argparse.ArgumentParser(description="Run the tests of a framework in its environment.")
+    parser.add_argument("framework", choices=list(PACKAGES))
+    parser.add_argument(
+        "--at", type=Path, help="a folder to keep the environment in, or that has it"
+    )
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="outcry-framework-") as temporary:
+        folder = arguments.at or Path(temporary)
+        python = folder / "bin" / "python"
+        if not python.exists():
+            build(arguments.framework, folder)
+        return run(arguments.framework, python)
+
+
+def build(framework: str, folder: Path) -> None:
+    """Make the environment."""
+    venv.EnvBuilder(with_pip=True).create(folder)
+    python = folder / "bin" / "python"
+    if framework == "transformers":
+        # It is run in process: it needs the tests' packages beside its own.
+        paths = sysconfig.get_paths(vars={"base": str(folder), "platbase": str(folder)})
+        (Path(paths["purelib"]) / "ours.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES[framework]], check=True)
+
+
+def run(framework: str, python: Path) -> int:
+    """Run the marked tests: TensorFlow's from here, those of transformers inside."""
+    environment = dict(os.environ)
+    if framework == "tensorflow":
+        environment["OUTCRY_TEST_TENSORFLOW_PYTHON"] = str(python.absolute())
+        runner, chosen = sys.executable, "tensorflow"
+    else:
+        runner, chosen = str(python), "huggingface"
+    command = [runner, "-m", "pytest", "-m", "framework", "-k", chosen, *TESTS]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
