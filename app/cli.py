@@ -18,6 +18,7 @@ from app.verbs.files import export_group, import_group
 from app.verbs.jobs import job, worker
 from app.verbs.people import key, secret, user
 from app.verbs.pictures import chart
+from app.verbs.predictions import predict, settle
 from app.verbs.records import import_fundamentals, import_news, score
 from app.verbs.shared import data_dir_option, run, settings_with
 
@@ -145,6 +146,8 @@ for verb in (
     user,
     key,
     secret,
+    predict,
+    settle,
 ):
     cli.add_command(verb)
 

@@ -70,6 +70,8 @@ def create_app(desk: Desk, gateway: Gateway, origins: AllowedOrigins) -> Litesta
         charts=desk.market.charts,
         records=desk.market.records,
         jobs=desk.jobs,
+        predictions=desk.predictions.predictions,
+        batches=desk.predictions.batches,
         llm=lambda: _llm_name(desk.llm()),
         checks={
             "database": desk.database.check,
@@ -143,6 +145,7 @@ async def serve(settings: Settings) -> None:
         desk.spawn(lambda: desk.load_demo_prices(say), "demo prices")
         desk.spawn(lambda: desk.market.signals.keep_up(say, after_s=_QUIET_S), "signals")
         desk.spawn(lambda: _start_worker(desk), "engine")
+        desk.spawn(desk.predictions.settlement.keep_up, "settlement")
         _read_topics(desk, say)
         stack.callback(settings.address_file.unlink, missing_ok=True)
         await _announce(desk, console, listener)

@@ -3,6 +3,8 @@
 from tools.case_book import CaseBook, ComputedCases
 from tools.compare import Compare
 from tools.condition_record import ConditionRecordTool
+from tools.forecast import Forecast, PastForecasts
+from tools.forecast_book import ForecastBook
 from tools.fundamentals import FundamentalsTool
 from tools.history import Market
 from tools.indicators import IndicatorsTool
@@ -28,10 +30,12 @@ def market_tools(
     news: NewsStore | None = None,
     statements: StatementStore | None = None,
     cases: CaseBook | None = None,
+    forecasts: ForecastBook | None = None,
 ) -> tuple[Tool, ...]:
     """Return every tool that reads prices, and those on whatever else is kept here.
 
     `cases` is where the past of signals is kept; by default it is computed from the bars.
+    `forecasts` makes forecasts; without it there is no tool for them.
     """
     market, book = Market(instruments, bars), cases or ComputedCases(instruments, bars)
     tools: list[Tool] = [
@@ -46,6 +50,8 @@ def market_tools(
         Instruments(market),
         ConditionRecordTool(market),
     ]
+    if forecasts is not None:
+        tools += [Forecast(market, forecasts), PastForecasts(market, forecasts)]
     if news is not None:
         tools.append(NewsTool(instruments, news))
     if statements is not None:

@@ -36,6 +36,7 @@ from app.rest.me import LLMName, MeController
 from app.rest.messages import MessagesController
 from app.rest.news import NewsController
 from app.rest.openapi import openapi
+from app.rest.predictions import PredictionsController
 from app.rest.problems import EXCEPTION_HANDLERS
 from app.rest.requests import StrictRequest, refuse_unknown_parameters
 from app.rest.runs import RunsController
@@ -56,6 +57,8 @@ from app.services.jobs import Jobs
 from app.services.market import MarketData
 from app.services.market_records import MarketRecords
 from app.services.news import News
+from app.services.prediction_batches import PredictionBatches
+from app.services.predictions import Predictions
 from app.services.run_reads import RunReads
 from app.services.signals import SignalBook
 from app.services.tool_calls import ToolCalls
@@ -83,6 +86,8 @@ class RestServices:
     charts: Charts
     records: MarketRecords
     jobs: Jobs
+    predictions: Predictions
+    batches: PredictionBatches
     llm: Callable[[], LLMName]
     """What agents think with today."""
     checks: Mapping[str, Check] = field(default_factory=dict)
@@ -144,6 +149,7 @@ def build_routes(services: RestServices) -> list[Router]:
             ToolsController,
             ChartsController,
             JobsController,
+            PredictionsController,
         ],
         middleware=[SignIn(services.authenticator, origins)],
         dependencies={
@@ -165,6 +171,8 @@ def build_routes(services: RestServices) -> list[Router]:
             "charts": _given(services.charts),
             "records": _given(services.records),
             "jobs": _given(services.jobs),
+            "predictions": _given(services.predictions),
+            "batches": _given(services.batches),
         },
         request_class=StrictRequest,
         before_request=refuse_unknown_parameters,

@@ -3,8 +3,9 @@
 Nothing is stored here. Whatever the engine could not do becomes a status with its reason.
 """
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -18,22 +19,30 @@ from app.domain.predictions import (
     BaselineForecast,
     ConfidenceBasis,
     Interval,
+    PastForecast,
     PredictionOutput,
 )
 from app.services import confidence
 from app.services.features import Case, FeatureReader, resolves_at
+from app.services.market_baselines import baseline
 from app.services.market_tasks import TASKS
 from app.services.prediction_inputs import check_horizon, read_market, read_rows
 from app.services.prediction_ports import BundleReader, PredictionEngine, PredictionStore
 from inference.bundle import Bundle
 from inference.cards import Evaluation, ModelCard
-from inference.errors import DamagedArtifact, DeadlineExceeded, InferenceError, Overloaded
+from inference.engine.answers import join_rows, part_answers
+from inference.errors import (
+    BadInput,
+    DamagedArtifact,
+    DeadlineExceeded,
+    InferenceError,
+    ModelFailed,
+    Overloaded,
+)
 from inference.requests import Answers, Rows
 
 log = structlog.get_logger(__name__)
 
-BaselineOf = Callable[[Bundle, Case, Evaluation | None], Awaitable[BaselineForecast | None]]
-"""What a plain way of forecasting says of the same case."""
 PAST = 1_000
 """Newest settled forecasts that confidence is measured on."""
 _MOST_FEATURES = 24
@@ -59,7 +68,6 @@ class Answering:
         bundles: BundleReader,
         engine: PredictionEngine,
         features: FeatureReader,
-        baseline_of: BaselineOf,
         *,
         clock: Callable[[], datetime],
         on_damage: Callable[[ModelCard, str], Awaitable[None]] | None = None,
@@ -71,7 +79,6 @@ class Answering:
         self._bundles = bundles
         self._engine = engine
         self._features = features
-        self._baseline_of = baseline_of
         self._clock = clock
         self._on_damage = on_damage
 
@@ -129,27 +136,85 @@ class Answering:
         except Overloaded:
             raise
         except InferenceError as error:
-            await self._damaged(card, error)
-            log.warning("prediction.not_answered", model=card.name, reason=error.code)
-            return Answered(
-                status="timeout" if isinstance(error, DeadlineExceeded) else "failed",
-                latency_ms=_since(begun),
-                error_code=error.code,
-                error=str(error),
-            )
+            return await self._unanswered(card, error, begun)
 
     async def _damaged(self, card: ModelCard, error: InferenceError) -> None:
         if isinstance(error, DamagedArtifact) and self._on_damage is not None:
             await self._on_damage(card, str(error))
 
+    async def answer_many(
+        self, card: ModelCard, asked: Sequence[Asked], *, deadline_s: float, explain: bool = False
+    ) -> list[Answered]:
+        """Return what the model says of each, asked together as a batch.
+
+        Where one of them does not fit, each is asked alone, so that it fails alone.
+
+        Raises:
+            Overloaded: too much is waiting; nothing was tried.
+        """
+        begun = time.perf_counter()
+        if card.artifact is None or len({one.rows.names for one in asked}) > 1:
+            return await self._one_by_one(card, asked, deadline_s=deadline_s, explain=explain)
+        try:
+            answers = await self._engine.predict(
+                card.artifact,
+                join_rows([one.rows for one in asked]),
+                deadline_s=deadline_s,
+                priority="batch",
+                explain=explain,
+            )
+        except (BadInput, ModelFailed):
+            return await self._one_by_one(card, asked, deadline_s=deadline_s, explain=explain)
+        except Overloaded:
+            raise
+        except InferenceError as error:
+            return [await self._unanswered(card, error, begun) for _ in asked]
+        latency_ms = _since(begun)
+        past = await self._store.past(card.id, before=self._clock(), limit=PAST)
+        return [
+            await self.complete(card, one, own, latency_ms=latency_ms, past=past)
+            for one, own in zip(
+                asked, part_answers(answers, [len(one.rows) for one in asked]), strict=True
+            )
+        ]
+
+    async def _one_by_one(
+        self, card: ModelCard, asked: Sequence[Asked], *, deadline_s: float, explain: bool
+    ) -> list[Answered]:
+        return [
+            await self.answer(card, one, deadline_s=deadline_s, priority="batch", explain=explain)
+            for one in asked
+        ]
+
+    async def _unanswered(self, card: ModelCard, error: InferenceError, begun: float) -> Answered:
+        await self._damaged(card, error)
+        log.warning("prediction.not_answered", model=card.name, reason=error.code)
+        return Answered(
+            status="timeout" if isinstance(error, DeadlineExceeded) else "failed",
+            latency_ms=_since(begun),
+            error_code=error.code,
+            error=str(error),
+        )
+
     async def complete(
-        self, card: ModelCard, asked: Asked, answers: Answers, *, latency_ms: float
+        self,
+        card: ModelCard,
+        asked: Asked,
+        answers: Answers,
+        *,
+        latency_ms: float,
+        past: Sequence[PastForecast] | None = None,
     ) -> Answered:
-        """Return the answers as a prediction, with what stands beside it."""
+        """Return the answers as a prediction, with what stands beside it.
+
+        `past` is what confidence is measured on, where it was read already.
+        """
         bundle, case = asked.bundle, asked.case
         output = _output(bundle, answers)
         evaluation = card.evaluation()
-        interval, sure, basis = await self._confidence(card, bundle, answers, output, evaluation)
+        interval, sure, basis = await self._confidence(
+            card, bundle, answers, output, evaluation, past
+        )
         if case is None:
             return Answered(
                 status="completed",
@@ -170,7 +235,7 @@ class Answering:
             interval=interval,
             confidence=sure,
             confidence_basis=basis,
-            baseline=await self._baseline_of(bundle, case, evaluation),
+            baseline=await asyncio.to_thread(_baseline, bundle, case),
             event=bundle.event,
             task=bundle.task,
             symbol=case.instrument.symbol,
@@ -195,6 +260,7 @@ class Answering:
         answers: Answers,
         output: PredictionOutput,
         evaluation: Evaluation | None,
+        past: Sequence[PastForecast] | None,
     ) -> tuple[Interval | None, float | None, ConfidenceBasis]:
         if len(answers) != 1:
             return None, None, confidence.unmeasured("Several rows have no single confidence.")
@@ -206,7 +272,8 @@ class Answering:
         if answers.low is None or answers.high is None or answers.interval_level is None:
             return None, None, confidence.unmeasured()
         task = TASKS.get(bundle.task)
-        past = await self._store.past(card.id, before=self._clock(), limit=PAST)
+        if past is None:
+            past = await self._store.past(card.id, before=self._clock(), limit=PAST)
         return confidence.of_interval(
             float(answers.low[0]),
             float(answers.high[0]),
@@ -215,6 +282,20 @@ class Answering:
             past=past,
             evaluation=evaluation,
         )
+
+
+def _baseline(bundle: Bundle, case: Case) -> BaselineForecast | None:
+    """Return what a plain way of forecasting says of the same case."""
+    if bundle.horizon_bars is None:
+        return None
+    return baseline(
+        bundle.task,
+        case.panel,
+        case.instrument.symbol,
+        bundle.horizon_bars,
+        levels=bundle.head.levels,
+        classes=bundle.head.classes,
+    )
 
 
 def _output(bundle: Bundle, answers: Answers) -> PredictionOutput:

@@ -1,6 +1,6 @@
 """What forecasts of prices speak of: the outcome that is counted, its loss, and words for both.
 
-Pure. One definition of each outcome serves training, settlement and what people are told.
+Pure. The outcomes and losses are those that models are trained on and evaluated by.
 """
 
 import math
@@ -11,68 +11,56 @@ from typing import Any
 import numpy as np
 
 from app.domain.predictions import BaselineForecast, Interval, Prediction, PredictionOutput
+from inference.datasets.market_targets import (
+    return_ahead,
+    rise_ahead,
+    turbulence_ahead,
+    variance_ahead,
+)
 from inference.panel import Series
-from inference.requests import Floats
+from inference.training import losses
 
-_BODY = 2.0 * math.log(2.0) - 1.0
 _GAP = "\u00a0"
-
-
-def variances(series: Series) -> Floats:
-    """Return each bar's variance: Garman and Klass's, plus the squared gap before it."""
-    out = np.full(len(series), np.nan)
-    if len(series) < 2:
-        return out
-    with np.errstate(divide="ignore", invalid="ignore"):
-        span = np.log(series.high / series.low)
-        body = np.log(series.close / series.open)
-        gap = np.log(series.open[1:] / series.close[:-1])
-    out[1:] = np.maximum(0.5 * span**2 - _BODY * body**2, 0.0)[1:] + gap**2
-    return out
 
 
 def realised_variance(series: Series, at: int, horizon: int) -> float:
     """Return the mean variance a bar of the `horizon` bars after position `at`."""
-    return float(np.mean(variances(series)[at + 1 : at + 1 + horizon]))
+    return float(variance_ahead(series, horizon)[at])
 
 
 def total_return(series: Series, at: int, horizon: int) -> float:
     """Return the log return with dividends over the `horizon` bars after position `at`."""
-    return float(np.log(series.total[at + horizon] / series.total[at]))
+    return float(return_ahead(series, horizon)[at])
 
 
-def is_turbulent(series: Series, at: int, horizon: int) -> bool:
-    """Tell whether the variance ahead lies above the 75th percentile of all that were known."""
-    every = variances(series)
-    known = np.convolve(every[1 : at + 1], np.ones(horizon) / horizon, mode="valid")
-    return bool(realised_variance(series, at, horizon) > np.quantile(known, 0.75))
+def is_turbulent(series: Series, at: int, horizon: int) -> float:
+    """Return 1 if the variance ahead lies above the 75th percentile that was known, else 0."""
+    return float(turbulence_ahead(series, horizon)[at])
 
 
-def has_risen(series: Series, at: int, horizon: int) -> bool:
-    """Tell whether the return over the horizon is above zero."""
-    return total_return(series, at, horizon) > 0.0
+def has_risen(series: Series, at: int, horizon: int) -> float:
+    """Return 1 if the return over the horizon is above zero, else 0."""
+    return float(rise_ahead(series, horizon)[at])
 
 
-def qlike(forecast: float, outcome: float) -> float:
+def qlike(forecast: float, outcome: float) -> float | None:
     """Return how far a variance forecast was off: 0 is perfect, and scale does not matter."""
-    if forecast <= 0.0:
-        return math.nan
-    ratio = max(outcome, 1e-12) / forecast
-    return ratio - math.log(ratio) - 1.0
+    if forecast <= 0.0 or outcome <= 0.0:
+        return None
+    return float(losses.qlike(np.array([outcome]), np.array([forecast]))[0])
 
 
 def pinball(quantiles: Mapping[str, float], outcome: float) -> float:
     """Return the mean pinball loss over the quantiles (level -> value)."""
-    losses = []
-    for level, value in quantiles.items():
-        share, miss = float(level), outcome - value
-        losses.append(max(share * miss, (share - 1.0) * miss))
-    return float(np.mean(losses))
+    levels = tuple(float(level) for level in quantiles)
+    values = np.array([list(quantiles.values())])
+    return float(losses.pinball(np.array([outcome]), values, levels)[0])
 
 
 def brier(probabilities: Mapping[str, float], event: str, happened: bool) -> float:
     """Return the squared error of the probability of the event."""
-    return (probabilities[event] - float(happened)) ** 2
+    probability = np.array([probabilities[event]])
+    return float(losses.brier(np.array([float(happened)]), probability)[0])
 
 
 def pit_of(quantiles: Mapping[str, float], outcome: float) -> float | None:
@@ -100,8 +88,9 @@ class MarketTask:
     metric: str
     positive: bool
     """Its quantity cannot be negative, so that it is measured by its logarithm."""
-    happened: Callable[[Series, int, int], float | bool]
-    """Of a series, the position of the forecast and the horizon; a bool for an event."""
+    happened: Callable[[Series, int, int], float]
+    """Of a series, the position of the forecast and the horizon; of an event 1 or 0. NaN: it cannot
+    be told."""
     words: Callable[[float], str]
     """A value for people."""
     phrases: tuple[str, str] = ("", "")
@@ -161,14 +150,14 @@ class Graded:
     pit: float | None
 
 
-def grade(task: MarketTask, prediction: Prediction, happened: float | bool) -> Graded:
+def grade(task: MarketTask, prediction: Prediction, happened: float) -> Graded:
     """Compare a forecast and its baseline with what happened."""
     output, baseline = prediction.output, prediction.baseline
     if output is None:
         raise ValueError(f"prediction {prediction.id} has no output")
     if task.is_event:
         return _graded_event(task, prediction, output, baseline, bool(happened))
-    outcome = float(happened)
+    outcome = happened
     quantiles = output.quantiles or _by_interval(output.value, prediction.interval)
     return Graded(
         value=outcome,
@@ -208,8 +197,7 @@ def _loss(
     task: MarketTask, value: Any, quantiles: Mapping[str, float] | None, outcome: float
 ) -> float | None:
     if task.metric == "QLIKE":
-        loss = qlike(float(value), outcome)
-        return None if math.isnan(loss) else loss
+        return qlike(float(value), outcome)
     return pinball(quantiles, outcome) if quantiles else None
 
 

@@ -42,7 +42,7 @@ MOST_REQUEST_ID = 200
 DEADLINE_S = 10.0
 LONGEST_S = 60.0
 _FIRST_LOOK_S, _LAST_LOOK_S = 0.02, 0.5
-_SERVES = ("deployed", "ready")
+SERVES = ("deployed", "ready")
 _LONGEST_COMMENT = 4_000
 
 
@@ -105,7 +105,7 @@ class Predictions:
         if before is not None:
             return before
         card = await self._models.find(command.model)
-        if card.status not in _SERVES or card.failure is not None:
+        if card.status not in SERVES or card.failure is not None:
             raise Conflict(
                 f"{card.name}@{card.version} is {card.status} and does not serve"
                 + (f": {card.failure}." if card.failure else "."),
@@ -195,9 +195,9 @@ class Predictions:
         return cut(found, limit, lambda one: (one.created_at, one.id))
 
     async def past(
-        self, user_id: UserId, symbol: str, *, task: str | None, limit: int
+        self, user_id: UserId, symbol: str | None, *, task: str | None, limit: int
     ) -> list[Prediction]:
-        """Return a user's newest forecasts of an instrument."""
+        """Return a user's newest forecasts of an instrument, or of all."""
         return await self._store.of_symbol(user_id, symbol, task=task, limit=limit)
 
     async def give_feedback(

@@ -158,6 +158,8 @@ def outcome_of(prediction: Prediction, series: Series, *, now: datetime) -> Sett
         return None
     seen = series.until(series.times[last])
     happened = TASKS[task].happened(seen, at, horizon)
+    if np.isnan(happened):
+        return None
     graded = grade(TASKS[task], prediction, happened)
     return Settled(
         outcome=Outcome(

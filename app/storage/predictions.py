@@ -83,6 +83,48 @@ class PostgresPredictions:
         async with self._database.transaction() as connection:
             await connection.executemany(_FINISH, [_answered(*one) for one in answers])
 
+    async def attach_job(self, user_id: UserId, batch: str, job_id: UUID) -> int:
+        """Say which job makes the predictions of a batch; return how many they are."""
+        await self._database.execute(
+            "UPDATE predictions SET job_id = $3 WHERE user_id = $1 AND job_id IS NULL"
+            " AND starts_with(request_id, $2)",
+            user_id,
+            batch,
+            job_id,
+        )
+        return int(
+            await self._database.fetchval(
+                "SELECT count(*) FROM predictions WHERE job_id = $1", job_id
+            )
+        )
+
+    async def waiting(self, job_id: UUID, *, limit: int) -> list[Prediction]:
+        """Return those of a job that are still to be made, in the order they were asked for."""
+        rows = await self._database.fetch(
+            f"{_FROM} WHERE p.job_id = $1 AND p.status IN ('pending', 'processing')"
+            " ORDER BY p.request_id LIMIT $2",
+            job_id,
+            limit,
+        )
+        return [prediction_of(row) for row in rows]
+
+    async def tally(self, job_id: UUID) -> dict[str, int]:
+        """Return how many predictions of a job stand where, by status."""
+        rows = await self._database.fetch(
+            "SELECT status, count(*) AS n FROM predictions WHERE job_id = $1 GROUP BY status",
+            job_id,
+        )
+        return {row["status"]: row["n"] for row in rows}
+
+    async def cancel_waiting(self, job_id: UUID) -> None:
+        """End as failed what a job that was cancelled has not made."""
+        await self._database.execute(
+            "UPDATE predictions SET status = 'failed', error_code = 'cancelled',"
+            " error = 'Its job was cancelled.'"
+            " WHERE job_id = $1 AND status IN ('pending', 'processing')",
+            job_id,
+        )
+
     async def abandon(self, prediction_id: UUID) -> None:
         """Take back a prediction that was begun and not let in: it can be asked for again."""
         await self._database.execute(
@@ -248,13 +290,14 @@ class PostgresPredictions:
         return [past_of(row) for row in rows]
 
     async def of_symbol(
-        self, user_id: UserId, symbol: str, *, task: str | None, limit: int
+        self, user_id: UserId, symbol: str | None, *, task: str | None, limit: int
     ) -> list[Prediction]:
-        """Return a user's forecasts of an instrument, the newest moments first."""
+        """Return a user's forecasts of an instrument or of all, the newest moments first."""
         rows = await self._database.fetch(
             f"""
             {_FROM}
-             WHERE p.user_id = $1 AND p.symbol = $2 AND p.status = 'completed'
+             WHERE p.user_id = $1 AND p.symbol IS NOT NULL AND p.status = 'completed'
+               AND ($2::text IS NULL OR p.symbol = $2)
                AND p.shadow_of IS NULL AND ($3::text IS NULL OR p.task = $3)
              ORDER BY p.as_of DESC NULLS LAST, p.created_at DESC, p.id DESC LIMIT $4
             """,

@@ -51,6 +51,7 @@ from app.wiring.alerts import AlertDesk, open_alerts
 from app.wiring.engine import EngineDesk, open_engine
 from app.wiring.live import Sockets
 from app.wiring.market import MarketDesk, open_market
+from app.wiring.predictions import PredictionDesk, open_predictions
 
 log = structlog.get_logger(__name__)
 
@@ -76,6 +77,7 @@ class Desk(msgspec.Struct, kw_only=True):
     costs: CostsReport
     market: MarketDesk
     engine: EngineDesk
+    predictions: PredictionDesk
     alerts: AlertDesk
     jobs: Jobs
     """Whoever serves, or is a worker, enters it; others only queue and read."""
@@ -166,9 +168,23 @@ async def open_desk(
         await secrets.rotate()
 
         engine = await stack.enter_async_context(open_engine(settings, database))
-        market = await stack.enter_async_context(
-            open_market(settings, database, sockets, on_progress=on_progress)
+        jobs = Jobs(StoredJobs(database), clock=utc_now)
+        predictions = await stack.enter_async_context(
+            open_predictions(database, engine.models, engine.bundles, engine.engine, jobs)
         )
+        market = await stack.enter_async_context(
+            open_market(
+                settings,
+                database,
+                sockets,
+                on_progress=on_progress,
+                forecasts=predictions.forecasts,
+            )
+        )
+        market.intake.listeners += [
+            predictions.features.bars_stored,
+            predictions.settlement.bars_stored,
+        ]
         agents = Agents(
             AgentReads(database), tools=market.toolbox.specs, prompts=PROMPTS, clock=utc_now
         )
@@ -216,8 +232,9 @@ async def open_desk(
             costs=CostsReport(CostReads(database)),
             market=market,
             engine=engine,
+            predictions=predictions,
             alerts=alerts,
-            jobs=Jobs(StoredJobs(database), clock=utc_now),
+            jobs=jobs,
             catalog=catalog,
             journal=journal,
             runs=runs,

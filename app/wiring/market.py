@@ -21,6 +21,7 @@ from app.wiring.fundamentals import FundamentalsDesk, open_fundamentals
 from app.wiring.live import LiveDesk, Sockets, open_live
 from app.wiring.news import NewsDesk, open_news
 from tools.desk import market_tools
+from tools.forecast_book import ForecastBook
 from tools.market.demo import load_demo
 from tools.opinions import OpinionBook
 from tools.registry import ToolBox
@@ -59,7 +60,12 @@ class MarketDesk(msgspec.Struct, kw_only=True):
 
 @asynccontextmanager
 async def open_market(
-    settings: Settings, database: Database, sockets: Sockets | None, *, on_progress: Progress
+    settings: Settings,
+    database: Database,
+    sockets: Sockets | None,
+    *,
+    on_progress: Progress,
+    forecasts: ForecastBook | None = None,
 ) -> AsyncIterator[MarketDesk]:
     """Open the market side of the desk, with the prices that ship loaded."""
     instruments, bars = PostgresInstruments(database), PostgresBars(database)
@@ -80,6 +86,7 @@ async def open_market(
             news=news.store,
             statements=fundamentals.store,
             cases=signals,
+            forecasts=forecasts,
         )
     )
     async with AsyncExitStack() as stack:

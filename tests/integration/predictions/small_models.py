@@ -13,10 +13,8 @@ from safetensors.numpy import save_file
 
 from app.domain.errors import NotFound
 from app.domain.ids import new_id
-from app.domain.predictions import BaselineForecast
 from app.services.answering import Answering
-from app.services.features import Case, FeatureReader
-from app.services.market_tasks import variances
+from app.services.features import FeatureReader
 from app.services.panels import series_of
 from app.services.predictions import Predictions
 from app.services.settlement import Settlement
@@ -32,6 +30,7 @@ from inference.cards import (
     ModelParameters,
     ModelPerformance,
 )
+from inference.datasets.market_targets import variances
 from inference.datasets.views import FeatureView, Table
 from inference.engine.in_process import InProcessEngine
 from inference.panel import Panel
@@ -78,13 +77,13 @@ def last_week(panel: Panel) -> Mapping[str, Table]:
     for series in panel.series:
         every = variances(series)
         means = np.full(len(series), np.nan)
-        if len(series) > 5:
-            means[5:] = np.convolve(every[1:], np.ones(5) / 5, mode="valid")
+        for bar in range(5, len(series)):
+            means[bar] = every[bar - 4 : bar + 1].mean()
         tables[series.symbol] = Table(series.times, {"log_variance_5": np.log(means)})
     return tables
 
 
-VIEW = FeatureView("test.market", 1, COLUMNS, 6, last_week, "the variance of the last week")
+VIEW = FeatureView("test.market", 1, COLUMNS, 25, last_week, "the variance of the last week")
 
 VARIANCE = Bundle(
     name="variance-small",
@@ -199,7 +198,7 @@ class SmallModels:
             card.artifact,
         )
         self.cards[card.name] = self.cards[f"{card.name}@{version}"] = card
-        self.cards[f"{card.name}@champion"] = card
+        self.cards[f"{card.name}@champion"] = self.cards[str(card.id)] = card
         self.folders[digest] = folder
         self.bundles[card.id] = bundle
         return card
@@ -225,11 +224,6 @@ class SmallModels:
         return self.folders[digest]
 
 
-async def last_variance(_: Bundle, case: Case, __: Evaluation | None) -> BaselineForecast | None:
-    """Say that the next bars will be like the last one."""
-    return BaselineForecast(name="last bar", value=float(variances(case.series)[-1]))
-
-
 class PredictionDesk:
     """Bars in Postgres, the engine in this process, and a clock that is moved by hand."""
 
@@ -245,7 +239,7 @@ class PredictionDesk:
         self.engine = InProcessEngine(self.models.open, runtime_for=runtime_for)
         self.features = FeatureReader(self.instruments, self.bars, {VIEW.key: VIEW}, clock=clock)
         self.answering = Answering(
-            self.store, self.models.bundle, self.engine, self.features, last_variance, clock=clock
+            self.store, self.models.bundle, self.engine, self.features, clock=clock
         )
         self.predictions = Predictions(self.store, self.models, self.answering, clock=clock)
         self.settlement = Settlement(self.store, self.instruments, self.bars, clock=clock)

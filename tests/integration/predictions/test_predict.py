@@ -49,7 +49,7 @@ async def test_a_forecast_says_what_of_when_until_when_beside_what_and_how_sure(
     assert made.resolves_at == desk.close_of(BARS + 4)
     assert made.event == "the mean variance of the next 5 daily bars"
     assert made.baseline is not None
-    assert made.baseline.name == "last bar"
+    assert made.baseline.name == "log-HAR"
     assert made.confidence == 0.79
     assert made.confidence_basis is not None
     assert (made.confidence_basis.n, made.confidence_basis.nominal) == (10_140, 0.8)
@@ -95,8 +95,8 @@ async def test_what_lies_ahead_is_refused(desk: PredictionDesk, ann: Principal) 
         await desk.predictions.predict(ann, ask(symbol="AAA", horizon=20))
     with pytest.raises(NotFound, match="no 1d bars that had closed"):
         await desk.predictions.predict(ann, ask(symbol="AAA", asOf="2025-06-01T00:00:00Z"))
-    early = (desk.close_of(3) + timedelta(hours=1)).isoformat()
-    with pytest.raises(Invalid, match="needs about 6"):
+    early = (desk.close_of(12) + timedelta(hours=1)).isoformat()
+    with pytest.raises(Invalid, match="needs about 25"):
         await desk.predictions.predict(ann, ask(symbol="AAA", asOf=early))
     assert (await all_of(desk, ann)) == []
 

@@ -20,6 +20,7 @@ from agents.messages import Usage
 from agents.runner import Runner
 from app.domain.alerts import AlertMoment
 from app.domain.costs import CostEntry, Receipt
+from app.domain.errors import NotFound
 from app.domain.ids import AgentId, AttemptId, ConversationId, MessageId, RunId, new_id
 from app.domain.journal import (
     Batch,
@@ -50,6 +51,8 @@ from app.services.journal import Journal
 from app.services.market import MarketData
 from app.services.market_records import MarketRecords
 from app.services.news import News, NewsIntake
+from app.services.prediction_batches import PredictionBatches
+from app.services.predictions import Predictions
 from app.services.pricing import PriceBook
 from app.services.run_reads import RunReads
 from app.services.runs import Runs
@@ -65,6 +68,7 @@ from app.storage.instruments import PostgresInstruments
 from app.storage.jobs import StoredJobs
 from app.storage.journal_store import PostgresJournal
 from app.storage.news import PostgresNews
+from app.storage.predictions import PostgresPredictions
 from app.storage.run_reads import RunViews
 from app.storage.runs import StoredRuns
 from app.storage.signals import PostgresSignals
@@ -103,6 +107,14 @@ class Unseen:
 
     def publish(self, events: Sequence[StoredEvent]) -> None:
         """Show events to nobody."""
+
+
+class NoModels:
+    """A registry without a model."""
+
+    async def find(self, ref: str) -> None:
+        """Know nothing."""
+        raise NotFound(f"There is no model {ref!r}.")
 
 
 class Desk:
@@ -164,6 +176,12 @@ class Desk:
         self.records = MarketRecords(
             instruments, bars, self.intake, clock=lambda: datetime.now(UTC)
         )
+        made = PostgresPredictions(database)
+        models: Any = NoModels()
+        self.predictions = Predictions(made, models, models, clock=lambda: datetime.now(UTC))
+        self.batches = PredictionBatches(
+            made, models, models, self.jobs, clock=lambda: datetime.now(UTC)
+        )
 
     def services(self) -> RestServices:
         database = self.database
@@ -177,6 +195,8 @@ class Desk:
             market=self.market,
             alerts=self.alerts,
             jobs=self.jobs,
+            predictions=self.predictions,
+            batches=self.batches,
             signals=self.signals,
             news=self.news,
             fundamentals=self.fundamentals,
@@ -208,6 +228,23 @@ class Desk:
         self.secrets[name], self.key_ids[name] = secret, key.id
         self.people[name] = user.principal("api_key", str(key.id))
         return self.people[name]
+
+    async def prediction_of(self, name: str) -> UUID:
+        """Return a prediction that was made for a person."""
+        model_id = prediction_id = new_id()
+        await self.database.execute(
+            "INSERT INTO models (id, name, version, type, framework, architecture, status)"
+            " VALUES ($1, 'model', '1', 'regression', 'numpy', 'linear', 'deployed')",
+            model_id,
+        )
+        await self.database.execute(
+            "INSERT INTO predictions (id, model_id, user_id, request_id, input_hash, status)"
+            " VALUES ($1, $2, $3, 'r', 'h', 'completed')",
+            prediction_id,
+            model_id,
+            self.people[name].user_id,
+        )
+        return prediction_id
 
     async def job_of(self, name: str) -> UUID:
         """Return a job that a person has queued."""

@@ -34,6 +34,9 @@ BODIES: dict[str, object] = {
         "source": "x",
     },
     "PATCH /bars/suspects/{suspect_id}": {"status": "rejected"},
+    "POST /predictions": {"modelId": "m", "requestId": "r", "input": {"symbol": "GOOG"}},
+    "POST /predictions/batch": {"modelId": "m", "inputs": [{"symbol": "GOOG"}]},
+    "POST /predictions/{prediction_id}/feedback": {"rating": 1},
     "POST /bars": {"symbol": "X", "timeframe": "1d", "bars": [1]},
 }
 
@@ -64,6 +67,7 @@ async def owned(desk: Desk, people: Clients) -> dict[str, UUID]:
         "key_id": desk.key_ids["ann"],
         "alert_id": await desk.alert_of("ann"),
         "job_id": await desk.job_of("ann"),
+        "prediction_id": await desk.prediction_of("ann"),
     }
 
 
@@ -156,6 +160,7 @@ async def test_lists_hold_only_what_is_the_callers(people: Clients, owned: dict[
         "/costs?groupBy=day",
         "/alerts",
         "/jobs",
+        "/predictions",
     ):
         answer = await bob.get(path)
         assert answer.json() == {"items": [], "nextCursor": None}, path

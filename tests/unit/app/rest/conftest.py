@@ -74,6 +74,8 @@ def services(ring: Ring, tmp_path: Path) -> RestServices:
         ),
         alerts=absent,
         jobs=absent,
+        predictions=absent,
+        batches=absent,
         news=News(market, news, news_intake, clock=lambda: NOW),
         tools=ToolCalls(box, clock=lambda: NOW),
         charts=Charts(market, market, clock=lambda: NOW),

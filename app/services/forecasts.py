@@ -1,0 +1,226 @@
+"""Forecasts as the tools ask for them: the champion of a task, asked once for each bar it reads."""
+
+from uuid import UUID
+
+from app.domain.errors import Refusal
+from app.domain.ids import UserId, new_id
+from app.domain.predictions import Prediction
+from app.domain.principal import Principal
+from app.services.prediction_ports import ModelBook
+from app.services.predictions import PredictCommand, Predictions
+from inference.cards import ModelCard
+from tools.errors import ToolError
+from tools.forecast_book import TASK_OF, Basis, PastTold, Skill, Told, Untrained, Wanted, What
+
+_TASKS = {task: what for what, task in TASK_OF.items()}
+_PAID = ("openai", "anthropic")
+
+
+class Forecasts:
+    """Implements `tools.forecast_book.ForecastBook`."""
+
+    def __init__(self, predictions: Predictions, models: ModelBook) -> None:
+        self._predictions = predictions
+        self._models = models
+
+    async def forecast(
+        self, wanted: Wanted, *, principal_id: str, deadline_s: float
+    ) -> Told | Untrained:
+        """Return the champion's forecast; asked again for the same bars, the same one.
+
+        Raises:
+            ToolError: it could not be made; says why.
+        """
+        task = TASK_OF[wanted.what]
+        card = await self._models.champion(
+            task, timeframe=wanted.timeframe, horizon=wanted.horizon_bars
+        )
+        if card is None:
+            return _untrained(wanted, task)
+        principal = _person(principal_id)
+        made = await self._made(principal, card, wanted, deadline_s)
+        if made.status != "completed" or made.output is None:
+            raise ToolError(
+                f"{made.model_version} gave no forecast ({made.status}): "
+                f"{made.error or 'it is still being computed'}"
+            )
+        return _told(made, card)
+
+    async def past(
+        self, symbol: str | None, *, what: What | None, principal_id: str, limit: int
+    ) -> list[PastTold]:
+        """Return this person's newest forecasts, the newest first."""
+        found = await self._predictions.past(
+            _person(principal_id).user_id,
+            symbol,
+            task=None if what is None else TASK_OF[what],
+            limit=limit,
+        )
+        return [_past(one) for one in found if one.task in _TASKS and one.output is not None]
+
+    async def _made(
+        self, principal: Principal, card: ModelCard, wanted: Wanted, deadline_s: float
+    ) -> Prediction:
+        request_id = (
+            f"forecast {card.id} {wanted.symbol} {wanted.timeframe} "
+            f"{wanted.as_of.isoformat()} {wanted.fingerprint}"
+        )
+        command = PredictCommand(
+            model=str(card.id),
+            request_id=request_id[:200],
+            input={
+                "symbol": wanted.symbol,
+                "timeframe": wanted.timeframe,
+                "asOf": wanted.as_of.isoformat(),
+            },
+            deadline_s=min(max(deadline_s, 0.1), 30.0),
+            explain=True,
+        )
+        try:
+            made = await self._predictions.predict(principal, command)
+            if made.status in ("failed", "timeout"):
+                # What went wrong once is tried again when somebody asks again.
+                again = f"{request_id[:160]} {new_id()}"
+                made = await self._predictions.predict(principal, _with_id(command, again))
+        except Refusal as refusal:
+            raise ToolError(refusal.message) from refusal
+        return made
+
+
+def _with_id(command: PredictCommand, request_id: str) -> PredictCommand:
+    return PredictCommand(
+        model=command.model,
+        request_id=request_id,
+        input=command.input,
+        deadline_s=command.deadline_s,
+        explain=command.explain,
+    )
+
+
+def _untrained(wanted: Wanted, task: str) -> Untrained:
+    ahead = "bar" if wanted.horizon_bars == 1 else "bars"
+    return Untrained(
+        reason=(
+            f"No model that forecasts {wanted.what} {wanted.horizon_bars} {ahead} ahead on "
+            f"{wanted.timeframe} bars is deployed here."
+        ),
+        how=f"outcry train {task} trains one; an administrator deploys it when it shows skill.",
+    )
+
+
+def _told(made: Prediction, card: ModelCard) -> Told:
+    output, interval, baseline = made.output, made.interval, made.baseline
+    if output is None or made.as_of is None:
+        raise ValueError(f"prediction {made.id} is not about a market")
+    beside = None if baseline is None else baseline.interval
+    return Told(
+        prediction_id=str(made.id),
+        model=made.model_version,
+        model_id=str(made.model_id),
+        event=made.event,
+        horizon_bars=made.horizon_bars or 0,
+        as_of=made.as_of,
+        resolves_at=made.resolves_at,
+        value=output.value,
+        low=None if interval is None else interval.low,
+        high=None if interval is None else interval.high,
+        level=None if interval is None else interval.level,
+        quantiles=_levels(output.quantiles),
+        probabilities=output.probabilities or {},
+        classes=tuple(made.metadata.get("classes", ())),
+        baseline_name="" if baseline is None else baseline.name,
+        baseline_value=None if baseline is None else baseline.value,
+        baseline_low=None if beside is None else beside.low,
+        baseline_high=None if beside is None else beside.high,
+        baseline_quantiles={} if baseline is None else _levels(baseline.quantiles),
+        baseline_probabilities={} if baseline is None else baseline.probabilities or {},
+        skill=_skill(card),
+        basis=_basis(made),
+        contributions=output.features or {},
+        degraded=made.degraded,
+        latency_ms=made.latency_ms or 0.0,
+        paid=card.framework in _PAID,
+    )
+
+
+def _skill(card: ModelCard) -> Skill | None:
+    evaluation = card.evaluation()
+    if evaluation is None or not evaluation.baselines:
+        return None
+    best = evaluation.best_baseline()
+    return Skill(
+        value=best.skill,
+        low=best.skill_low,
+        high=best.skill_high,
+        baseline=best.name,
+        metric=evaluation.metric,
+        n=evaluation.n,
+        has_edge=evaluation.has_skill,
+    )
+
+
+def _basis(made: Prediction) -> Basis | None:
+    basis = made.confidence_basis
+    if made.confidence is None or basis is None or basis.kind == "not_measured":
+        return None
+    return Basis(
+        confidence=made.confidence,
+        n=basis.n,
+        observed=basis.observed,
+        measured_on="settled forecasts"
+        if basis.measured_on == "settled_predictions"
+        else "walk-forward evaluation",
+    )
+
+
+def _past(one: Prediction) -> PastTold:
+    output, interval = one.output, one.interval
+    if output is None or one.as_of is None:
+        raise ValueError(f"prediction {one.id} is not about a market")
+    return PastTold(
+        prediction_id=str(one.id),
+        symbol=one.symbol or "",
+        what=_TASKS[one.task or ""],
+        model=one.model_version,
+        horizon_bars=one.horizon_bars or 0,
+        timeframe=one.timeframe or "1d",
+        as_of=one.as_of,
+        resolves_at=one.resolves_at,
+        value=output.value,
+        low=None if interval is None else interval.low,
+        high=None if interval is None else interval.high,
+        probabilities=output.probabilities or {},
+        classes=tuple(one.metadata.get("classes", ())),
+        grade=one.grade,
+        outcome=None if one.outcome is None else one.outcome.value,
+        loss=one.loss,
+        baseline_loss=one.baseline_loss,
+        baseline_name="" if one.baseline is None else one.baseline.name,
+    )
+
+
+def _levels(quantiles: dict[str, float] | None) -> dict[float, float]:
+    return {float(level): value for level, value in (quantiles or {}).items()}
+
+
+def _person(principal_id: str) -> Principal:
+    """Return whoever a tool works for, with no more rights than talking.
+
+    Raises:
+        ToolError: it works for nobody, so that a forecast could not be kept.
+    """
+    try:
+        user_id = UserId(UUID(principal_id))
+    except ValueError:
+        raise ToolError(
+            "Forecasts are kept for the person who asks; nobody is signed in."
+        ) from None
+    return Principal(
+        user_id=user_id,
+        email="",
+        name="",
+        role="user",
+        scopes=frozenset(("chat",)),
+        credential="local",
+        credential_id="tool",
+    )
