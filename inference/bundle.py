@@ -25,7 +25,9 @@ RuntimeName: TypeAlias = Literal[
     "remote",
 ]
 Combine: TypeAlias = Literal["single", "mean", "geometric_mean"]
-HeadKind: TypeAlias = Literal["value", "log_variance", "quantiles", "classes", "text", "paths"]
+HeadKind: TypeAlias = Literal[
+    "value", "log_variance", "quantiles", "scaled_quantiles", "classes", "text", "paths"
+]
 
 
 class InputColumn(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -73,7 +75,9 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defau
     interval_level: float | None = None
     """Nominal coverage of the interval that is shown, for instance 0.8."""
     residual_quantiles: tuple[tuple[float, float], ...] = ()
-    """(level, quantile) of held-out residuals, from which intervals are made (split conformal)."""
+    """(level, quantile) of held-out residuals, from which intervals are made (split conformal). Of
+    `scaled_quantiles`: of standardised outcomes, times the deviation that the members' log variance
+    gives."""
     scale: float = 1.0
     """What the value is multiplied with (a smearing factor of a log model, say)."""
     calibration: dict[str, Any] = {}

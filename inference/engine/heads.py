@@ -40,6 +40,8 @@ def check_head(head: Head) -> None:
         raise BadModel("a head of kind 'quantiles' needs levels")
     if any(not 0.0 < level < 1.0 for level in levels) or list(levels) != sorted(set(levels)):
         raise BadModel(f"the head's levels are {levels}; they must rise between 0 and 1")
+    if head.kind == "scaled_quantiles" and not head.residual_quantiles:
+        raise BadModel("a head of kind 'scaled_quantiles' needs residualQuantiles")
     if head.kind == "classes" and len(head.classes) < 2:
         raise BadModel("a head of kind 'classes' needs at least two classes")
     if head.interval_level is not None and not 0.0 < head.interval_level < 1.0:
@@ -103,6 +105,16 @@ def _quantiles(head: Head, joined: Outputs, rows: int) -> Answers:
     quantiles = np.sort(moved, axis=1)  # crossing ones are put in order
     middle = _at_level(0.5, head.levels, quantiles)
     return _with_interval(head, middle, head.levels, quantiles)
+
+
+def _scaled_quantiles(head: Head, joined: Outputs, rows: int) -> Answers:
+    """Return quantiles of standardised outcomes, times the deviation that a log variance gives."""
+    raw = _first(joined, rows)
+    levels, scores = _residuals(head)
+    with np.errstate(over="ignore"):  # what overflows is refused below
+        quantiles = (np.exp(0.5 * raw) * head.scale)[:, None] * scores
+    finite(quantiles, rows, what="quantiles")
+    return _with_interval(head, _at_level(0.5, levels, quantiles), levels, quantiles)
 
 
 def _classes(head: Head, joined: Outputs, rows: int) -> Answers:
@@ -249,6 +261,7 @@ HEADS: dict[str, Callable[[Head, Outputs, int], Answers]] = {
     "value": _value,
     "log_variance": _log_variance,
     "quantiles": _quantiles,
+    "scaled_quantiles": _scaled_quantiles,
     "classes": _classes,
     "text": _text,
     "paths": _paths,

@@ -4,6 +4,7 @@ from inference.errors import BadInput
 from inference.training.recipe import Recipe
 from inference.training.recipes.news_sentiment import NewsSentiment
 from inference.training.recipes.no_trade_band import NoTradeBand
+from inference.training.recipes.return_quantiles import RETURN_QUANTILES
 from inference.training.recipes.variance import VARIANCE
 
 RECIPES: dict[str, Recipe] = {
@@ -12,6 +13,7 @@ RECIPES: dict[str, Recipe] = {
         [
             # One line a recipe, in the order in which lists show them.
             VARIANCE,
+            RETURN_QUANTILES,
             NewsSentiment(),
             NoTradeBand(),
         ]

@@ -39,6 +39,8 @@ class Cases:
     """Index into `symbol_names`."""
     symbol_names: tuple[str, ...]
     horizon: int
+    aside: Floats
+    """A second outcome, known with the first: what a scale is learned from. NaN where unused."""
 
     def __len__(self) -> int:
         return len(self.outcomes)
@@ -52,6 +54,7 @@ class Cases:
             times=self.times[which],
             released=self.released[which],
             symbols=self.symbols[which],
+            aside=self.aside[which],
         )
 
     def columns(self, *names: str) -> Floats:
@@ -71,6 +74,7 @@ def cases_of(
     horizon: int,
     embargo: int | None = None,
     extra: Callable[[Series], dict[str, Floats]] = lambda _: {},
+    aside: Target | None = None,
 ) -> Cases:
     """Return every bar whose features are known; those whose outcome is not known yet have NaN.
 
@@ -80,7 +84,7 @@ def cases_of(
     tables: dict[str, Table] = dict(view.compute(panel))
     inputs = tuple(column.name for column in view.columns)
     wait = horizon + (horizon if embargo is None else embargo)
-    parts: list[tuple[Floats, Floats, Times, Times, NDArray[np.int64]]] = []
+    parts: list[tuple[Floats, Floats, Times, Times, NDArray[np.int64], Floats]] = []
     names = inputs
     for index, series in enumerate(panel.series):
         more = extra(series)
@@ -89,6 +93,10 @@ def cases_of(
         rows = np.stack([*columns, *more.values()], axis=1)
         known = np.isfinite(rows).all(axis=1)
         outcomes = target(series, horizon)
+        second = np.full(len(series), np.nan)
+        if aside is not None:
+            second = aside(series, horizon)
+            outcomes = np.where(np.isnan(second), np.nan, outcomes)
         released = np.full(len(series), NEVER)
         released[: max(0, len(series) - wait)] = series.times[wait:]
         parts.append(
@@ -98,6 +106,7 @@ def cases_of(
                 series.times[known],
                 released[known],
                 np.full(int(known.sum()), index, dtype=np.int64),
+                second[known],
             )
         )
     found = [np.concatenate(column) for column in zip(*parts, strict=True)]
@@ -110,6 +119,7 @@ def cases_of(
         symbols=found[4],
         symbol_names=tuple(series.symbol for series in panel.series),
         horizon=horizon,
+        aside=found[5],
     )
 
 
@@ -200,14 +210,15 @@ def forecast(
     """Return the walk-forward forecasts of `fit(train, test)`, NaN before the first, and how often
     it was refitted.
 
-    The outcomes of `test` are hidden from `fit`.
+    Both outcomes of `test` are hidden from `fit`.
     """
     shape = (len(cases),) if width == 1 else (len(cases), width)
     found = np.full(shape, np.nan)
     refits = 0
     for fold in folds(cases, plan):
         test = cases.pick(fold.test)
-        hidden = replace(test, outcomes=np.full(len(test), np.nan))
+        unknown = np.full(len(test), np.nan)
+        hidden = replace(test, outcomes=unknown, aside=unknown)
         found[fold.test] = fit(cases.pick(fold.train), hidden)
         refits += 1
         progress(fold.share)

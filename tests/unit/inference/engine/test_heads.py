@@ -172,3 +172,20 @@ def test_probabilities_sum_to_one(logits: list[list[float]]) -> None:
     answers = answered(head, logits)
     assert answers.probabilities is not None
     assert answers.probabilities.sum(axis=1) == pytest.approx(np.ones(len(logits)))
+
+
+def test_scaled_quantiles_are_scores_times_the_deviation_of_a_log_variance() -> None:
+    head = Head(
+        kind="scaled_quantiles",
+        interval_level=0.8,
+        residual_quantiles=((0.1, -1.5), (0.5, 0.1), (0.9, 1.25)),
+    )
+    answers = answered(head, [[np.log(0.0004)], [np.log(0.0001)]])
+    assert answers.quantiles is not None
+    np.testing.assert_allclose(answers.quantiles, [[-0.03, 0.002, 0.025], [-0.015, 0.001, 0.0125]])
+    assert interval(answers) == pytest.approx((-0.03, 0.025))
+    assert answers.values == pytest.approx([0.002, 0.001])
+    with pytest.raises(ModelFailed, match="not finite"):
+        answered(head, [[2000.0]])
+    with pytest.raises(BadModel, match="needs residualQuantiles"):
+        check_head(Head(kind="scaled_quantiles"))

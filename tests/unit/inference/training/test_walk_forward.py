@@ -36,6 +36,7 @@ def noise(bars: int, horizon: int, *, purged: bool) -> Cases:
         symbols=np.zeros(bars, dtype=np.int64),
         symbol_names=("N",),
         horizon=horizon,
+        aside=np.full(bars, np.nan),
     )
 
 

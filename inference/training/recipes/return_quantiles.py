@@ -1,0 +1,259 @@
+"""Where will the price be? Quantiles of the total return over the next bars.
+
+Tier `numpy`: the deviation that the variance ridge forecasts, times the quantiles that standardised
+returns had. Tier `torch`: a small network with quantiles that cannot cross (extra `torch`).
+Neither forecasts the direction: the middle of the distribution is that of the past.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from inference.bundle import Bundle, Head, Member, PreprocessingStep
+from inference.cards import Framework, ModelParameters, ModelPerformance, ModelType
+from inference.datasets.market_features import VOLATILITY
+from inference.datasets.market_targets import return_ahead, variance_ahead
+from inference.errors import BadInput
+from inference.requests import Floats
+from inference.training import baselines, losses, quantile_net
+from inference.training.conformal import quantile_coverage
+from inference.training.linear_models import Linear, fit_variance
+from inference.training.quantile_net import QuantileNet
+from inference.training.recipe import Progress, Trained, TrainingData, with_defaults
+from inference.training.recipes.variance import linear_member, plan_of
+from inference.training.scoring import Scores
+from inference.training.walk_forward import Cases, cases_of, forecast
+
+INPUTS = tuple(column.name for column in VOLATILITY.columns)
+TIERS = ("numpy", "torch")
+LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+NOTES = (
+    "The middle of its distribution is the past's: it knows how far, not which way.",
+    "Returns over several bars overlap from bar to bar; the intervals of skill allow for it.",
+)
+Fit = Callable[[Cases, Cases], Floats]
+
+
+class ReturnQuantilesRecipe:
+    """The recipe `return_quantiles`."""
+
+    name: ClassVar[str] = "return_quantiles"
+    task: ClassVar[str] = "return_quantiles"
+    model_type: ClassVar[ModelType] = "time_series"
+    framework: ClassVar[Framework] = "numpy"
+    description: ClassVar[str] = (
+        "Seven quantiles of the total return over the next bars: how far it may go either way."
+    )
+    extras: ClassVar[tuple[str, ...]] = ("torch",)
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "tier": "numpy",
+        "horizon": 5,
+        "ridge": 10.0,
+        "hidden": (32, 32),
+        "epochs": 12,
+        "serve_with": "pytorch",
+        "refit_bars": 126,
+        "test_share": 0.6,
+        "test_from": "",
+        "window_bars": 0,
+    }
+
+    def train(self, data: TrainingData, options: Mapping[str, Any], progress: Progress) -> Trained:
+        """Learn and evaluate."""
+        chosen = with_defaults(self, options)
+        _check(chosen)
+        panel = data.prices(self.name)
+        horizon: int = chosen["horizon"]
+        plan = plan_of(chosen)
+        progress(0.0, "computing features")
+        cases = cases_of(
+            panel,
+            VOLATILITY,
+            return_ahead,
+            horizon=horizon,
+            extra=baselines.ewma_column,
+            aside=variance_ahead,
+        )
+        is_net = chosen["tier"] == "torch"
+        fit = _fit_net(chosen, data.seed) if is_net else _fit_scaled(chosen)
+        width = len(LEVELS)
+        found, refits = forecast(
+            cases,
+            plan,
+            fit,
+            width=width,
+            progress=lambda share: progress(0.05 + 0.6 * share, "forecasting walk-forward"),
+        )
+        tested = np.isfinite(found[:, 0])
+        judged, quantiles = cases.pick(tested), found[tested]
+        progress(0.65, "computing the baselines")
+
+        def loss_of(forecasts: Floats) -> Floats:
+            return losses.pinball(judged.outcomes, forecasts, LEVELS)
+
+        simple: dict[str, Fit] = {
+            "filtered historical simulation": baselines.filtered_history(LEVELS),
+            "filtered historical simulation, pooled": baselines.pooled_filtered_history(LEVELS),
+            "EWMA-normal": baselines.ewma_normal(LEVELS),
+            "unconditional history": baselines.unconditional(LEVELS),
+        }
+        beside = {
+            name: loss_of(forecast(cases, plan, naive, width=width)[0][tested])
+            for name, naive in simple.items()
+        }
+        beside["rolling 250 bars"] = loss_of(baselines.rolling_history(panel, judged, LEVELS))
+        scores = Scores(
+            metric="pinball loss",
+            cases=judged,
+            model=loss_of(quantiles),
+            baselines=beside,
+            refits=refits,
+            embargo=horizon,
+        )
+        progress(0.9, "fitting on everything")
+        known = cases.pick(np.isfinite(cases.outcomes))
+        made = _net_bundle(known, chosen, data.seed) if is_net else _scaled_bundle(known, chosen)
+        errors = judged.outcomes - quantiles[:, LEVELS.index(0.5)]
+        bars = "the next bar" if horizon == 1 else f"the next {horizon} bars"
+        progress(1.0, "done")
+        return Trained(
+            bundle=Bundle(
+                name=f"return-quantiles-{horizon}" + ("-net" if is_net else ""),
+                recipe=self.name,
+                task=self.task,
+                model_type=self.model_type,
+                framework="pytorch" if is_net else "numpy",
+                inputs=VOLATILITY.columns,
+                members=(made.member,),
+                head=made.head,
+                steps=made.steps,
+                feature_view=VOLATILITY.key,
+                horizon_bars=horizon,
+                timeframe=panel.timeframe,
+                event=f"the total return over {bars}",
+                unit="log return",
+            ),
+            files={str(made.member.file): made.weights},
+            evaluation=scores.evaluation(
+                notes=NOTES, coverage=quantile_coverage(judged.outcomes, quantiles, LEVELS)
+            ),
+            performance=ModelPerformance(
+                mse=float(np.mean(errors**2)),
+                mae=float(np.mean(np.abs(errors))),
+                rmse=float(np.sqrt(np.mean(errors**2))),
+            ),
+            parameters=ModelParameters(
+                input_shape=(len(INPUTS),),
+                output_shape=(width,),
+                layers=len(chosen["hidden"]) + 1 if is_net else None,
+                neurons=sum(chosen["hidden"]) if is_net else None,
+                epochs=chosen["epochs"] if is_net else None,
+                optimizer="AdamW" if is_net else "Newton",
+                loss_function="pinball" if is_net else "QLIKE for the scale",
+                custom_params=chosen,
+            ),
+            losses=scores.case_losses(),
+        )
+
+
+def _check(chosen: Mapping[str, Any]) -> None:
+    if chosen["tier"] not in TIERS or not 1 <= chosen["horizon"] <= 60:
+        raise BadInput(
+            f"the recipe 'return_quantiles' has the tiers {', '.join(TIERS)} and horizons of 1 to "
+            f"60 bars; asked for {chosen['tier']!r} and {chosen['horizon']}"
+        )
+    if chosen["serve_with"] not in ("pytorch", "numpy"):
+        raise BadInput(f"serve_with is {chosen['serve_with']!r}; it must be pytorch or numpy")
+    if chosen["tier"] == "torch":
+        quantile_net.require()
+
+
+class _Made:
+    """A fitted model as a part of a bundle."""
+
+    def __init__(
+        self,
+        member: Member,
+        weights: bytes,
+        head: Head,
+        steps: tuple[PreprocessingStep, ...] = (),
+    ) -> None:
+        self.member, self.weights, self.head, self.steps = member, weights, head, steps
+
+
+def _scaled(train: Cases, chosen: Mapping[str, Any]) -> tuple[Linear, Floats]:
+    """Return the log variance of one bar, and the quantiles of standardised returns."""
+    scale = fit_variance(train.columns(*INPUTS), train.aside, ridge=chosen["ridge"])
+    deviation = np.sqrt(train.horizon * np.exp(scale(train.columns(*INPUTS))))
+    scores = np.quantile(train.outcomes / deviation, LEVELS)
+    return scale, np.asarray(scores, dtype=np.float64)
+
+
+def _fit_scaled(chosen: Mapping[str, Any]) -> Fit:
+    def fit(train: Cases, test: Cases) -> Floats:
+        scale, scores = _scaled(train, chosen)
+        deviation = np.sqrt(train.horizon * np.exp(scale(test.columns(*INPUTS))))
+        return np.asarray(deviation[:, None] * scores, dtype=np.float64)
+
+    return fit
+
+
+def _scaled_bundle(known: Cases, chosen: Mapping[str, Any]) -> _Made:
+    scale, scores = _scaled(known, chosen)
+    return _Made(
+        linear_member("scale", INPUTS),
+        scale.to_bytes(),
+        Head(
+            kind="scaled_quantiles",
+            interval_level=0.8,
+            scale=float(np.sqrt(known.horizon)),
+            residual_quantiles=tuple(zip(LEVELS, scores.tolist(), strict=True)),
+        ),
+    )
+
+
+def _net(train: Cases, chosen: Mapping[str, Any], seed: int) -> QuantileNet:
+    return quantile_net.fit_quantile_net(
+        train.columns(*INPUTS),
+        train.outcomes,
+        LEVELS,
+        hidden=tuple(chosen["hidden"]),
+        epochs=chosen["epochs"],
+        seed=seed,
+    )
+
+
+def _fit_net(chosen: Mapping[str, Any], seed: int) -> Fit:
+    return lambda train, test: _net(train, chosen, seed)(test.columns(*INPUTS))
+
+
+def _net_bundle(known: Cases, chosen: Mapping[str, Any], seed: int) -> _Made:
+    net = _net(known, chosen, seed)
+    member = Member(
+        name="net",
+        runtime=chosen["serve_with"],
+        file="weights/net.safetensors",
+        architecture="monotone_quantiles",
+        options={
+            "inputs": len(INPUTS),
+            "hidden": list(net.hidden),
+            "outputs": len(LEVELS),
+            "activation": quantile_net.ACTIVATION,
+            "anchor": net.anchor,
+        },
+        columns=INPUTS,
+    )
+    standardize = PreprocessingStep(
+        type="standardize",
+        parameters={
+            "means": dict(zip(INPUTS, net.means.tolist(), strict=True)),
+            "deviations": dict(zip(INPUTS, net.deviations.tolist(), strict=True)),
+        },
+        order=1,
+    )
+    head = Head(kind="quantiles", levels=LEVELS, interval_level=0.8, scale=net.scale)
+    return _Made(member, net.to_bytes(), head, (standardize,))
+
+
+RETURN_QUANTILES = ReturnQuantilesRecipe()

@@ -1,0 +1,92 @@
+"""Return quantiles cover what they promise, and are served as they were trained."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from inference.datasets.catalog import view_for
+from inference.datasets.market_targets import return_ahead
+from inference.engine.pipeline import LoadedModel
+from inference.errors import BadInput
+from inference.panel import Panel
+from inference.requests import Answers, Rows
+from inference.runtimes.catalog import runtime_for
+from inference.training.recipe import Trained, TrainingData
+from inference.training.recipes.return_quantiles import LEVELS, RETURN_QUANTILES
+from tests.fakes.made_markets import made_panel
+
+
+def trained(panel: Panel, **options: Any) -> Trained:
+    data = TrainingData(panel=panel, texts=None, as_of=datetime(2026, 1, 1, tzinfo=UTC))
+    return RETURN_QUANTILES.train(data, {"refit_bars": 200, **options}, lambda share, words: None)
+
+
+def answered(found: Trained, panel: Panel, folder: Path) -> Answers:
+    found.write(folder)
+    model = LoadedModel.load(folder, runtime_for=runtime_for)
+    table = view_for("market.volatility@1").compute(panel)["S0"]
+    names = tuple(column.name for column in found.bundle.inputs)
+    return model.answer(
+        Rows(names, np.stack([table.columns[name][400:] for name in names], axis=1))
+    )
+
+
+@pytest.mark.parametrize("horizon", [1, 5, 20])
+def test_its_intervals_cover_and_it_beats_plain_history(horizon: int) -> None:
+    found = trained(made_panel(4, 1500, seed=4), horizon=horizon).evaluation
+    assert found.coverage["0.80"] == pytest.approx(0.8, abs=0.05)
+    assert found.coverage["0.90"] == pytest.approx(0.9, abs=0.05)
+    skill = {one.name: one.skill for one in found.baselines}
+    assert skill["rolling 250 bars"] > 0.0
+    if horizon == 1:
+        assert found.has_skill
+
+
+def test_it_is_served_with_the_coverage_that_it_had(tmp_path: Path) -> None:
+    panel = made_panel(3, 1000, seed=5)
+    answers = answered(trained(panel, horizon=5), panel, tmp_path)
+    assert answers.levels == LEVELS
+    assert answers.quantiles is not None
+    assert answers.low is not None
+    assert answers.high is not None
+    assert (np.diff(answers.quantiles, axis=1) > 0.0).all()
+    outcome = return_ahead(panel.series[0], 5)[400:]
+    known = np.isfinite(outcome)
+    inside = ((outcome >= answers.low) & (outcome <= answers.high))[known]
+    assert inside.mean() == pytest.approx(0.8, abs=0.1)
+    # The width follows the volatility that is known.
+    width = answers.high - answers.low
+    assert width.max() > 1.5 * width.min()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runtime", ["pytorch", "numpy"])
+def test_the_net_is_trained_by_torch_and_runs_with_and_without_it(
+    runtime: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("torch")
+    panel = made_panel(2, 800, seed=6)
+    found = trained(panel, tier="torch", epochs=4, refit_bars=400, serve_with=runtime)
+    assert found.bundle.framework == "pytorch"
+    assert found.bundle.members[0].runtime == runtime
+    answers = answered(found, panel, tmp_path)
+    assert answers.quantiles is not None
+    assert (np.diff(answers.quantiles, axis=1) > 0.0).all()
+    assert found.evaluation.coverage["0.80"] == pytest.approx(0.8, abs=0.12)
+    other = "numpy" if runtime == "pytorch" else "pytorch"
+    again = trained(panel, tier="torch", epochs=4, refit_bars=400, serve_with=other)
+    (tmp_path / "other").mkdir()
+    same = answered(again, panel, tmp_path / "other")
+    assert same.quantiles is not None
+    np.testing.assert_allclose(same.quantiles, answers.quantiles, atol=1e-5)
+    assert again.evaluation == found.evaluation
+
+
+def test_it_says_what_it_cannot_do() -> None:
+    with pytest.raises(BadInput, match="tiers numpy, torch"):
+        trained(made_panel(1, 400), tier="magic")
+    with pytest.raises(BadInput, match="must be pytorch or numpy"):
+        trained(made_panel(1, 400), serve_with="abacus")
