@@ -2,13 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from tools.analytics import composite, conditions, indicators, snapshot
+from tools.analytics import batch, composite, conditions, indicators, snapshot
 from tools.analytics import signals as rules
 from tools.analytics.conditions import (
     All,
@@ -20,6 +20,7 @@ from tools.analytics.conditions import (
     describe,
     holds,
 )
+from tools.analytics.prices import Prices
 from tools.analytics.snapshot import FIELDS, Snapshot
 from tools.arguments import Arguments, Timeframe, json_schema, read_arguments
 from tools.cards import direction
@@ -40,6 +41,8 @@ NAMED = 5
 STALE_DAYS = {"1d": 7, "1w": 21}
 """Calendar days after which a last bar no longer speaks of the day asked about."""
 STALE_INTRADAY = 4
+MANY = 32
+"""Instruments from which they are computed all at once."""
 ALONE = ("obv",)
 """Fields that count from where a history begins, so that two instruments cannot be compared."""
 
@@ -139,18 +142,19 @@ class Tally:
 
     def judge(self, lot: Iterable[History]) -> None:
         """Take up the instruments of one lot."""
+        fresh: list[History] = []
         for history in lot:
             if (self._day - history.bars.day(-1)).days > self._stale_days:
                 self.stale.append(history.symbol)
-                continue
-            self.examined += 1
-            self._one(history)
+            else:
+                fresh.append(history)
+        self.examined += len(fresh)
+        at_ends = snapshots({one.symbol: one for one in fresh}, timeframe=self._timeframe)
+        for history in fresh:
+            self._one(history, *at_ends[history.symbol])
 
-    def _one(self, history: History) -> None:
+    def _one(self, history: History, now: Snapshot, before: Snapshot | None) -> None:
         search = self._search
-        table = snapshot.table(history.prices, timeframe=self._timeframe)
-        now = snapshot.at(table, -1)
-        before = snapshot.at(table, -2) if len(history.bars) > 1 else None
         if search.condition is None:
             answer = None if now[search.rank_by] is None else True
         else:
@@ -214,6 +218,30 @@ class Tally:
             as_of=as_of,
             units=used(_units(currencies), data),
         )
+
+
+def snapshots(
+    histories: Mapping[str, History], *, timeframe: str
+) -> dict[str, tuple[Snapshot, Snapshot | None]]:
+    """Return every field of each instrument at its last bar and the one before.
+
+    All at once where there are many. Prices of zero or less, for which the batch has no place, and
+    a handful of instruments are computed one by one; both ways say the same.
+    """
+    together: dict[str, Prices] = {}
+    if len(histories) >= MANY:
+        together = {
+            name: one.prices
+            for name, one in histories.items()
+            if (one.prices.low > 0).all() and (one.prices.total > 0).all()
+        }
+    found = batch.newest(together, timeframe=timeframe) if together else {}
+    for name, one in histories.items():
+        if name not in found:
+            fields = snapshot.table(one.prices, timeframe=timeframe)
+            before = snapshot.at(fields, -2) if len(one.bars) > 1 else None
+            found[name] = snapshot.at(fields, -1), before
+    return found
 
 
 def standing(history: History) -> list[Standing]:

@@ -17,6 +17,7 @@ from tests.benchmarks.goal_idle import g7
 from tests.benchmarks.goal_indicators import g8, g9
 from tests.benchmarks.goal_ingest import ingest
 from tests.benchmarks.goal_live import live
+from tests.benchmarks.goal_screen import screen
 from tests.benchmarks.goal_start import g12
 from tests.benchmarks.goal_stream import g1, g3, g4
 from tests.benchmarks.goal_turns import g5
@@ -35,6 +36,7 @@ GOALS: dict[str, Callable[[], Awaitable[results.Figures]]] = {
     "g12": g12,
     "ingest": ingest,
     "live": live,
+    "screen": screen,
 }
 
 

@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.unit.tools.samples import as_prices, made_up
+from tests.unit.tools.samples import as_prices, assert_alike, made_up
 from tools.analytics import snapshot
 from tools.errors import InvalidArguments, NoData
-from tools.history import Market
+from tools.history import History, Market
 from tools.market.bars import Bars
 from tools.market.instruments import Instrument
 from tools.market.store import InProcessMarket
 from tools.registry import ToolBox
-from tools.screen import BARS, Screen
+from tools.screen import BARS, MANY, Screen, snapshots
 from tools.tool import ToolContext
 
 RSI_LOW = {"field": "rsi", "op": "<", "value": 60}
@@ -162,3 +162,37 @@ async def test_two_thousand_symbols_are_judged_in_one_call() -> None:
     found = await screen_of(*series)({"rankBy": "close", "limit": 5}, context)
     assert found.data["judged"] == 2000
     assert [row["symbol"] for row in found.data["rows"]] == [f"S{n}" for n in range(1999, 1994, -1)]
+
+
+@pytest.mark.parametrize("timeframe", ["1d", "1w"])
+def test_all_at_once_says_what_one_by_one_says(
+    shipped: dict[str, Bars], timeframe: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Real prices from many ends, short ones, and prices below zero."""
+    histories = {}
+    for symbol, bars in shipped.items():
+        for cut in (1, 2, 14, 51, 252, 300, 777, len(bars)):
+            histories[f"{symbol}{cut}"] = _history(bars.slice(0, cut))
+    low = made_up(np.linspace(5.0, -5.0, 300))
+    histories["BELOW"] = _history(low)
+    assert len(histories) > MANY
+    together = snapshots(histories, timeframe=timeframe)
+    monkeypatch.setattr("tools.screen.MANY", 10**9)
+    alone = snapshots(histories, timeframe=timeframe)
+    assert together.keys() == alone.keys()
+    for name, (now, before) in alone.items():
+        assert_alike(together[name][0], now, name)
+        assert_alike(together[name][1], before, name)
+
+
+def _history(bars: Bars) -> History:
+    instrument = Instrument(symbol=bars.symbol, name=bars.symbol, source="made up")
+    return History(
+        instrument=instrument,
+        bars=bars.split_adjusted(),
+        prices=as_prices(bars),
+        stored=bars,
+        as_traded=True,
+        newest=bars.day(-1),
+        age_days=0,
+    )
