@@ -17,6 +17,7 @@ from tools.analytics.condition_parts import Standing
 AlertStatus = Literal["active", "paused"]
 AlertState = Literal["new", "armed", "held", "open"]
 Result = Literal["true", "false", "unknown", "unreliable"]
+DeliveryEvent = Literal["fired", "withdrawn"]
 DeliveryStatus = Literal["pending", "delivered", "failed"]
 
 MOST_ALERTS = 200
@@ -127,6 +128,9 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     evidence: dict[str, Any]
     conversation_id: ConversationId | None
     """None until it is open."""
+    withdrawn_at: datetime | None = None
+    """Since when it is known that it should not have begun: a correction took away what fired."""
+    withdrawn_because: str | None = None
 
 
 class Attempt(msgspec.Struct, frozen=True, rename="camel"):
@@ -145,6 +149,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     episode_id: UUID
     alert_id: UUID
+    event: DeliveryEvent
     status: DeliveryStatus
     attempts: tuple[Attempt, ...]
     next_attempt_at: datetime | None
@@ -189,6 +194,14 @@ class OpeningRun(msgspec.Struct, frozen=True):
     answer: str | None
     talked_in: bool
     """Somebody has written in its conversation."""
+
+
+class Withdrawal(msgspec.Struct, frozen=True, kw_only=True):
+    """An episode that is to be withdrawn, and why."""
+
+    episode: Episode
+    alert: Alert
+    because: str
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,6 @@ ids of conversation and run follow from the episode's, so nothing is opened twic
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
-from typing import Self
 
 import msgspec
 import structlog
@@ -27,6 +26,7 @@ from app.services.alert_ports import EpisodeStore
 from app.services.live_ports import Notifier
 from app.services.run_commands import Opening
 from app.services.runs import Runs
+from app.services.worker import Worker
 from tools.analytics.conditions import describe, parse
 from tools.errors import ToolError
 from tools.registry import ToolBox
@@ -41,7 +41,7 @@ _AT_ONCE = 4
 _TOOL_TIMEOUT_S = 20.0
 
 
-class Openings:
+class Openings(Worker):
     """Opens what is not open yet, as an async context manager: it works while it is entered."""
 
     def __init__(
@@ -60,6 +60,7 @@ class Openings:
         address: where people open the desk.
         sent: is called when there is something new for webhooks.
         """
+        super().__init__("alert openings", look_every_s=look_every_s)
         self._store = store
         self._runs = runs
         self._toolbox = toolbox
@@ -67,38 +68,13 @@ class Openings:
         self._address = address
         self._sent = sent
         self._clock = clock
-        self._look_every_s = look_every_s
-        self._wake = asyncio.Event()
-        self._worker: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Self:
-        self._worker = asyncio.create_task(self._work(), name="alert openings")
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        if self._worker is not None:
-            self._worker.cancel()
-            await asyncio.wait({self._worker})
-
-    def wake(self) -> None:
-        """Look at once: something has fired."""
-        self._wake.set()
-
-    async def _work(self) -> None:
-        while True:
-            self._wake.clear()
-            try:
-                while await self.open_all():
-                    # There may be more than are opened at once.
-                    pass
-            except Exception:
-                # The database is away, say; what is not open stays so and is found again.
-                log.exception("alerts.not_opened")
-            try:
-                async with asyncio.timeout(self._look_every_s):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
+    async def work(self) -> float:
+        """Open everything that is not open."""
+        while await self.open_all():
+            # There may be more than are opened at once.
+            pass
+        return self._look_every_s
 
     async def open_all(self) -> int:
         """Open the oldest episodes that are not open; return how many were opened here."""
@@ -173,7 +149,7 @@ class Openings:
             agent=agent,
             mode="alert",
         )
-        await self._runs.start(command, _owner(alert.user_id), opening=opening)
+        await self._runs.start(command, owner_of(alert.user_id), opening=opening)
 
     async def _opened(
         self, alert: Alert, episode: Episode, conversation: ConversationId, run: OpeningRun
@@ -181,7 +157,14 @@ class Openings:
         now = self._clock()
         body = None
         if alert.webhook_url is not None and alert.webhook_off is None:
-            body = self._body(alert, episode, conversation, run.answer or "")
+            body = alert_body(
+                "alert.fired",
+                alert,
+                msgspec.structs.replace(episode, conversation_id=conversation),
+                address=self._address(),
+                at=episode.fired_at,
+                text=run.answer or "",
+            )
         ours = await self._store.opened(
             episode.id,
             conversation,
@@ -202,30 +185,6 @@ class Openings:
                 self._sent()
             log.info("alert.opened", alert_id=str(alert.id), episode_id=str(episode.id))
         return ours
-
-    def _body(
-        self, alert: Alert, episode: Episode, conversation: ConversationId, answer: str
-    ) -> str:
-        """Return what is sent to a webhook, to the byte."""
-        told = {
-            "type": "alert.fired",
-            "timestamp": episode.fired_at,
-            "data": {
-                "alertId": alert.id,
-                "name": alert.name,
-                "symbol": alert.symbol,
-                "timeframe": alert.timeframe,
-                "condition": alert.condition,
-                "description": describe(parse(alert.condition)),
-                "episodeId": episode.id,
-                "barTime": episode.bar_time,
-                "evidence": episode.evidence,
-                "threadId": conversation,
-                "url": f"{self._address()}/c/{conversation}",
-                "text": answer,
-            },
-        }
-        return msgspec.json.encode(told).decode()
 
     async def draft(self, alert: Alert, bar_time: datetime) -> str:
         """Return what the conversation would open with; nothing is stored."""
@@ -255,6 +214,32 @@ class Openings:
         )
 
 
+def alert_body(
+    event: str, alert: Alert, episode: Episode, *, address: str, at: datetime, text: str
+) -> str:
+    """Return what is sent to a webhook, to the byte."""
+    conversation = episode.conversation_id
+    told = {
+        "type": event,
+        "timestamp": at,
+        "data": {
+            "alertId": alert.id,
+            "name": alert.name,
+            "symbol": alert.symbol,
+            "timeframe": alert.timeframe,
+            "condition": alert.condition,
+            "description": describe(parse(alert.condition)),
+            "episodeId": episode.id,
+            "barTime": episode.bar_time,
+            "evidence": episode.evidence,
+            "threadId": conversation,
+            "url": None if conversation is None else f"{address}/c/{conversation}",
+            "text": text,
+        },
+    }
+    return msgspec.json.encode(told).decode()
+
+
 def brief_of(alert: Alert, bar_time: datetime) -> AlertBrief:
     """Return what its writer must know of an alert."""
     return AlertBrief(
@@ -267,7 +252,7 @@ def brief_of(alert: Alert, bar_time: datetime) -> AlertBrief:
     )
 
 
-def _owner(user_id: UserId) -> Principal:
+def owner_of(user_id: UserId) -> Principal:
     """Return whom an alert acts for: its owner, who may read and chat and no more."""
     return Principal(
         user_id=user_id,

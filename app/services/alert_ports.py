@@ -19,6 +19,7 @@ from app.domain.alerts import (
     Fired,
     OpeningRun,
     Unopened,
+    Withdrawal,
 )
 from app.domain.ids import ConversationId, UserId
 from app.domain.views import Position
@@ -92,6 +93,24 @@ class EpisodeStore(Protocol):
     ) -> bool: ...
 
 
+class WithdrawalStore(Protocol):
+    """Episodes that a correction took away."""
+
+    async def fired_since(
+        self, symbol: str, timeframe: str, since: datetime, *, limit: int = 500
+    ) -> list[Unopened]: ...
+
+    async def withdraw(self, one: Withdrawal, *, now: datetime) -> bool: ...
+
+    async def has_conversation(self, conversation: ConversationId) -> bool: ...
+
+    async def untold(self, *, limit: int = 50) -> list[Unopened]: ...
+
+    async def told(
+        self, episode: UUID, *, delivery_id: UUID, body: str | None, now: datetime
+    ) -> bool: ...
+
+
 class Moments(Protocol):
     """What alerts can be evaluated at."""
 
@@ -154,7 +173,11 @@ class DeliveryStore(Protocol):
 
     async def switch_off(self, alert_id: UUID, reason: str) -> None: ...
 
-    async def of_episodes(self, user_id: UserId, episodes: list[UUID]) -> dict[UUID, Delivery]: ...
+    async def of_episodes(
+        self, user_id: UserId, episodes: list[UUID]
+    ) -> dict[UUID, list[Delivery]]:
+        """Return what was sent of each, oldest first."""
+        ...
 
 
 class Posted(msgspec.Struct, frozen=True, kw_only=True):

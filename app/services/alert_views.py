@@ -14,6 +14,7 @@ from app.domain.alerts import (
     AlertStatus,
     Attempt,
     Delivery,
+    DeliveryEvent,
     DeliveryStatus,
     Episode,
     Result,
@@ -76,6 +77,7 @@ class DeliveryView(View, frozen=True):
     """What became of sending an episode to the webhook."""
 
     id: UUID
+    event: DeliveryEvent
     status: DeliveryStatus
     attempts: tuple[Attempt, ...]
     next_attempt_at: datetime | None
@@ -90,6 +92,9 @@ class EpisodeView(View, frozen=True):
     ended_at: datetime | None
     thread_id: UUID | None
     evidence: dict[str, Any]
+    withdrawn_at: datetime | None
+    """Since when it is known that a correction took away what fired."""
+    withdrawn_because: str | None
     deliveries: list[DeliveryView]
 
 
@@ -161,9 +166,8 @@ def new_alert_view(alert: Alert, secret: str | None) -> NewAlertView:
     return NewAlertView(**msgspec.structs.asdict(alert_view(alert)), webhook_secret=secret)
 
 
-def episode_view(episode: Episode, delivery: Delivery | None) -> EpisodeView:
+def episode_view(episode: Episode, sent: Sequence[Delivery]) -> EpisodeView:
     """Return an episode as its owner sees it."""
-    sent: Sequence[Delivery] = () if delivery is None else (delivery,)
     return EpisodeView(
         id=episode.id,
         fired_at=episode.fired_at,
@@ -171,9 +175,12 @@ def episode_view(episode: Episode, delivery: Delivery | None) -> EpisodeView:
         ended_at=episode.ended_at,
         thread_id=episode.conversation_id,
         evidence=episode.evidence,
+        withdrawn_at=episode.withdrawn_at,
+        withdrawn_because=episode.withdrawn_because,
         deliveries=[
             DeliveryView(
                 id=one.id,
+                event=one.event,
                 status=one.status,
                 attempts=one.attempts,
                 next_attempt_at=one.next_attempt_at,

@@ -261,7 +261,7 @@ class Alerts:
             principal.user_id, [episode.id for episode in page.items]
         )
         return Page(
-            [episode_view(episode, sent.get(episode.id)) for episode in page.items],
+            [episode_view(episode, sent.get(episode.id, ())) for episode in page.items],
             page.next_cursor,
         )
 

@@ -56,6 +56,8 @@ class _Change(msgspec.Struct):
     first: datetime | None = None
     """When the oldest bar of it opened."""
     count: int = 0
+    corrected: bool = False
+    """Some of it changed what was stored before."""
 
 
 class Live:
@@ -162,11 +164,13 @@ class Live:
             change.arrived_at = self._monotonic()
         change.first = stored.first if change.first is None else min(change.first, stored.first)
         change.count += stored.count
+        change.corrected |= stored.corrected
         for longer in self._bars.longer(stored.symbol, stored.timeframe):
             made = self._note(longer)
             if made.arrived_at is None:
                 made.arrived_at = self._monotonic()
             made.first = stored.first if made.first is None else min(made.first, stored.first)
+            made.corrected |= stored.corrected
 
     def follows(self, symbol: str, timeframe: str) -> bool:
         """Tell whether the signals of a series are kept up to date here."""
@@ -244,6 +248,7 @@ class Live:
         firsts = [one.first for one in (change, newer) if one.first is not None]
         change.first = min(firsts) if firsts else None
         change.count += newer.count
+        change.corrected |= newer.corrected
         if change.arrived_at is None:
             change.arrived_at = newer.arrived_at
         self._changed = {key: change, **self._changed}
@@ -266,6 +271,10 @@ class Live:
             self._signals.note(key)
         if self._alerts is not None and closed is not None and new:
             await self._alerts.judge(closed, steps)
+        if self._alerts is not None and change.corrected and change.first is not None and judged:
+            # A longer bar that a corrected one is in opened before it.
+            since = change.first - TIMEFRAMES[timeframe]
+            await self._alerts.review(await self._bars.closed(key, now=self._clock()), since)
 
     def _is_one_of_few(self, key: Key) -> bool:
         return len(self._bringing) <= FEW_SERIES and key in self._bringing

@@ -1,7 +1,8 @@
 """Alerts at the bars that the live pipeline brings: implements `live_ports.AlertJudge`."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from itertools import chain
 
 from app.domain.alerts import AlertMoment
@@ -9,17 +10,28 @@ from app.services.alert_ports import AlertStore
 from app.services.alerts import Alerts
 from app.services.live_numbers import prices_of
 from app.services.live_ports import BarStep, Key
+from app.services.withdrawals import Withdrawals
 from tools.analytics.condition_parts import Standing
 from tools.analytics.standing import standing
 from tools.market.bars import TIMEFRAMES, Bars
+from tools.market.freshness import reliable
 
 
 class LiveAlerts:
     """Judges every alert on a series at its new bars."""
 
-    def __init__(self, alerts: Alerts, store: AlertStore) -> None:
+    def __init__(
+        self,
+        alerts: Alerts,
+        store: AlertStore,
+        withdrawals: Withdrawals,
+        *,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._alerts = alerts
         self._store = store
+        self._withdrawals = withdrawals
+        self._clock = clock
 
     async def watches(self, symbol: str, timeframe: str) -> bool:
         """Tell whether any alert would be judged at a bar of this series."""
@@ -43,8 +55,13 @@ class LiveAlerts:
                     before=step.before,
                     signals=signals,
                     fired=tuple(one for one in signals if one.fired),
+                    reliable=reliable(closed, step.bar.timestamp, self._clock()),
                 )
             )
+
+    async def review(self, closed: Bars, since: datetime) -> None:
+        """Withdraw what fired at bars from `since` on and would not fire any more."""
+        await self._withdrawals.review(closed, since)
 
 
 def _standing(closed: Bars, count: int) -> list[tuple[Standing, ...]]:

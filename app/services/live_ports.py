@@ -1,6 +1,7 @@
 """What the live pipeline needs from outside: joined in wiring, each part as it is there."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -64,6 +65,10 @@ class AlertJudge(Protocol):
 
     async def judge(self, closed: Bars, steps: Sequence[BarStep]) -> None:
         """Judge the bars of `steps`, the last ones of `closed`, in their order."""
+        ...
+
+    async def review(self, closed: Bars, since: datetime) -> None:
+        """Withdraw what fired at bars from `since` on and would not fire any more."""
         ...
 
 

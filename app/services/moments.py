@@ -1,8 +1,10 @@
 """Moments for alerts: the numbers and signals of closed bars, computed from what is stored."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+
+import msgspec
 
 from app.domain.alerts import AlertMoment
 from tools.analytics import snapshot
@@ -10,6 +12,7 @@ from tools.analytics.condition_parts import Standing
 from tools.analytics.prices import Floats
 from tools.analytics.standing import standing
 from tools.market.bars import Bars
+from tools.market.freshness import reliable
 from tools.market.prices import prices_of
 from tools.market.store import BarStore
 
@@ -37,7 +40,11 @@ class StoredMoments:
         now = self._clock()
         stored = await self._bars.read(symbol, timeframe=timeframe, end=now)
         closed = stored.closed_by(now)
-        return await asyncio.to_thread(_moments, closed, after, signals, min(most, MOST))
+        found = await asyncio.to_thread(_moments, closed, after, signals, min(most, MOST))
+        return [
+            msgspec.structs.replace(one, reliable=reliable(closed, one.bar_time, now))
+            for one in found
+        ]
 
 
 def _moments(bars: Bars, after: datetime | None, signals: bool, most: int) -> list[AlertMoment]:
@@ -45,12 +52,17 @@ def _moments(bars: Bars, after: datetime | None, signals: bool, most: int) -> li
     new = [
         bar for bar in range(max(0, count - most), count) if after is None or bars.time(bar) > after
     ]
-    if not new:
+    return moments_at(bars, new, signals=signals)
+
+
+def moments_at(bars: Bars, wanted: Sequence[int], *, signals: bool = True) -> list[AlertMoment]:
+    """Return what alerts see at some of the closed bars, in their order."""
+    if not wanted:
         return []
     prices = prices_of(bars)
     table = snapshot.table(prices, timeframe=bars.timeframe)
-    at_bar = standing(prices, new) if signals else None
-    return [_moment(bars, table, at_bar, bar) for bar in new]
+    at_bar = standing(prices, wanted) if signals else None
+    return [_moment(bars, table, at_bar, bar) for bar in wanted]
 
 
 def _moment(

@@ -13,13 +13,13 @@ import random
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Self
 
 import msgspec
 import structlog
 
 from app.domain.alerts import Attempt, DeliveryStatus
 from app.services.alert_ports import DeliveryStore, Due, Post, Posted
+from app.services.worker import Worker
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ class WebhookPolicy(msgspec.Struct, frozen=True, kw_only=True):
     look_every_s: float = 30.0
 
 
-class Webhooks:
+class Webhooks(Worker):
     """Sends what is due, as an async context manager: it works while it is entered."""
 
     def __init__(
@@ -55,47 +55,22 @@ class Webhooks:
         policy: WebhookPolicy | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
+        self._policy = policy or WebhookPolicy()
+        super().__init__("webhooks", look_every_s=self._policy.look_every_s)
         self._store = store
         self._post = post
         self._clock = clock
-        self._policy = policy or WebhookPolicy()
         self._jitter = jitter
-        self._wake = asyncio.Event()
-        self._worker: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._worker = asyncio.create_task(self._work(), name="webhooks")
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        if self._worker is not None:
-            self._worker.cancel()
-            await asyncio.wait({self._worker})
 
     def check(self, url: str) -> None:
         """Judge a webhook's address; see `Post.check`."""
         self._post.check(url)
 
-    def wake(self) -> None:
-        """Look at once: something new is to be sent."""
-        self._wake.set()
-
-    async def _work(self) -> None:
-        while True:
-            self._wake.clear()
-            try:
-                while await self.send_due():
-                    pass
-                wait_s = await self._until_next()
-            except Exception:
-                # The database is away, say; what is due stays due.
-                log.exception("webhooks.failed")
-                wait_s = self._policy.look_every_s
-            try:
-                async with asyncio.timeout(wait_s):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
+    async def work(self) -> float:
+        """Send everything that is due."""
+        while await self.send_due():
+            pass
+        return await self._until_next()
 
     async def _until_next(self) -> float:
         due = await self._store.next_due()

@@ -54,12 +54,20 @@ alert_episodes = sa.Table(
     uuid("conversation_id", nullable=True),
     sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
     time("opened_at", nullable=True),
+    time("withdrawn_at", nullable=True),
+    sa.Column("withdrawn_because", sa.Text),
+    time("withdrawal_told_at", nullable=True),
     sa.UniqueConstraint("alert_id", "bar_time"),
     sa.Index("ix_alert_episodes_alert_id_fired_at_id", "alert_id", "fired_at", "id"),
     sa.Index(
         "ix_alert_episodes_unopened",
         "fired_at",
         postgresql_where=sa.text("opened_at IS NULL"),
+    ),
+    sa.Index(
+        "ix_alert_episodes_withdrawn",
+        "withdrawn_at",
+        postgresql_where=sa.text("withdrawn_at IS NOT NULL AND withdrawal_told_at IS NULL"),
     ),
 )
 """`conversation_id` is no foreign key: a conversation may be deleted, what fired has fired."""
@@ -68,13 +76,16 @@ alert_deliveries = sa.Table(
     "alert_deliveries",
     metadata,
     uuid("id", primary_key=True),
-    uuid("episode_id", sa.ForeignKey("alert_episodes.id", ondelete="CASCADE"), unique=True),
+    uuid("episode_id", sa.ForeignKey("alert_episodes.id", ondelete="CASCADE")),
+    sa.Column("event", sa.Text, nullable=False, server_default="fired"),
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False, server_default="pending"),
     json("attempts", default="[]"),
     time("next_attempt_at", nullable=True),
     time("created_at", default_now=True),
     one_of("status", "pending", "delivered", "failed"),
+    one_of("event", "fired", "withdrawn"),
+    sa.UniqueConstraint("episode_id", "event"),
     sa.Index(
         "ix_alert_deliveries_due",
         "next_attempt_at",

@@ -28,11 +28,12 @@ from app.domain.ids import AgentId, ConversationId, UserId
 from app.domain.views import Position
 from app.storage.engine import Database, PooledConnection, Record
 
-_ALERT = """a.id, a.user_id, a.name, a.symbol, a.timeframe, a.condition, a.words, a.status,
+ALERT = """a.id, a.user_id, a.name, a.symbol, a.timeframe, a.condition, a.words, a.status,
        a.agent_id, a.rules, a.watch, a.webhook_url, a.webhook_off, a.last_bar_time, a.last_result,
        a.last_fired_at, a.created_at, a.updated_at"""
-_EPISODE = """e.id AS episode_id, e.alert_id, e.bar_time, e.fired_at, e.ended_at,
-       e.ended_bar_time, e.evidence, e.conversation_id, e.opened_at, e.tries"""
+EPISODE = """e.id AS episode_id, e.alert_id, e.bar_time, e.fired_at, e.ended_at,
+       e.ended_bar_time, e.evidence, e.conversation_id, e.opened_at, e.tries, e.withdrawn_at,
+       e.withdrawn_because"""
 
 _INSERT = """
 INSERT INTO alerts (id, user_id, name, symbol, timeframe, condition, words, status, agent_id, rules,
@@ -41,13 +42,13 @@ SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15
  WHERE (SELECT count(*) FROM alerts WHERE user_id = $2) < $16
 """
 _PAGE = f"""
-SELECT {_ALERT} FROM alerts a
+SELECT {ALERT} FROM alerts a
  WHERE a.user_id = $1 AND ($2::text IS NULL OR a.symbol = $2)
    AND ($3::text IS NULL OR a.status = $3)
    AND ($4::timestamptz IS NULL OR (a.created_at, a.id) < ($4, $5::uuid))
  ORDER BY a.created_at DESC, a.id DESC LIMIT $6
 """
-_FIND = f"SELECT {_ALERT} FROM alerts a WHERE a.id = $1 AND a.user_id = $2"
+_FIND = f"SELECT {ALERT} FROM alerts a WHERE a.id = $1 AND a.user_id = $2"
 _CHANGE = """
 UPDATE alerts
    SET name = $3, symbol = $4, timeframe = $5, condition = $6, words = $7, status = $8,
@@ -63,13 +64,13 @@ UPDATE alert_episodes SET ended_at = $2, ended_bar_time = $3
  WHERE alert_id = $1 AND ended_at IS NULL
 """
 _EPISODES = f"""
-SELECT {_EPISODE} FROM alert_episodes e JOIN alerts a ON a.id = e.alert_id
+SELECT {EPISODE} FROM alert_episodes e JOIN alerts a ON a.id = e.alert_id
  WHERE e.alert_id = $1 AND a.user_id = $2
    AND ($3::timestamptz IS NULL OR (e.fired_at, e.id) < ($3, $4::uuid))
  ORDER BY e.fired_at DESC, e.id DESC LIMIT $5
 """
 _WATCHING = f"""
-SELECT {_ALERT} FROM alerts a
+SELECT {ALERT} FROM alerts a
  WHERE a.symbol = $1 AND a.timeframe = $2 AND a.status = 'active'
    AND (a.last_bar_time IS NULL OR a.last_bar_time < $3)
    AND ($4::uuid IS NULL OR a.id = $4)
@@ -90,7 +91,7 @@ INSERT INTO alert_episodes (id, alert_id, bar_time, fired_at, evidence)
 VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING id
 """
 _UNOPENED = f"""
-SELECT {_EPISODE}, {_ALERT} FROM alert_episodes e JOIN alerts a ON a.id = e.alert_id
+SELECT {EPISODE}, {ALERT} FROM alert_episodes e JOIN alerts a ON a.id = e.alert_id
  WHERE e.opened_at IS NULL AND ($1::uuid IS NULL OR e.id = $1)
  ORDER BY e.fired_at LIMIT $2
 """
@@ -163,12 +164,12 @@ class StoredAlerts:
         """Return a person's alerts, newest first."""
         moment, last_id = before or (None, None)
         rows = await self._database.fetch(_PAGE, user_id, symbol, status, moment, last_id, limit)
-        return [_alert(row) for row in rows]
+        return [alert_of(row) for row in rows]
 
     async def find(self, user_id: UserId, alert_id: UUID) -> Alert | None:
         """Return an alert, None if there is none or it is somebody else's."""
         row = await self._database.fetchrow(_FIND, alert_id, user_id)
-        return None if row is None else _alert(row)
+        return None if row is None else alert_of(row)
 
     async def change(self, patch: AlertPatch, *, now: datetime) -> bool:
         """Store an alert's new state; False if it is gone."""
@@ -221,7 +222,7 @@ class StoredAlerts:
         """Return the episodes of a person's alert, newest first."""
         moment, last_id = before or (None, None)
         rows = await self._database.fetch(_EPISODES, alert_id, user_id, moment, last_id, limit)
-        return [_episode(row) for row in rows]
+        return [episode_of(row) for row in rows]
 
     # --- bars ---------------------------------------------------------------------------------
 
@@ -249,7 +250,7 @@ class StoredAlerts:
         seen: list[tuple[UUID, Any, str, datetime | None, datetime | None]] = []
         async with self._database.transaction() as connection:
             for row in await connection.fetch(_WATCHING, symbol, timeframe, bar_time, only):
-                alert = _alert(row)
+                alert = alert_of(row)
                 decision = decide(alert)
                 began = await self._turn(connection, alert, decision, bar_time, now)
                 if began:
@@ -290,7 +291,7 @@ class StoredAlerts:
     async def unopened(self, *, only: UUID | None = None, limit: int = 50) -> list[Unopened]:
         """Return episodes whose conversation is not open yet, oldest first."""
         rows = await self._database.fetch(_UNOPENED, only, limit)
-        return [Unopened(episode=_episode(r), alert=_alert(r), tries=r["tries"]) for r in rows]
+        return [Unopened(episode=episode_of(r), alert=alert_of(r), tries=r["tries"]) for r in rows]
 
     async def opening_run(self, conversation: ConversationId) -> OpeningRun | None:
         """Return the run that was to open a conversation."""
@@ -339,7 +340,8 @@ def _fired(alert: Alert, bar_time: datetime) -> Fired:
     )
 
 
-def _alert(row: Record) -> Alert:
+def alert_of(row: Record) -> Alert:
+    """Return a row with the columns of `ALERT`."""
     return Alert(
         id=row["id"],
         user_id=UserId(row["user_id"]),
@@ -362,7 +364,8 @@ def _alert(row: Record) -> Alert:
     )
 
 
-def _episode(row: Record) -> Episode:
+def episode_of(row: Record) -> Episode:
+    """Return a row with the columns of `EPISODE`."""
     opened: Any = row["opened_at"]
     return Episode(
         id=row["episode_id"],
@@ -373,4 +376,6 @@ def _episode(row: Record) -> Episode:
         ended_bar_time=row["ended_bar_time"],
         evidence=row["evidence"],
         conversation_id=None if opened is None else row["conversation_id"],
+        withdrawn_at=row["withdrawn_at"],
+        withdrawn_because=row["withdrawn_because"],
     )

@@ -28,10 +28,10 @@ UPDATE alert_deliveries
  WHERE id = $1 AND status = 'pending'
 """
 _OF_EPISODES = """
-SELECT d.id, d.episode_id, e.alert_id, d.status, d.attempts, d.next_attempt_at
+SELECT d.id, d.episode_id, e.alert_id, d.event, d.status, d.attempts, d.next_attempt_at
   FROM alert_deliveries d
   JOIN alert_episodes e ON e.id = d.episode_id JOIN alerts a ON a.id = e.alert_id
- WHERE e.id = ANY($1) AND a.user_id = $2
+ WHERE e.id = ANY($1) AND a.user_id = $2 ORDER BY d.created_at, d.event
 """
 
 
@@ -105,20 +105,23 @@ class StoredDeliveries:
             "UPDATE alerts SET webhook_off = $2 WHERE id = $1", alert_id, reason
         )
 
-    async def of_episodes(self, user_id: UserId, episodes: list[UUID]) -> dict[UUID, Delivery]:
-        """Return what was sent of a person's episodes."""
-        rows = await self._database.fetch(_OF_EPISODES, episodes, user_id)
-        return {
-            row["episode_id"]: Delivery(
+    async def of_episodes(
+        self, user_id: UserId, episodes: list[UUID]
+    ) -> dict[UUID, list[Delivery]]:
+        """Return what was sent of a person's episodes, oldest first."""
+        found: dict[UUID, list[Delivery]] = {}
+        for row in await self._database.fetch(_OF_EPISODES, episodes, user_id):
+            sent = Delivery(
                 id=row["id"],
                 episode_id=row["episode_id"],
                 alert_id=row["alert_id"],
+                event=row["event"],
                 status=row["status"],
                 attempts=tuple(msgspec.convert(one, Attempt) for one in row["attempts"]),
                 next_attempt_at=row["next_attempt_at"],
             )
-            for row in rows
-        }
+            found.setdefault(sent.episode_id, []).append(sent)
+        return found
 
     async def rotate(self) -> None:
         """Seal every webhook's secret by the newest key; doubles as the check that all open.

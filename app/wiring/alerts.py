@@ -18,11 +18,13 @@ from app.services.live_ports import Notifier
 from app.services.moments import StoredMoments
 from app.services.runs import Runs
 from app.services.webhooks import Webhooks
+from app.services.withdrawals import Withdrawals
 from app.settings import Settings, SettingsError
 from app.storage.alerts import StoredAlerts
 from app.storage.deliveries import StoredDeliveries
 from app.storage.engine import Database
 from app.storage.secrets import Sealer
+from app.storage.withdrawals import StoredWithdrawals
 from app.wiring.market import MarketDesk
 
 
@@ -113,12 +115,22 @@ async def open_alerts(
     alerts = Alerts(
         store, deliveries, market.instruments, agents, moments, openings, webhooks, clock=clock
     )
+    withdrawals = Withdrawals(
+        StoredWithdrawals(database),
+        alerts,
+        runs,
+        notices or Silence(),
+        address=settings.address,
+        sent=webhooks.wake,
+        clock=clock,
+    )
     async with AsyncExitStack() as stack:
         if notices is not None:
             await stack.enter_async_context(webhooks)
             await stack.enter_async_context(openings)
+            await stack.enter_async_context(withdrawals)
             live = market.live.live
-            live.judge_with(LiveAlerts(alerts, store))
+            live.judge_with(LiveAlerts(alerts, store, withdrawals, clock=clock))
             stack.callback(live.judge_with, None)
         yield AlertDesk(alerts=alerts, openings=openings, webhooks=webhooks)
 

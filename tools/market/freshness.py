@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from tools.market.bars import TIMEFRAMES, Bars
+from tools.market.bars import TIMEFRAMES, Bars, moment
 from tools.market.calendars import named
+from tools.market.replays import is_replay
 
 LATE = timedelta(minutes=20)
 STUCK = timedelta(hours=1)
@@ -47,3 +48,17 @@ def _stuck(bars: Bars) -> str | None:
     if (prices != prices[0, 0]).any():
         return None
     return f"stuck: the price has not moved at all in the newest {least} bars"
+
+
+def reliable(bars: Bars, opened: datetime, now: datetime) -> bool:
+    """Tell whether a closed bar can be taken for what the market says: neither late nor stuck.
+
+    The newest bar is judged by the clock of its exchange; earlier ones, which are caught up with,
+    only by what came before them. A replay has a clock of its own.
+    """
+    if is_replay(bars.symbol):
+        return True
+    known = bars.slice(0, int(np.searchsorted(bars.timestamps, moment(opened), side="right")))
+    if len(known) < len(bars):
+        return _stuck(known) is None
+    return not doubts(known, now)

@@ -13,7 +13,7 @@ import msgspec
 from agents.llms.builtin.model import pieces
 from agents.llms.builtin.plan import Call
 from agents.llms.builtin.results import read_results
-from agents.llms.builtin.write.alert import write_alert
+from agents.llms.builtin.write.alert import write_alert, write_withdrawal
 from agents.llms.llm import LLMReply, LLMRequest, TextSink
 from agents.messages import ToolRequest, Usage
 
@@ -36,8 +36,10 @@ class AlertBrief(msgspec.Struct, frozen=True, kw_only=True):
 class AlertWriter:
     """An LLM that has one thing to say. One per alert that fired."""
 
-    def __init__(self, brief: AlertBrief) -> None:
+    def __init__(self, brief: AlertBrief, *, withdrawn: str | None = None) -> None:
+        """`withdrawn`: why what fired should not have; then that is what is written."""
         self._brief = brief
+        self._withdrawn = withdrawn
 
     @property
     def provider(self) -> str:
@@ -60,10 +62,15 @@ class AlertWriter:
                 model=MODEL,
             )
         brief = self._brief
-        text = write_alert(
+        text = (
+            write_withdrawal(
+                results, symbol=brief.symbol, bar_time=brief.bar_time, because=self._withdrawn
+            )
+            if self._withdrawn is not None
+            else write_alert(
             results, name=brief.name, symbol=brief.symbol, description=brief.description,
             bar_time=brief.bar_time, timeframe=brief.timeframe,
-        )  # fmt: skip
+        ))  # fmt: skip
         for piece in pieces(text, words_each=12):
             on_text(piece)
             await asyncio.sleep(0)
@@ -86,5 +93,7 @@ def planned(brief: AlertBrief) -> list[Call]:
     return [("condition_record", record), ("indicators", about), ("signals", about)]
 
 
+RECORD = ("condition_record",)
+"""What it needs to tell of a withdrawal."""
 TOOLS = ("condition_record", "indicators", "signals")
 """What the writer may be offered."""

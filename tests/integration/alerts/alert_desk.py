@@ -18,10 +18,12 @@ from app.services.alerts import Alerts
 from app.services.moments import StoredMoments
 from app.services.runs import Runs
 from app.services.webhooks import Webhooks
+from app.services.withdrawals import Withdrawals
 from app.storage.agent_reads import AgentReads
 from app.storage.alerts import StoredAlerts
 from app.storage.deliveries import StoredDeliveries
 from app.storage.engine import Database
+from app.storage.withdrawals import StoredWithdrawals
 from app.wiring.alerts import GuardedPost
 from tests.integration.storage.desk import NOW
 from tools.market.store import BarStore, InstrumentStore
@@ -95,6 +97,15 @@ class AlertsAt:
             self.moments,
             self.openings,
             self.webhooks,
+            clock=self.clock,
+        )
+        self.withdrawals = Withdrawals(
+            StoredWithdrawals(database),
+            self.alerts,
+            runs,
+            self.notices,
+            address=lambda: "https://desk.example.com",
+            sent=self.webhooks.wake,
             clock=self.clock,
         )
 

@@ -48,6 +48,18 @@ def write_alert(
     )
 
 
+def write_withdrawal(results: Results, *, symbol: str, bar_time: datetime, because: str) -> str:
+    """Write the note that what fired should not have, with the numbers as they are now."""
+    found = results.good("condition_record")
+    now = found is not None and found.day("lastBar") == bar_time.date()
+    return say.paragraphs(
+        f"**Withdrawn: what your alert on {symbol} fired at on {say.on_day(bar_time.date())} was "
+        f"wrong.** {because} What is written above was computed before that and stays as it was.",
+        f"As it is now:\n\n{_values(found)}" if found is not None and now else "",
+        "*Written by the built-in writer; the episode is kept, marked as withdrawn.*",
+    )
+
+
 def _values(found: Result) -> str:
     """Return what the condition's values were, beside what they were compared with."""
     now, before = found.at("now"), found.at("before")

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ from app.services.live_numbers import prices_of
 from tools.analytics.snapshot import at, table
 from tools.market.bars import TIMEFRAMES, Bars
 from tools.market.instruments import Instrument
+from tools.market.intake import BarsStored
 from tools.market.replays import replay_of
 from tools.market.store import InProcessMarket
 
@@ -103,12 +104,16 @@ class Judge:
     def __init__(self) -> None:
         self.watching: set[tuple[str, str]] = set()
         self.bars: list[tuple[str, datetime]] = []
+        self.reviewed: list[tuple[str, datetime]] = []
 
     async def watches(self, symbol: str, timeframe: str) -> bool:
         return (symbol, timeframe) in self.watching
 
     async def series(self) -> list[tuple[str, str]]:
         return list(self.watching)
+
+    async def review(self, closed: Bars, since: datetime) -> None:
+        self.reviewed.append((closed.symbol, since))
 
     async def judge(self, closed: Bars, steps: Any) -> None:
         for step in steps:
@@ -406,3 +411,18 @@ async def test_what_cannot_be_watched_is_refused_with_what_can(live: Live) -> No
     with pytest.raises(NotFound, match="GOOG") as unknown:
         await live.check(["GOOG", "GOGO"], "1d")
     assert unknown.value.code == "unknown_symbol"
+
+
+async def test_a_corrected_bar_lets_what_fired_be_reviewed(
+    live: Live, market: CountingMarket, judge: Judge
+) -> None:
+    judge.watching.add(("GOOG", "1d"))
+    known = bars("GOOG", 300)
+    at = known.time(250)
+    told = BarsStored(symbol="GOOG", timeframe="1d", first=at, last=at, count=1, corrected=True)
+    live.bars_stored(told)
+    await live.idle()
+    assert judge.reviewed == [("GOOG", at - timedelta(days=1))]
+    live.bars_stored(msgspec.structs.replace(told, corrected=False))
+    await live.idle()
+    assert len(judge.reviewed) == 1

@@ -40,6 +40,9 @@ export interface Episode {
   barTime: string;
   endedAt: string | null;
   threadId: string | null;
+  /** Since when it is known that a correction took away what fired. */
+  withdrawnAt?: string | null;
+  withdrawnBecause?: string | null;
   evidence: Record<string, unknown>;
   deliveries?: Delivery[];
 }
