@@ -21,6 +21,7 @@ from app.verbs.pictures import chart
 from app.verbs.predictions import predict, settle
 from app.verbs.records import import_fundamentals, import_news, score
 from app.verbs.shared import data_dir_option, run, settings_with
+from app.verbs.training import evaluate, train
 
 _err = Console(stderr=True)
 
@@ -143,6 +144,8 @@ for verb in (
     replay,
     job,
     worker,
+    train,
+    evaluate,
     user,
     key,
     secret,

@@ -44,6 +44,8 @@ _PONG_S = 8.0
 _GRACE_S = 5
 _QUIET_S = 3.0
 """What can wait begins so long after the start, when the first page has been served."""
+_MODELS_AFTER_S = 10.0
+"""The first models wait until the first signals have been read as well."""
 
 
 def create_app(desk: Desk, gateway: Gateway, origins: AllowedOrigins) -> Litestar:
@@ -72,6 +74,7 @@ def create_app(desk: Desk, gateway: Gateway, origins: AllowedOrigins) -> Litesta
         jobs=desk.jobs,
         predictions=desk.predictions.predictions,
         batches=desk.predictions.batches,
+        training=desk.training.service,
         llm=lambda: _llm_name(desk.llm()),
         checks={
             "database": desk.database.check,
@@ -142,7 +145,7 @@ async def serve(settings: Settings) -> None:
         await stack.enter_async_context(desk.jobs)
         server = _Server(_config(create_app(desk, gateway, origins)))
         desk.spawn(desk.runner.warm_up, "warm-up")
-        desk.spawn(lambda: desk.load_demo_prices(say), "demo prices")
+        desk.spawn(lambda: _prices_then_models(desk, say), "demo prices and models")
         desk.spawn(lambda: desk.market.signals.keep_up(say, after_s=_QUIET_S), "signals")
         desk.spawn(lambda: _start_worker(desk), "engine")
         desk.spawn(desk.predictions.settlement.keep_up, "settlement")
@@ -156,6 +159,13 @@ async def _start_worker(desk: Desk) -> None:
     """Start the process that runs models when the first page has been served."""
     await asyncio.sleep(_QUIET_S)
     desk.engine.engine.warm_up()
+
+
+async def _prices_then_models(desk: Desk, say: Callable[[str], None]) -> None:
+    """Bring the demo prices up to date, and have models learn from them when all is quiet."""
+    await desk.load_demo_prices(say)
+    if desk.settings.default_models:
+        await desk.training.defaults.keep_up(say, after_s=_MODELS_AFTER_S)
 
 
 def _read_topics(desk: Desk, say: Callable[[str], None]) -> None:

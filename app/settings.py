@@ -77,6 +77,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`OUTCRY_ENGINE_QUEUE_ROWS`: rows that may wait before calls are refused."""
     engine_queue_s: int = 30
     """`OUTCRY_ENGINE_QUEUE_S`: seconds of expected work that may wait before calls are refused."""
+    default_models: bool = True
+    """`OUTCRY_DEFAULT_MODELS`: 0 keeps the desk from training models by itself."""
+    retrain_days: int = 0
+    """`OUTCRY_RETRAIN_DAYS`: champions older than so many days are trained anew; 0: never."""
+    train_memory_mib: int = 4096
+    """`OUTCRY_TRAIN_MEMORY_MIB`: what a training's process may allocate; 0 is no limit."""
+    ray_address: str | None = None
+    """`RAY_ADDRESS`: a Ray cluster to train on: host:port, auto, or local for one of its own."""
     log_level: str = "INFO"
     """`LOG_LEVEL`: DEBUG, INFO, WARNING or ERROR."""
     log_json: bool = False
@@ -125,6 +133,10 @@ _VARIABLES = {
     "engine_threads": ("OUTCRY_ENGINE_THREADS",),
     "engine_queue_rows": ("OUTCRY_ENGINE_QUEUE_ROWS",),
     "engine_queue_s": ("OUTCRY_ENGINE_QUEUE_S",),
+    "default_models": ("OUTCRY_DEFAULT_MODELS",),
+    "retrain_days": ("OUTCRY_RETRAIN_DAYS",),
+    "train_memory_mib": ("OUTCRY_TRAIN_MEMORY_MIB",),
+    "ray_address": ("RAY_ADDRESS",),
     "log_level": ("LOG_LEVEL",),
     "log_json": ("OUTCRY_LOG_JSON",),
 }
@@ -196,7 +208,7 @@ def _parse(name: str, field: str, value: str) -> object:
             return Path(value).expanduser()
         case "allowed_origins" | "outbound_allow":
             return tuple(part.strip() for part in value.split(",") if part.strip())
-        case "demo_fetch" | "demo_news" | "ingest" | "log_json":
+        case "default_models" | "demo_fetch" | "demo_news" | "ingest" | "log_json":
             if value not in {"0", "1"}:
                 raise SettingsError(f"{name}={value}: give 0 or 1.")
             return value == "1"
@@ -204,10 +216,14 @@ def _parse(name: str, field: str, value: str) -> object:
             if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
                 raise SettingsError(f"{name}={value}: give auto, cpu, cuda or cuda:N.")
             return value
-        case "engine_memory_mib" | "engine_threads":
+        case "engine_memory_mib" | "engine_threads" | "train_memory_mib":
             return _whole(name, value, least=0)
         case "engine_cache_mib" | "engine_queue_rows" | "engine_queue_s":
             return _whole(name, value, least=1)
+        case "retrain_days":
+            if not value.isdecimal() or int(value) > 3_650:
+                raise SettingsError(f"{name}={value}: give days, 0 (never) to 3650.")
+            return int(value)
         case "log_level":
             if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
                 raise SettingsError(f"{name}={value}: give DEBUG, INFO, WARNING or ERROR.")

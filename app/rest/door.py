@@ -44,6 +44,7 @@ from app.rest.search import SearchController
 from app.rest.sign_in import Authenticator, Origins, SignIn, principal_of
 from app.rest.signals import SignalsController
 from app.rest.tools import ToolsController
+from app.rest.training import TrainingController
 from app.rest.web_client import WebClient, WebClientController
 from app.security.origins import AllowedOrigins
 from app.services.accounts import ApiKeys
@@ -62,6 +63,7 @@ from app.services.predictions import Predictions
 from app.services.run_reads import RunReads
 from app.services.signals import SignalBook
 from app.services.tool_calls import ToolCalls
+from app.services.training import Training
 
 API = "/api/v1"
 MAX_BODY = 1024 * 1024
@@ -88,6 +90,7 @@ class RestServices:
     jobs: Jobs
     predictions: Predictions
     batches: PredictionBatches
+    training: Training
     llm: Callable[[], LLMName]
     """What agents think with today."""
     checks: Mapping[str, Check] = field(default_factory=dict)
@@ -150,6 +153,7 @@ def build_routes(services: RestServices) -> list[Router]:
             ChartsController,
             JobsController,
             PredictionsController,
+            TrainingController,
         ],
         middleware=[SignIn(services.authenticator, origins)],
         dependencies={
@@ -173,6 +177,7 @@ def build_routes(services: RestServices) -> list[Router]:
             "jobs": _given(services.jobs),
             "predictions": _given(services.predictions),
             "batches": _given(services.batches),
+            "training": _given(services.training),
         },
         request_class=StrictRequest,
         before_request=refuse_unknown_parameters,

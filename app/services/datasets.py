@@ -129,6 +129,19 @@ class Datasets:
             version=version, manifest=manifest, path=path, survivorship=_survivorship(used)
         )
 
+    async def check(self, wanted: BarsWanted) -> None:
+        """See that what is wanted is known here.
+
+        Raises:
+            NotFound: a symbol is unknown.
+            Invalid: the timeframe or market is unknown.
+        """
+        await self._chosen(wanted)
+
+    async def is_here(self, digest: str) -> bool:
+        """Tell whether a version's numbers lie on this machine."""
+        return await asyncio.to_thread(snapshot_path(self._root, digest).exists)
+
     async def recorded(self, reference: str) -> Recorded:
         """Return an earlier version: `NAME`, `NAME@3`, or its address (12 hex digits or more).
 

@@ -52,6 +52,7 @@ from app.wiring.engine import EngineDesk, open_engine
 from app.wiring.live import Sockets
 from app.wiring.market import MarketDesk, open_market
 from app.wiring.predictions import PredictionDesk, open_predictions
+from app.wiring.training import TrainingDesk, open_training
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +82,7 @@ class Desk(msgspec.Struct, kw_only=True):
     alerts: AlertDesk
     jobs: Jobs
     """Whoever serves, or is a worker, enters it; others only queue and read."""
+    training: TrainingDesk
     catalog: Catalog
     journal: Journal
     runs: Runs
@@ -235,6 +237,7 @@ async def open_desk(
             predictions=predictions,
             alerts=alerts,
             jobs=jobs,
+            training=open_training(settings, database, engine=engine, market=market, jobs=jobs),
             catalog=catalog,
             journal=journal,
             runs=runs,

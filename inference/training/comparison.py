@@ -17,6 +17,7 @@ from safetensors.numpy import save
 from inference.errors import BadModel
 from inference.panel import Times
 from inference.requests import Floats
+from inference.training.diebold_mariano import newey_west
 
 LOSSES_FILE = "evaluation.safetensors"
 """Where an artifact keeps the losses of its evaluation."""
@@ -51,7 +52,9 @@ class CaseLosses:
                 "time": self.times.astype("datetime64[s]").astype(np.int64),
                 "loss": np.ascontiguousarray(self.losses, dtype=np.float64),
             },
-            metadata={"metric": self.metric, "symbols": msgspec.json.encode(names).decode()},
+            # One entry: the library writes several in any order, and the same losses are to be
+            # the same file.
+            metadata={"cases": msgspec.json.encode([self.metric, names]).decode()},
         )
         return packed
 
@@ -65,11 +68,11 @@ class CaseLosses:
         """
         try:
             with safe_open(path, framework="numpy") as file:
-                said = file.metadata() or {}
-                names = msgspec.json.decode(said["symbols"], type=list[str])
+                said = (file.metadata() or {})["cases"]
+                metric, names = msgspec.json.decode(said, type=tuple[str, list[str]])
                 symbols = file.get_tensor("symbol")
                 return cls(
-                    metric=said["metric"],
+                    metric=metric,
                     symbols=tuple(names[int(at)] for at in symbols),
                     times=file.get_tensor("time").astype("datetime64[s]"),
                     losses=file.get_tensor("loss").astype(np.float64),
@@ -140,17 +143,11 @@ def compare(new: CaseLosses, old: CaseLosses, *, overlap: int = 1) -> Comparison
 
 def hac_t(difference: Floats, *, lags: int) -> float:
     """Return the mean over its Newey-West error, with twice `lags` neighbours; 0 where all is 0."""
-    centred = difference - difference.mean()
-    count = len(difference)
-    variance = float(centred @ centred) / count
-    reach = min(2 * lags, count - 1)
-    for lag in range(1, reach + 1):
-        weight = 1 - lag / (reach + 1)
-        variance += 2 * weight * float(centred[lag:] @ centred[:-lag]) / count
+    variance = newey_west(difference, 2 * lags)
     mean = float(difference.mean())
     if variance <= 0:
         return 0.0 if mean == 0 else float(np.sign(mean)) * float("inf")
-    return mean / float(np.sqrt(variance / count))
+    return mean / float(np.sqrt(variance / len(difference)))
 
 
 def _by_case(losses: CaseLosses) -> dict[tuple[int, str], float]:

@@ -108,7 +108,7 @@ def _too_large(task: TrainingTask) -> str:
         return "The machine has too little memory for it."
     return (
         f"It needs more than {task.memory_bytes / 1024**3:.1f} GiB of memory; "
-        "OUTCRY_TRAIN_MEMORY_GB allows more."
+        "OUTCRY_TRAIN_MEMORY_MIB allows more."
     )
 
 

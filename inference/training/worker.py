@@ -12,24 +12,26 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 import msgspec
 
 from inference.training.backends.backend import (
     Outcome,
+    TrainingLost,
     TrainingTask,
     outcome_file,
     task_file,
     write_whole,
 )
 from inference.training.execution import carry_out
-from inference.training.recipe import Cancelled
+from inference.training.recipe import Cancelled, Progress
 
-DONE, NO_MODEL, BUSY, ABANDONED = 0, 1, 3, 4
+DONE, NO_MODEL, BUSY, ABANDONED, LOST = 0, 1, 3, 4, 5
 """Exit codes: an outcome stands there; it says why there is no model; another process has the
-folder; whoever wanted the model is gone."""
+folder; whoever wanted the model is gone; the machine that trained is gone."""
 _PATIENCE_S = 10.0
 
 
@@ -40,27 +42,34 @@ class Told(msgspec.Struct, frozen=True):
     said: str
 
 
-def main(folder: Path) -> int:
-    """Train what the folder's task says; return the exit code."""
+CarryOut: TypeAlias = Callable[[TrainingTask, Path, Progress], Outcome]
+
+
+def main(folder: Path, carry: CarryOut = carry_out, *, here: bool = True) -> int:
+    """Train what the folder's task says; return the exit code.
+
+    Args:
+        here: the training itself happens in this process, which takes the task's limits.
+    """
     # Recipes and libraries print what they like; the lines are ours alone.
     lines = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_stdin, daemon=True).start()
     task = msgspec.json.decode(task_file(folder).read_bytes(), type=TrainingTask)
-    if task.nice:
+    if here and task.nice:
         os.nice(task.nice)
-    if task.memory_bytes is not None:
+    if here and task.memory_bytes is not None:
         resource.setrlimit(resource.RLIMIT_DATA, (task.memory_bytes, task.memory_bytes))
     with (folder / "lock").open("wb") as lock:
         if not _take(lock):
             return BUSY
         if outcome_file(folder).exists():
             return DONE
-        return _carry_out(task, folder, lines)
+        return _carry_out(task, folder, lines, carry)
 
 
-def _carry_out(task: TrainingTask, folder: Path, lines: BinaryIO) -> int:
+def _carry_out(task: TrainingTask, folder: Path, lines: BinaryIO, carry: CarryOut) -> int:
     def progress(share: float, said: str) -> None:
         try:
             lines.write(msgspec.json.encode(Told(share, said)) + b"\n")
@@ -68,9 +77,12 @@ def _carry_out(task: TrainingTask, folder: Path, lines: BinaryIO) -> int:
             raise Cancelled from None
 
     try:
-        outcome = carry_out(task, folder, progress)
+        outcome = carry(task, folder, progress)
     except Cancelled:
         return ABANDONED
+    except TrainingLost:
+        traceback.print_exc()
+        return LOST
     except Exception as bug:
         # The boundary of this process: the log gets the traceback, people a sentence.
         traceback.print_exc()

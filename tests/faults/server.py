@@ -91,6 +91,7 @@ class Server:
                     "OUTCRY_ADMIN_EMAIL": ADMIN_EMAIL,
                     "OUTCRY_ADMIN_PASSWORD": ADMIN_PASSWORD,
                     "OUTCRY_DEMO_FETCH": "0",
+                    "OUTCRY_DEFAULT_MODELS": "0",
                     **self.environment,
                 },
             )

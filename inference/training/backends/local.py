@@ -1,4 +1,4 @@
-"""Trainings in a process of their own on this machine.
+"""Trainings in a process of their own, on this machine or on a cluster that it drives.
 
 The server's loop only reads lines. The process ends with whoever started it, and at once when its
 training is not wanted any more; what it had done stands in its folder.
@@ -25,7 +25,7 @@ from inference.training.backends.backend import (
     write_whole,
 )
 from inference.training.execution import limit_threads
-from inference.training.worker import BUSY, Told
+from inference.training.worker import BUSY, LOST, Told
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 _PASSED_ON_BEGINNINGS = ("LC_", "PYTHON", "CUDA_", "NVIDIA_", "HF_HOME", "XDG_CACHE")
@@ -37,8 +37,13 @@ class LocalBackend:
     """Implements `inference.training.backends.backend.Backend`."""
 
     name = "local"
+    module = "inference.training.worker"
+    """What the process runs."""
 
-    def __init__(self, *, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, *, environment: Mapping[str, str] | None = None, python: str = sys.executable
+    ) -> None:
+        self._python = python
         self._environment = plain_environment(os.environ if environment is None else environment)
 
     async def run(self, task: TrainingTask, folder: Path, on_progress: OnProgress) -> Outcome:
@@ -53,9 +58,9 @@ class LocalBackend:
         await asyncio.to_thread(write_whole, task_file(folder), msgspec.json.encode(task))
         with (folder / "log").open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                sys.executable,
+                self._python,
                 "-m",
-                "inference.training.worker",
+                self.module,
                 str(folder),
                 stdin=PIPE,
                 stdout=PIPE,
@@ -103,6 +108,8 @@ async def _end(process: Process) -> None:
 def _lost(code: int) -> str:
     if code == BUSY:
         return "Another process is still training in the same folder."
+    if code == LOST:
+        return "The machine of the cluster that trained it went away."
     if code < 0:
         return f"The training process was killed (signal {-code}), perhaps for want of memory."
     return f"The training process ended with code {code} and left no outcome."

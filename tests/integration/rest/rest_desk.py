@@ -45,6 +45,7 @@ from app.services.bar_intake import BarIntake
 from app.services.charts import Charts
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
+from app.services.datasets import Datasets
 from app.services.fundamentals import FundamentalsService, StatementIntake
 from app.services.jobs import Jobs
 from app.services.journal import Journal
@@ -58,11 +59,13 @@ from app.services.run_reads import RunReads
 from app.services.runs import Runs
 from app.services.signals import SignalBook
 from app.services.tool_calls import ToolCalls
+from app.services.training import Training
 from app.storage.accounts import Accounts
 from app.storage.agent_reads import AgentReads
 from app.storage.bars import PostgresBars
 from app.storage.conversation_reads import ConversationReads
 from app.storage.cost_reads import CostReads
+from app.storage.datasets import PostgresDatasets
 from app.storage.engine import Database
 from app.storage.instruments import PostgresInstruments
 from app.storage.jobs import StoredJobs
@@ -73,6 +76,9 @@ from app.storage.run_reads import RunViews
 from app.storage.runs import StoredRuns
 from app.storage.signals import PostgresSignals
 from app.storage.statements import PostgresStatements
+from app.storage.trainings import StoredTrainings
+from inference.training.backends.local import LocalBackend
+from tests.fakes.recipes import RECIPES
 from tests.integration.alerts.alert_desk import AlertsAt
 from tools.desk import market_tools
 from tools.market.instruments import Instrument
@@ -173,6 +179,17 @@ class Desk:
         self.news = News(instruments, news, intake, clock=lambda: datetime.now(UTC))
 
         self.jobs = Jobs(StoredJobs(database), clock=lambda: datetime.now(UTC))
+        registry_is_elsewhere: Any = None
+        self.training = Training(
+            registry_is_elsewhere,
+            Datasets(PostgresDatasets(database), instruments, bars, root=Path("datasets")),
+            self.jobs,
+            StoredTrainings(database),
+            recipes=RECIPES,
+            backends={"local": LocalBackend},
+            root=Path("training"),
+            clock=lambda: datetime.now(UTC),
+        )
         self.records = MarketRecords(
             instruments, bars, self.intake, clock=lambda: datetime.now(UTC)
         )
@@ -197,6 +214,7 @@ class Desk:
             jobs=self.jobs,
             predictions=self.predictions,
             batches=self.batches,
+            training=self.training,
             signals=self.signals,
             news=self.news,
             fundamentals=self.fundamentals,

@@ -38,6 +38,7 @@ BODIES: dict[str, object] = {
     "POST /predictions/batch": {"modelId": "m", "inputs": [{"symbol": "GOOG"}]},
     "POST /predictions/{prediction_id}/feedback": {"rating": 1},
     "POST /bars": {"symbol": "X", "timeframe": "1d", "bars": [1]},
+    "POST /models/train": {"recipe": "echo"},
 }
 
 

@@ -37,6 +37,7 @@ class Command(msgspec.Struct):
         return {
             **kept,
             "OUTCRY_DEMO_FETCH": "0",
+            "OUTCRY_DEFAULT_MODELS": "0",
             "DATA_DIR": str(self.data_dir),
             "PYTHONIOENCODING": "utf-8",
             **self.more,

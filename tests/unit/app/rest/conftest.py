@@ -76,6 +76,7 @@ def services(ring: Ring, tmp_path: Path) -> RestServices:
         jobs=absent,
         predictions=absent,
         batches=absent,
+        training=absent,
         news=News(market, news, news_intake, clock=lambda: NOW),
         tools=ToolCalls(box, clock=lambda: NOW),
         charts=Charts(market, market, clock=lambda: NOW),

@@ -139,6 +139,7 @@ BEHIND_REST = (
     "services/features.py",
     "services/prediction*.py",
     "services/run_reads.py",
+    "services/training.py",
     "wiring/alerts.py",
     "security/authenticator.py",
     "security/lockout.py",

@@ -120,6 +120,7 @@ def test_losses_survive_their_file(tmp_path: Path) -> None:
 
     back = CaseLosses.read(str(path))
 
+    assert {losses(noise()).to_bytes() for _ in range(20)} == {path.read_bytes()}
     assert back.metric == "QLIKE"
     assert back.symbols == losses(noise()).symbols
     assert (back.times == losses(noise()).times).all()

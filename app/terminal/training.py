@@ -1,0 +1,176 @@
+"""`outcry train` and `outcry evaluate`: make a model and see what it is worth."""
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from app.domain.errors import Invalid
+from app.domain.jobs import Job
+from app.domain.training import TrainCommand
+from app.observability.logs import configure_logging
+from app.services.jobs import JobFailed
+from app.services.training_records import record_of
+from app.settings import Settings
+from app.terminal.follow import LocalFollower
+from app.terminal.model_card import print_card
+from app.terminal.session import local_principal
+from app.terminal.stopping import told_to_stop
+from app.wiring.desk import Desk, open_desk
+from inference.cards import ModelCard
+
+
+class TrainWishes(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line says."""
+
+    command: TrainCommand
+    assignments: tuple[str, ...]
+    """OPTION=VALUE, over the recipe's defaults."""
+    as_json: bool = False
+
+
+async def list_recipes(settings: Settings) -> None:
+    """Print what can be trained."""
+    async with _opened(settings) as desk:
+        table = Table("recipe", "type", "what its models forecast", "options", box=None)
+        for recipe in desk.training.service.recipes():
+            options = "  ".join(
+                f"{name}={_shown(value)}" for name, value in recipe.defaults.items()
+            )
+            table.add_row(Text(recipe.name, "bold"), recipe.model_type, recipe.description, options)
+        if table.row_count:
+            Console(highlight=False).print(table)
+        else:
+            Console(stderr=True).print("There are no recipes.")
+
+
+async def train(settings: Settings, wishes: TrainWishes) -> None:
+    """Train, with its progress on standard error, and print the model's card.
+
+    Raises:
+        Refusal: it cannot be asked for; the message says what is allowed.
+        JobFailed: there is no model; the message says why.
+    """
+    async with _opened(settings) as desk:
+        training = desk.training.service
+        recipe = training.recipe(wishes.command.recipe)
+        given = dict(read_option(one, recipe.defaults) for one in wishes.assignments)
+        command = msgspec.structs.replace(
+            wishes.command, options={**wishes.command.options, **given}
+        )
+        job = await training.submit(command, by=desk.owner.id)
+        job = await _followed(desk, job)
+        if job.status == "cancelled":
+            raise asyncio.CancelledError
+        if job.status == "failed" or job.result is None:
+            raise JobFailed(job.error or "It failed.")
+        card = await desk.engine.models.find(job.result["modelId"])
+        _print(card, as_json=wishes.as_json)
+        if not wishes.as_json:
+            Console(highlight=False).print(
+                Text(f"\n{job.result['judgement']['why']}"), soft_wrap=True
+            )
+
+
+async def evaluate(
+    settings: Settings, reference: str, *, again: bool, as_of: datetime | None, as_json: bool
+) -> None:
+    """Print a model's card; with `again`, evaluate its design on the bars that are there now.
+
+    That trains a version of its own, which is not deployed, and leaves the old card as it was.
+
+    Raises:
+        NotFound: there is no such model.
+        Invalid: it was not trained here, so that nobody knows how to do it again.
+    """
+    async with _opened(settings) as desk:
+        card = await desk.engine.models.find(reference)
+        if not again:
+            _print(card, as_json=as_json)
+            return
+        record = record_of(card)
+    if record is None:
+        raise Invalid(
+            f"{card.name}@{card.version} was not trained here: its evaluation cannot be repeated.",
+            code="not_trained_here",
+        )
+    command = msgspec.structs.replace(
+        record.command, as_of=as_of, deploy=False, in_background=False, once=None, dataset=None
+    )
+    await train(settings, TrainWishes(command=command, assignments=(), as_json=as_json))
+
+
+def _opened(settings: Settings) -> Any:
+    configure_logging(level="WARNING", json_lines=settings.log_json)
+    return open_desk(settings, LocalFollower(), on_progress=lambda _: None)
+
+
+async def _followed(desk: Desk, job: Job) -> Job:
+    """Do the job here unless a server does it; show how far it is until it has ended."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[stage]}"),
+        console=Console(stderr=True, highlight=False),
+        transient=True,
+    )
+    with bar, told_to_stop() as told:
+        task = bar.add_task(job.title, total=100, stage="")
+
+        def seen(now: Job) -> None:
+            bar.update(task, completed=now.percent, stage=now.stage)
+
+        working = asyncio.create_task(desk.jobs.work_on(job.id))
+        waiting = asyncio.create_task(desk.jobs.wait(job.id, seen=seen))
+        stopping = asyncio.create_task(told.wait())
+        try:
+            await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done():
+                await desk.jobs.cancel(local_principal(desk), job.id)
+            return await waiting
+        finally:
+            for one in (working, waiting, stopping):
+                one.cancel()
+            await asyncio.wait({working, waiting, stopping})
+
+
+def _print(card: ModelCard, *, as_json: bool) -> None:
+    out = Console(highlight=False)
+    if as_json:
+        out.print(Text(msgspec.json.format(msgspec.json.encode(card)).decode()), soft_wrap=True)
+    else:
+        print_card(out, card)
+
+
+def read_option(assignment: str, defaults: Any) -> tuple[str, Any]:
+    """Return OPTION=VALUE as the option and its value, read as its default's kind.
+
+    Raises:
+        Invalid: it is no such pair, or the value is of another kind.
+    """
+    name, sign, text = assignment.partition("=")
+    name = name.strip().replace("-", "_")
+    if not sign or not name:
+        raise Invalid(f"{assignment!r} is not OPTION=VALUE, for instance horizon=5.")
+    default = defaults.get(name)
+    if isinstance(default, str):
+        return name, text
+    try:
+        return name, msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        if default is None:
+            return name, text
+        raise Invalid(
+            f"{name}={text}: give a value such as {_shown(default)}, the default."
+        ) from None
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

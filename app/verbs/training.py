@@ -1,0 +1,110 @@
+"""`outcry train` and `outcry evaluate`."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import rich_click as click
+
+from app.verbs.shared import data_dir_option, run, settings_with
+
+if TYPE_CHECKING:
+    from app.domain.training import BackendName
+
+
+@click.command()
+@click.argument("recipe", required=False)
+@click.option("--list", "show", is_flag=True, help="List the recipes and their options.")
+@click.option("--horizon", type=click.IntRange(1, 250), help="How many bars ahead it forecasts.")
+@click.option("--symbols", help="Whose bars to learn from: AAPL,GOOG. [default: all of the desk]")
+@click.option("--market", help="Learn from all instruments of a market, as 'equity USD'.")
+@click.option("--dataset", help="Learn from a recorded version again: NAME@3, or its address.")
+@click.option("--timeframe", default="1d", show_default=True)
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Read no bar that closed later.")
+@click.option("--tier", help="How large a model, where the recipe has tiers: numpy, boosted ...")
+@click.option(
+    "--set", "assignments", multiple=True, metavar="OPTION=VALUE",
+    help="Any other option of the recipe.",
+)  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--deploy",
+    is_flag=True,
+    help="Let it serve if its skill is above zero and it is better than the present champion.",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(["local", "ray"]),
+    help="Where it runs. [default: ray if RAY_ADDRESS is set, else local]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the card as JSON.")
+@data_dir_option
+def train(
+    recipe: str | None,
+    show: bool,
+    horizon: int | None,
+    symbols: str | None,
+    market: str | None,
+    dataset: str | None,
+    timeframe: str,
+    as_of: datetime | None,
+    tier: str | None,
+    assignments: tuple[str, ...],
+    seed: int,
+    deploy: bool,
+    backend: str | None,
+    as_json: bool,
+    data_dir: Path | None,
+) -> None:
+    """Train a model and show what it is worth: outcry train variance --horizon 5
+
+    Runs RECIPE on the desk's bars, evaluates it walk-forward beside naive baselines, and stores it
+    as a new version whose card says how it did, also when it did badly. Works with and without a
+    running server. Ctrl-C ends it.
+    """
+    # Imported here, as by all verbs, so that `--help` answers at once.
+    from app.domain.training import TrainCommand  # noqa: PLC0415
+    from app.terminal.training import TrainWishes, list_recipes  # noqa: PLC0415
+    from app.terminal.training import train as train_here  # noqa: PLC0415
+
+    settings = settings_with(data_dir=data_dir)
+    if show or recipe is None:
+        run(list_recipes(settings))
+        return
+    options = {"horizon": horizon, "tier": tier}
+    command = TrainCommand(
+        recipe=recipe,
+        options={name: value for name, value in options.items() if value is not None},
+        symbols=tuple(part.strip().upper() for part in (symbols or "").split(",") if part.strip()),
+        market=market,
+        dataset=dataset,
+        timeframe=timeframe,
+        as_of=None if as_of is None else as_of.replace(tzinfo=UTC),
+        seed=seed,
+        deploy=deploy,
+        backend=cast("BackendName | None", backend),
+    )
+    wishes = TrainWishes(command=command, assignments=assignments, as_json=as_json)
+    run(train_here(settings, wishes))
+
+
+@click.command()
+@click.argument("model", metavar="NAME[@VERSION]")
+@click.option("--again", is_flag=True, help="Evaluate its design on the bars there are now.")
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="With --again: no later bar.")
+@click.option("--json", "as_json", is_flag=True, help="Print the card as JSON.")
+@data_dir_option
+def evaluate(
+    model: str, again: bool, as_of: datetime | None, as_json: bool, data_dir: Path | None
+) -> None:
+    """Show what a model is worth: outcry evaluate variance-5@champion
+
+    Prints the stored card: skill against each baseline with its interval, coverage, by year. With
+    --again the same recipe and options are evaluated walk-forward on newer bars, as a version of
+    its own that is not deployed.
+    """
+    from app.terminal.training import evaluate as evaluate_here  # noqa: PLC0415
+
+    at = None if as_of is None else as_of.replace(tzinfo=UTC)
+    settings = settings_with(data_dir=data_dir)
+    run(evaluate_here(settings, model, again=again, as_of=at, as_json=as_json))
