@@ -14,7 +14,7 @@ from inference.datasets import trailing
 from inference.panel import Panel, Series
 from inference.requests import Floats
 from inference.training.garch import Garch, fit_garch
-from inference.training.linear_models import fit_log_variance, fit_variance
+from inference.training.linear_models import fit_log_variance, fit_logit, fit_variance, sigmoid
 from inference.training.walk_forward import Cases
 
 DECAY = 0.94
@@ -156,6 +156,17 @@ def persistence(column: str) -> Callable[[Cases, Cases], Floats]:
         before = train.column(column)
         rates = [_rate(train.outcomes[before == state]) for state in (0.0, 1.0)]
         return np.where(test.column(column) == 1.0, rates[1], rates[0])
+
+    return fit
+
+
+def distance(column: str, threshold: str) -> Callable[[Cases, Cases], Floats]:
+    """Return a logistic curve of how far a column lies above a threshold: graded persistence."""
+
+    def fit(train: Cases, test: Cases) -> Floats:
+        past = train.column(column) - train.column(threshold)
+        model = fit_logit(past[:, None], train.outcomes, ridge=1.0)
+        return sigmoid(model((test.column(column) - test.column(threshold))[:, None]))
 
     return fit
 

@@ -2,10 +2,12 @@
 
 from inference.errors import BadInput
 from inference.training.recipe import Recipe
+from inference.training.recipes.direction import DIRECTION_RECIPE
 from inference.training.recipes.news_sentiment import NewsSentiment
 from inference.training.recipes.no_trade_band import NoTradeBand
 from inference.training.recipes.return_quantiles import RETURN_QUANTILES
 from inference.training.recipes.variance import VARIANCE
+from inference.training.recipes.volatility_regime import VOLATILITY_REGIME
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
@@ -14,6 +16,8 @@ RECIPES: dict[str, Recipe] = {
             # One line a recipe, in the order in which lists show them.
             VARIANCE,
             RETURN_QUANTILES,
+            VOLATILITY_REGIME,
+            DIRECTION_RECIPE,
             NewsSentiment(),
             NoTradeBand(),
         ]

@@ -1,0 +1,223 @@
+"""Models of events: the probability of something that either happens or does not.
+
+A logistic regression, by numpy or by scikit-learn, calibrated only where that helped on forecasts
+it had not seen; judged by its Brier score beside the rate so far and whatever else is naive.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from inference.bundle import Head, Member
+from inference.cards import Evaluation, ModelPerformance
+from inference.errors import MissingFramework
+from inference.requests import Floats
+from inference.training import losses
+from inference.training.comparison import CaseLosses
+from inference.training.linear_models import fit_logit, fit_platt, sigmoid
+from inference.training.scoring import Scores
+from inference.training.walk_forward import Cases, Plan, forecast
+
+Fit = Callable[[Cases, Cases], Floats]
+LEAST_CALIBRATION = 500
+"""Forecasts with known outcomes that a calibration is learned from."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What a walk-forward evaluation of an event's probability found."""
+
+    evaluation: Evaluation
+    performance: ModelPerformance
+    losses: CaseLosses
+    calibration: dict[str, Any]
+    """For the head: Platt's, where it helped; else empty."""
+
+
+def judge(
+    cases: Cases,
+    plan: Plan,
+    fit: Fit,
+    naive: Mapping[str, Fit],
+    *,
+    progress: Callable[[float], None],
+    notes: tuple[str, ...],
+) -> Judged:
+    """Forecast walk-forward and score; `naive` are the baselines by name."""
+    raw, refits = forecast(cases, plan, fit, progress=lambda share: progress(0.8 * share))
+    tested = np.isfinite(raw)
+    judged, raw = cases.pick(tested), raw[tested]
+    happened = judged.outcomes
+    moved = calibrated_walk_forward(judged, raw, block_bars=plan.refit_bars)
+    gain = losses.brier(happened, raw).mean() - losses.brier(happened, moved).mean()
+    helps = bool(gain > 0.0)
+    chance = moved if helps else raw
+    beside = {
+        name: losses.brier(happened, forecast(cases, plan, one)[0][tested])
+        for name, one in naive.items()
+    }
+    progress(1.0)
+    scores = Scores(
+        metric="Brier score",
+        cases=judged,
+        model=losses.brier(happened, chance),
+        baselines=beside,
+        refits=refits,
+        embargo=cases.horizon,
+    )
+    area = losses.auc(happened, chance)
+    other = {
+        "log loss": float(losses.log_loss(happened, chance).mean()),
+        "rate of the event": float(happened.mean()),
+        "Brier score before calibration": float(losses.brier(happened, raw).mean()),
+        "calibration error before calibration": losses.calibration_error(happened, raw),
+    }
+    said = (
+        "Calibrated by Platt's method: it helped on forecasts that had not been seen."
+        if helps
+        else "Not calibrated further: that did not help on forecasts that had not been seen."
+    )
+    a, b = fit_platt(raw, happened)
+    return Judged(
+        evaluation=scores.evaluation(
+            notes=(*notes, said),
+            calibration_error=losses.calibration_error(happened, chance),
+            reliability=losses.reliability(happened, chance),
+            other=other,
+        ),
+        performance=_performance(happened, chance, area),
+        losses=scores.case_losses(),
+        calibration={"type": "platt", "a": a, "b": b} if helps else {},
+    )
+
+
+def calibrated_walk_forward(cases: Cases, raw: Floats, *, block_bars: int) -> Floats:
+    """Return the probabilities as they would have been calibrated: each block by the forecasts
+    whose outcome was known when it began; as they are while those are few.
+    """
+    moments = np.unique(cases.times)
+    out = raw.copy()
+    for start in range(0, len(moments), block_bars):
+        known = cases.released <= moments[start]
+        if known.sum() < LEAST_CALIBRATION:
+            continue
+        a, b = fit_platt(raw[known], cases.outcomes[known])
+        now = cases.times >= moments[start]
+        inside = np.clip(raw[now], 1e-6, 1.0 - 1e-6)
+        out[now] = sigmoid(a * np.log(inside / (1.0 - inside)) + b)
+    return out
+
+
+def _performance(happened: Floats, chance: Floats, area: float | None) -> ModelPerformance:
+    """Return the seed's numbers: the event is said to happen above a probability of 0.5."""
+    said = chance > 0.5
+    hits = float((said & (happened == 1.0)).sum())
+    precision = hits / said.sum() if said.any() else None
+    recall = hits / happened.sum() if happened.any() else None
+    f1 = None
+    if precision is not None and recall is not None and precision + recall > 0.0:
+        f1 = float(2.0 * precision * recall / (precision + recall))
+    return ModelPerformance(
+        accuracy=float((said == (happened == 1.0)).mean()),
+        precision=None if precision is None else float(precision),
+        recall=None if recall is None else float(recall),
+        f1_score=f1,
+        auc=area,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A fitted model as a part of a bundle."""
+
+    member: Member
+    weights: bytes
+    head: Head
+
+
+def fit_numpy(inputs: tuple[str, ...], ridge: float) -> Fit:
+    """Return what fits a logistic regression with numpy."""
+
+    def fit(train: Cases, test: Cases) -> Floats:
+        model = fit_logit(train.columns(*inputs), train.outcomes, ridge=ridge)
+        return sigmoid(model(test.columns(*inputs)))
+
+    return fit
+
+
+def numpy_part(
+    known: Cases,
+    inputs: tuple[str, ...],
+    ridge: float,
+    classes: tuple[str, str],
+    calibration: dict[str, Any],
+) -> Part:
+    """Return the model fitted on everything, with its file."""
+    model = fit_logit(known.columns(*inputs), known.outcomes, ridge=ridge)
+    member = Member(
+        name="logit",
+        runtime="numpy",
+        file="weights/logit.safetensors",
+        architecture="linear",
+        options={"inputs": len(inputs), "outputs": 1},
+        columns=inputs,
+    )
+    head = Head(kind="classes", classes=classes, logits=True, calibration=calibration)
+    return Part(member, model.to_bytes(), head)
+
+
+def fit_scikit(inputs: tuple[str, ...], ridge: float) -> Fit:
+    """Return what fits the same with scikit-learn."""
+
+    def fit(train: Cases, test: Cases) -> Floats:
+        pipeline = _pipeline(train.columns(*inputs), train.outcomes, ridge)
+        found = pipeline.predict_proba(test.columns(*inputs))[:, 1]
+        return np.asarray(found, dtype=np.float64)
+
+    return fit
+
+
+def scikit_part(
+    known: Cases,
+    inputs: tuple[str, ...],
+    ridge: float,
+    classes: tuple[str, str],
+    calibration: dict[str, Any],
+) -> Part:
+    """Return the pipeline fitted on everything, saved by skops."""
+    pipeline = _pipeline(known.columns(*inputs), known.outcomes, ridge)
+    member = Member(
+        name="pipeline",
+        runtime="scikit_learn",
+        file="weights/pipeline.skops",
+        options={"method": "predict_proba"},
+        columns=inputs,
+    )
+    head = Head(kind="classes", classes=classes, calibration=calibration)
+    return Part(member, bytes(_module("skops.io").dumps(pipeline)), head)
+
+
+def require_scikit() -> None:
+    """Refuse where scikit-learn or skops is absent.
+
+    Raises:
+        MissingFramework: says how to install them.
+    """
+    _module("sklearn")
+    _module("skops.io")
+
+
+def _module(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise MissingFramework("scikit-learn with skops", extra="sklearn") from None
+
+
+def _pipeline(rows: Floats, happened: Floats, ridge: float) -> Any:
+    scaler = _module("sklearn.preprocessing").StandardScaler()
+    model = _module("sklearn.linear_model").LogisticRegression(C=1.0 / ridge, max_iter=1000)
+    return _module("sklearn.pipeline").make_pipeline(scaler, model).fit(rows, happened)
