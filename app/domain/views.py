@@ -91,6 +91,8 @@ class ConversationView(View, frozen=True):
     """The run in progress."""
     last_seq: int
     """Newest sequence number of the journal: where to subscribe from."""
+    read_seq: int
+    """Up to where its owner has read, in whichever browser; below `last_seq` it is unread."""
 
 
 class ToolCallView(View, frozen=True):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
-from litestar import Controller, delete, get, patch
+from litestar import Controller, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.openapi.spec import (
     OpenAPIMediaType,
@@ -53,6 +53,18 @@ class ConversationPatch(Body, frozen=True):
     title: str | msgspec.UnsetType = msgspec.UNSET
     pinned: bool | msgspec.UnsetType = msgspec.UNSET
     status: ConversationStatus | msgspec.UnsetType = msgspec.UNSET
+
+
+class ReadBody(Body, frozen=True):
+    """Up to which sequence number the caller has read."""
+
+    seq: int
+
+
+class ReadPosition(msgspec.Struct, frozen=True, rename="camel"):
+    """Up to where a conversation is read."""
+
+    read_seq: int
 
 
 class ConversationsController(Controller):
@@ -107,6 +119,22 @@ class ConversationsController(Controller):
             status=None if data.status is msgspec.UNSET else data.status,
         )
         return await conversations.change(principal, conversation_id, change)
+
+    @post(
+        "/{conversation_id:uuid}/read",
+        status_code=200,
+        guards=[may_write],
+        summary="Say how far it is read",
+    )
+    async def read(
+        self,
+        conversation_id: FromPath[UUID],
+        data: JSONBody[ReadBody],
+        principal: NamedDependency[Principal],
+        conversations: NamedDependency[Conversations],
+    ) -> ReadPosition:
+        """Note that the caller has read up to `seq`, in all their browsers; never back."""
+        return ReadPosition(await conversations.read_to(principal, conversation_id, data.seq))
 
     @delete("/{conversation_id:uuid}", guards=[may_write], summary="Delete a conversation")
     async def delete(

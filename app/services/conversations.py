@@ -52,6 +52,10 @@ class ConversationStore(Protocol):
         """Apply a change; False when there is no such conversation."""
         ...
 
+    async def read_to(self, conversation_id: UUID, user_id: UserId, seq: int) -> int | None:
+        """Note that its owner has read up to `seq`, never back; return up to where."""
+        ...
+
     async def delete(self, conversation_id: UUID, user_id: UserId) -> bool | None:
         """Delete it and all that hangs on it; False: no such one, None: a run is in progress."""
         ...
@@ -154,6 +158,20 @@ class Conversations:
         if not await self._store.change(conversation_id, principal.user_id, change):
             raise NotFound(NO_CONVERSATION)
         return await self.get(principal, conversation_id)
+
+    async def read_to(self, principal: Principal, conversation_id: UUID, seq: int) -> int:
+        """Note that the caller has read a conversation up to `seq`; it never goes back.
+
+        Raises:
+            NotFound: it is unknown or somebody else's.
+            Invalid: `seq` is no sequence number.
+        """
+        if not 0 <= seq < 2**53:
+            raise Invalid("`seq` must be 0 or more.")
+        read = await self._store.read_to(conversation_id, principal.user_id, seq)
+        if read is None:
+            raise NotFound(NO_CONVERSATION)
+        return read
 
     async def delete(self, principal: Principal, conversation_id: UUID) -> None:
         """Delete a conversation with its messages and journal.

@@ -33,7 +33,11 @@ SELECT c.id, c.user_id, c.agent_id, c.agent_version, c.session_id, c.context::te
        (SELECT r.id FROM runs r
          WHERE r.conversation_id = c.id AND r.status = 'running') AS running,
        greatest(c.last_seq, (SELECT max(e.seq) FROM run_events e
-                             WHERE e.conversation_id = c.id)) AS last_seq
+                             WHERE e.conversation_id = c.id)) AS last_seq,
+       (SELECT p.seq FROM read_positions p
+         WHERE p.conversation_id = c.id AND p.user_id = c.user_id) AS read_seq,
+       EXISTS (SELECT 1 FROM runs r
+                WHERE r.conversation_id = c.id AND r.mode = 'alert') AS by_alert
   FROM conversations c
   JOIN agents a ON a.id = c.agent_id
  CROSS JOIN LATERAL (
@@ -119,6 +123,28 @@ class ConversationReads(MessageReads):
             datetime.now(UTC),
         )
         return bool(changed)
+
+    async def read_to(self, conversation_id: UUID, user_id: UserId, seq: int) -> int | None:
+        """Note that its owner has read up to `seq`, never back; return up to where.
+
+        None when there is no such conversation. What is not there yet is not read.
+        """
+        rows = await self._database.write(
+            """
+            INSERT INTO read_positions (user_id, conversation_id, seq)
+            SELECT c.user_id, c.id,
+                   least($3, greatest(c.last_seq, (SELECT max(e.seq) FROM run_events e
+                                                    WHERE e.conversation_id = c.id)))
+              FROM conversations c WHERE c.id = $1 AND c.user_id = $2
+            ON CONFLICT (user_id, conversation_id) DO UPDATE
+               SET seq = greatest(read_positions.seq, excluded.seq), read_at = now()
+            RETURNING seq
+            """,
+            conversation_id,
+            user_id,
+            seq,
+        )
+        return rows[0]["seq"] if rows else None
 
     async def delete(self, conversation_id: UUID, user_id: UserId) -> bool | None:
         """Delete it and all that hangs on it; False: no such one, None: a run is in progress."""
@@ -212,7 +238,15 @@ def _conversation(row: Record) -> ConversationView:
         cost=Cost(amount=plain(row["amount"]), priced=row["priced"]),
         running=row["running"],
         last_seq=row["last_seq"],
+        read_seq=_read_seq(row),
     )
+
+
+def _read_seq(row: Record) -> int:
+    read: int | None = row["read_seq"]
+    if read is not None:
+        return read
+    return 0 if row["by_alert"] else int(row["last_seq"])
 
 
 def _shortened(text: str, width: int = 160) -> str:

@@ -125,6 +125,23 @@ conversations = sa.Table(
 """`last_seq` is the journal's newest sequence number as of the last run that ended, so that a new
 run finds its place without reading the journal."""
 
+read_positions = sa.Table(
+    "read_positions",
+    metadata,
+    uuid("user_id", sa.ForeignKey("users.id", ondelete="CASCADE")),
+    uuid(
+        "conversation_id",
+        sa.ForeignKey("conversations.id", ondelete="CASCADE"),
+        index=True,
+    ),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    time("read_at", default_now=True),
+    sa.PrimaryKeyConstraint("user_id", "conversation_id"),
+    sa.CheckConstraint("seq >= 0", name="seq_is_a_place"),
+)
+"""Up to which sequence number somebody has read; where there is none, what they began themselves is
+read and what an alert opened is not."""
+
 messages = sa.Table(
     "messages",
     metadata,

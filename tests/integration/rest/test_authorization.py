@@ -20,6 +20,7 @@ BODIES: dict[str, object] = {
     "POST /fundamentals": {"statements": [1]},
     "POST /tools/{name}": {"arguments": {"symbol": "GOOG"}},
     "PATCH /conversations/{conversation_id}": {"title": "mine now"},
+    "POST /conversations/{conversation_id}/read": {"seq": 1},
     "POST /signals/compute": {"symbol": "GOOG"},
     "PATCH /agents/{agent_id}": {"temperature": 1.0},
     "POST /alerts": {"symbol": "GOOG", "condition": {"field": "close", "op": ">", "value": 1}},

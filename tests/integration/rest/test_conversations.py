@@ -340,3 +340,23 @@ async def test_an_unknown_conversation_is_404_even_where_a_list_would_be_empty(
     unknown = ConversationId(UUID(int=5))
     answer = await people.client("ann").get(f"/conversations/{unknown}/messages")
     assert answer.status_code == 404
+
+
+async def test_what_is_read_in_one_browser_is_read_in_the_other(
+    desk: Desk, people: Clients
+) -> None:
+    turn = await desk.converse(desk.people["ann"], "How does GOOG look?", claims=CLAIMS)
+    path = f"/conversations/{turn.conversation_id}"
+    one, other = people.client("ann"), people.client("ann")
+    seen = (await one.get(path)).json()
+    assert seen["readSeq"] == seen["lastSeq"] == 7, "what one asks oneself is read"
+    assert (await one.post(f"{path}/read", json={"seq": 3})).json() == {"readSeq": 3}
+    assert (await other.get(path)).json()["readSeq"] == 3
+    (row,) = (await other.get("/conversations")).json()["items"]
+    assert (row["readSeq"], row["lastSeq"]) == (3, 7)
+    assert (await other.post(f"{path}/read", json={"seq": 2})).json() == {"readSeq": 3}
+    assert (await other.post(f"{path}/read", json={"seq": 999})).json() == {"readSeq": 7}
+    for wrong in (-1, 2**60):
+        assert (await one.post(f"{path}/read", json={"seq": wrong})).status_code == 422
+    assert (await people.client("bob").post(f"{path}/read", json={"seq": 9})).status_code == 404
+    assert (await one.get(path)).json()["readSeq"] == 7

@@ -36,6 +36,8 @@ export interface ConversationRow {
   cost?: { amount: string | null; currency?: string; priced: boolean } | null;
   running?: string | null;
   lastSeq: number;
+  /** Up to where its owner has read, in whichever browser. */
+  readSeq: number;
 }
 
 export interface StoredToolCall {

@@ -2,7 +2,8 @@
 
 import { Problem, type Api, type ConversationRow, type Page } from "../rest";
 
-const SEEN_KEY = "outcry.seen.";
+/** What streams in is told of once a second, not at every piece. */
+const TELL_AFTER_MS = 1000;
 
 export class Conversations {
   rows = $state.raw<ConversationRow[]>([]);
@@ -11,16 +12,17 @@ export class Conversations {
   loaded = $state(false);
   failure = $state<string | null>(null);
   nextCursor = $state.raw<string | null>(null);
+  /** Read here, perhaps further than the server has heard of. */
   private seen = $state.raw<Record<string, number>>({});
   private asked = 0;
-  private userId = "";
+  private readonly unsent = new Set<string>();
+  private sending: ReturnType<typeof setTimeout> | null = null;
 
   constructor(private readonly api: Api) {}
 
-  begin(userId: string): void {
-    this.userId = userId;
-    const kept = localStorage.getItem(SEEN_KEY + userId);
-    this.seen = kept === null ? {} : (JSON.parse(kept) as Record<string, number>);
+  begin(): void {
+    this.seen = {};
+    this.unsent.clear();
   }
 
   /** Read the first page again; an older answer never overwrites a newer one. */
@@ -86,30 +88,34 @@ export class Conversations {
     this.rows = this.rows.filter((row) => row.id !== id);
   }
 
+  /** It is on screen up to here: so it is in every other browser, in a moment. */
   saw(id: string, seq: number): void {
-    if ((this.seen[id] ?? 0) >= seq) return;
+    if ((this.seen[id] ?? this.find(id)?.readSeq ?? -1) >= seq) return;
     this.seen = { ...this.seen, [id]: seq };
-    localStorage.setItem(SEEN_KEY + this.userId, JSON.stringify(this.seen));
+    this.unsent.add(id);
+    this.sending ??= setTimeout(() => void this.send(), TELL_AFTER_MS);
   }
 
-  /** Whether it was opened here, or has been waiting to be. */
-  knows(id: string): boolean {
-    return this.seen[id] !== undefined;
-  }
-
-  /** A conversation that nobody here began: unread until it is opened. */
-  awaitReading(id: string): void {
-    if (this.seen[id] !== undefined) return;
-    this.seen = { ...this.seen, [id]: 0 };
-    localStorage.setItem(SEEN_KEY + this.userId, JSON.stringify(this.seen));
+  private async send(): Promise<void> {
+    this.sending = null;
+    const ids = [...this.unsent];
+    this.unsent.clear();
+    for (const id of ids) {
+      try {
+        await this.api.post(`/conversations/${id}/read`, { seq: this.seen[id] });
+      } catch (error) {
+        if (!(error instanceof Problem)) throw error;
+        // Deleted, or not stored yet: then there is more to come. What the network lost goes with the next.
+        if (error.status !== 404) this.unsent.add(id);
+      }
+    }
   }
 
   unread = $derived.by(() => this.rows.filter((row) => this.isUnread(row)).length);
 
-  /** Something was said since this browser last looked. Never opened here: nothing to miss. */
+  /** Something was said since its owner last looked, here or in another browser. */
   isUnread(row: ConversationRow): boolean {
-    const seen = this.seen[row.id];
-    return seen !== undefined && row.lastSeq > seen;
+    return row.lastSeq > Math.max(row.readSeq, this.seen[row.id] ?? 0);
   }
 }
 

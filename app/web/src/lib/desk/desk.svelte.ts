@@ -104,7 +104,7 @@ export class Desk {
     const me = await this.api.get<Me>("/me");
     this.me = me;
     this.llm = me.llm ?? null;
-    this.conversations.begin(me.userId);
+    this.conversations.begin();
     this.notices.begin(me.userId);
     this.phase = "ready";
     if (this.router.route.at === "sign-in") this.router.go("/", "replace");
@@ -277,6 +277,8 @@ export class Desk {
 
   seen(): void {
     if (this.current !== null) this.look(this.current);
+    // Another browser may have read something meanwhile.
+    if (this.conversations.loaded) void this.conversations.refresh();
   }
 
   async remove(id: string): Promise<void> {

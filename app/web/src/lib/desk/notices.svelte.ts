@@ -1,5 +1,6 @@
 /**
- * Alerts that fired. The conversation each one opened is the lasting copy, unread until it is opened;
+ * Alerts that fired. The conversation each one opened is the lasting copy, unread until it is opened
+ * in any browser (the server keeps that);
  * what fired while nobody was connected is found by asking.
  */
 
@@ -15,6 +16,7 @@ const DAY_MS = 86_400_000;
 
 export class Notices {
   items = $state.raw<NoticeFrame[]>([]);
+  private readonly told = new Set<string>();
   private userId = "";
 
   constructor(
@@ -25,13 +27,15 @@ export class Notices {
   begin(userId: string): void {
     this.userId = userId;
     this.items = [];
+    this.told.clear();
   }
 
   /** Show a notice and have its conversation unread. */
   async take(frame: NoticeFrame): Promise<void> {
-    if (this.conversations.knows(frame.threadId)) return;
+    const one = `${frame.threadId} ${frame.at}`;
+    if (this.told.has(one)) return;
+    this.told.add(one);
     this.items = [frame, ...this.items].slice(0, MOST);
-    this.conversations.awaitReading(frame.threadId);
     this.remember(frame.at);
     await this.conversations.touch(frame.threadId);
   }

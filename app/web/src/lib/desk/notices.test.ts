@@ -1,10 +1,12 @@
-import { beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { Api } from "../rest";
 import { Conversations } from "./conversations.svelte";
 import { Notices } from "./notices.svelte";
 
 const HOUR_AGO = new Date(Date.now() - 3_600_000).toISOString();
 const LAST_WEEK = new Date(Date.now() - 7 * 86_400_000).toISOString();
+
+const posted: [string, unknown][] = [];
 
 /** A server with one alert that fired into these conversations. */
 function serverWith(episodes: { firedAt: string; threadId: string | null }[]): Api {
@@ -14,19 +16,29 @@ function serverWith(episodes: { firedAt: string; threadId: string | null }[]): A
   };
   return {
     get: (path: string) =>
-      Promise.resolve(answers[path] ?? { id: path.split("/").at(-1), title: "RSI high", lastSeq: 4, startedAt: HOUR_AGO }),
+      Promise.resolve(answers[path] ?? { id: path.split("/").at(-1), title: "RSI high", lastSeq: 4, readSeq: 0, startedAt: HOUR_AGO }),
+    post: (path: string, body: unknown) => {
+      posted.push([path, body]);
+      return Promise.resolve({});
+    },
   } as unknown as Api;
 }
 
 function open(api: Api): { notices: Notices; conversations: Conversations } {
   const conversations = new Conversations(api);
-  conversations.begin("me");
+  conversations.begin();
   const notices = new Notices(api, conversations);
   notices.begin("me");
   return { notices, conversations };
 }
 
-beforeEach(() => localStorage.clear());
+beforeEach(() => {
+  localStorage.clear();
+  posted.length = 0;
+  vi.useFakeTimers({ toFake: ["setTimeout"] });
+});
+
+afterEach(() => vi.useRealTimers());
 
 it("finds what fired while nobody was connected, and keeps it unread over a reload", async () => {
   const api = serverWith([{ firedAt: HOUR_AGO, threadId: "t1" }, { firedAt: LAST_WEEK, threadId: "t0" }]);
@@ -41,7 +53,10 @@ it("finds what fired while nobody was connected, and keeps it unread over a relo
   expect(reloaded.notices.items).toEqual([]);
   expect(reloaded.conversations.unread).toBe(1);
   reloaded.conversations.saw("t1", 4);
+  reloaded.conversations.saw("t1", 3);
   expect(reloaded.conversations.unread).toBe(0);
+  await vi.advanceTimersByTimeAsync(1500);
+  expect(posted).toEqual([["/conversations/t1/read", { seq: 4 }]]);
 });
 
 it("tells the same alert once, and a notice that is hidden stays unread in the list", async () => {
