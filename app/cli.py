@@ -20,6 +20,7 @@ from app.verbs.people import key, secret, user
 from app.verbs.pictures import chart
 from app.verbs.predictions import predict, settle
 from app.verbs.records import import_fundamentals, import_news, score
+from app.verbs.serving import serve_llm
 from app.verbs.shared import data_dir_option, run, settings_with
 from app.verbs.training import evaluate, train
 
@@ -142,6 +143,7 @@ for verb in (
     score,
     ingest,
     replay,
+    serve_llm,
     job,
     worker,
     train,

@@ -44,6 +44,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`ANTHROPIC_BASE_URL`: another server that speaks Anthropic's format."""
     vllm_base_url: str | None = None
     """`VLLM_BASE_URL`: your own vLLM server; the first choice when set."""
+    vllm_api_key: str | None = None
+    """`VLLM_API_KEY`: what that server asks for; it reads the same variable."""
     llm_model: str | None = None
     """`OUTCRY_MODEL`: model name to ask for instead of the provider's default."""
     admin_email: str | None = None
@@ -118,6 +120,7 @@ _VARIABLES = {
     "anthropic_api_key": ("ANTHROPIC_API_KEY",),
     "anthropic_base_url": ("ANTHROPIC_BASE_URL",),
     "vllm_base_url": ("VLLM_BASE_URL",),
+    "vllm_api_key": ("VLLM_API_KEY",),
     "llm_model": ("OUTCRY_MODEL",),
     "admin_email": ("OUTCRY_ADMIN_EMAIL",),
     "admin_password": ("OUTCRY_ADMIN_PASSWORD",),

@@ -24,6 +24,8 @@ class LLMEnvironment(msgspec.Struct, frozen=True, kw_only=True):
 
     vllm_base_url: str | None = None
     """`VLLM_BASE_URL`."""
+    vllm_api_key: str | None = None
+    """`VLLM_API_KEY`; a server on this machine needs none."""
     openai_api_key: str | None = None
     """`OPENAI_API_KEY`."""
     openai_base_url: str | None = None
@@ -154,6 +156,7 @@ class Catalog:
                 return OpenAILLM(
                     provider="huggingface",
                     base_url=_with_version(given.vllm_base_url),
+                    api_key=given.vllm_api_key or "",
                     label="vLLM",
                     timeouts=self._timeouts,
                 )

@@ -5,9 +5,9 @@ dies, the lease runs out and another takes the job up with the state it left beh
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any, Protocol, Self
+from typing import Any, Self
 from uuid import UUID
 
 import msgspec
@@ -17,7 +17,7 @@ from app.domain.errors import Conflict, NotFound, Refusal
 from app.domain.ids import UserId, new_id
 from app.domain.jobs import UNDER_WAY, Claimed, Job, JobStatus, NewJob
 from app.domain.principal import Principal
-from app.domain.views import Position
+from app.services.job_runs import JobCancelled, JobFailed, JobRun, JobStore
 from app.services.paging import Page, checked_limit, cut, decode_cursor
 from inference.errors import InferenceError
 from tools.errors import ToolError
@@ -25,71 +25,8 @@ from tools.errors import ToolError
 log = structlog.get_logger(__name__)
 
 
-class JobCancelled(Exception):
-    """The job's end was asked for, or somebody else has it now: stop, and write nothing more."""
-
-
-class JobFailed(Exception):
-    """The job cannot be done; the message is meant for people."""
-
-
 FOR_PEOPLE = (JobFailed, Refusal, InferenceError, ToolError)
 """Errors whose message says what is wrong; of others only that it was logged is told."""
-
-
-class JobStore(Protocol):
-    """Where jobs are."""
-
-    async def insert(self, job: NewJob) -> Job: ...
-
-    async def claim(
-        self,
-        kinds: Sequence[str],
-        *,
-        lease: UUID,
-        now: datetime,
-        until: datetime,
-        only: UUID | None = None,
-    ) -> Claimed | None: ...
-
-    async def renew(self, job_id: UUID, lease: UUID, *, until: datetime) -> bool | None: ...
-
-    async def progress(
-        self,
-        job_id: UUID,
-        lease: UUID,
-        *,
-        percent: float,
-        stage: str,
-        state: dict[str, Any] | None,
-    ) -> bool | None: ...
-
-    async def end(
-        self,
-        job_id: UUID,
-        lease: UUID,
-        *,
-        status: str,
-        result: dict[str, Any] | None,
-        error: str | None,
-        now: datetime,
-    ) -> bool: ...
-
-    async def release(self, job_id: UUID, lease: UUID) -> None: ...
-
-    async def cancel(self, job_id: UUID, *, now: datetime) -> Job | None: ...
-
-    async def find(self, job_id: UUID) -> Job | None: ...
-
-    async def page(
-        self,
-        user_id: UserId | None,
-        *,
-        kind: str | None,
-        status: str | None,
-        before: Position | None,
-        limit: int,
-    ) -> list[Job]: ...
 
 
 class JobPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,66 +41,6 @@ class JobPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """After so many processes died over it, a job is given up."""
     write_every_s: float = 0.5
     """Progress is stored no more often than this, unless it comes with state."""
-
-
-class JobRun:
-    """A job in the hands of its handler."""
-
-    def __init__(
-        self, claimed: Claimed, store: JobStore, *, write_every_s: float, told: Callable[[], None]
-    ) -> None:
-        self._claimed = claimed
-        self._store = store
-        self._write_every_s = write_every_s
-        self._told = told
-        self._written = float("-inf")
-        self.stop = asyncio.Event()
-        """Set when the job is to end: its end was asked for, or its lease was lost."""
-
-    @property
-    def id(self) -> UUID:
-        """The job's id."""
-        return self._claimed.id
-
-    @property
-    def payload(self) -> dict[str, Any]:
-        """What was asked for."""
-        return self._claimed.payload
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """What an earlier attempt left behind; empty at first."""
-        return self._claimed.state
-
-    async def progress(
-        self, percent: float, stage: str, state: dict[str, Any] | None = None
-    ) -> None:
-        """Tell how far it is (0 to 100), what it is at, and from where it could go on.
-
-        Raises:
-            JobCancelled: it is to end now.
-        """
-        self.check()
-        now = asyncio.get_running_loop().time()
-        if state is None and now - self._written < self._write_every_s:
-            return
-        self._written = now
-        asked = await self._store.progress(
-            self.id,
-            self._claimed.lease,
-            percent=min(max(percent, 0.0), 100.0),
-            stage=stage,
-            state=state,
-        )
-        if asked is not False:
-            self.stop.set()
-        self._told()
-        self.check()
-
-    def check(self) -> None:
-        """Raise `JobCancelled` if the job is to end now."""
-        if self.stop.is_set():
-            raise JobCancelled
 
 
 Handler = Callable[[JobRun], Awaitable[dict[str, Any]]]

@@ -12,6 +12,7 @@ from app.verbs.shared import data_dir_option, run, settings_with
 _SECRETS = (
     "OPENAI_API_KEY",
     "ANTHROPIC_API_KEY",
+    "VLLM_API_KEY",
     "ALPACA_API_KEY",
     "ALPACA_API_SECRET",
     "MASSIVE_API_KEY",

@@ -290,6 +290,7 @@ async def llm_environment(settings: Settings, secrets: StoredSecrets) -> LLMEnvi
         anthropic_api_key=settings.anthropic_api_key or await secrets.get("ANTHROPIC_API_KEY"),
         anthropic_base_url=settings.anthropic_base_url,
         vllm_base_url=settings.vllm_base_url,
+        vllm_api_key=settings.vllm_api_key or await secrets.get("VLLM_API_KEY"),
         model=settings.llm_model,
     )
 

@@ -10,7 +10,8 @@ from app.domain.errors import Conflict, NotFound
 from app.domain.ids import new_id
 from app.domain.jobs import Job
 from app.domain.principal import Principal
-from app.services.jobs import JobFailed, JobPolicy, JobRun, Jobs
+from app.services.job_runs import JobFailed, JobRun
+from app.services.jobs import JobPolicy, Jobs
 from app.storage.engine import Database
 from app.storage.jobs import StoredJobs
 from tests.integration.storage.desk import Desk
