@@ -5,7 +5,7 @@ import os
 from agents.errors import AgentError
 from app.domain.errors import Refusal
 from app.security.errors import SecurityError
-from app.services.jobs import JobFailed
+from app.services.job_runs import JobFailed
 from app.settings import SettingsError
 from app.storage.errors import StorageError
 from inference.errors import InferenceError

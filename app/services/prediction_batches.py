@@ -18,7 +18,8 @@ from app.domain.jobs import Job
 from app.domain.predictions import Answered, NewPrediction, Prediction, PredictionFilter
 from app.domain.principal import Principal
 from app.services.answering import Answering, Asked
-from app.services.jobs import JobCancelled, JobRun, Jobs
+from app.services.job_runs import JobCancelled, JobRun
+from app.services.jobs import Jobs
 from app.services.prediction_inputs import hash_of
 from app.services.prediction_ports import ModelBook, PredictionStore
 from app.services.predictions import SERVES

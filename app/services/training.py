@@ -21,7 +21,8 @@ from app.domain.ids import UserId, derived_id
 from app.domain.jobs import Job
 from app.domain.training import Judgement, TrainCommand, TrainingRecord, TrainingState
 from app.services.datasets import BarsWanted, Datasets, Recorded
-from app.services.jobs import JobCancelled, JobFailed, JobRun, Jobs
+from app.services.job_runs import JobCancelled, JobFailed, JobRun
+from app.services.jobs import Jobs
 from app.services.promotion import judge
 from app.services.training_ports import (
     Finished,

@@ -14,7 +14,7 @@ from app.domain.errors import Invalid
 from app.domain.jobs import Job
 from app.domain.training import TrainCommand
 from app.observability.logs import configure_logging
-from app.services.jobs import JobFailed
+from app.services.job_runs import JobFailed
 from app.services.training_records import record_of
 from app.settings import Settings
 from app.terminal.follow import LocalFollower
