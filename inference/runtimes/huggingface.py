@@ -15,7 +15,13 @@ from inference.errors import BadInput, BadModel, UnsafeArtifact
 from inference.requests import Rows
 from inference.runtimes.columns import text_column
 from inference.runtimes.files import member_folder
-from inference.runtimes.options import as_columns, import_framework, read_options, thread_limit
+from inference.runtimes.options import (
+    as_columns,
+    device_for,
+    import_framework,
+    read_options,
+    thread_limit,
+)
 from inference.runtimes.runtime import Loaded, Outputs
 
 WEIGHTS = "model.safetensors"
@@ -46,8 +52,7 @@ class HuggingFaceRuntime:
         check_folder(path)
         torch = import_framework("torch", framework="PyTorch", extra="huggingface")
         hub = import_framework("transformers", framework="transformers", extra="huggingface")
-        if device != "cpu" and not torch.cuda.is_available():
-            raise BadModel(f"PyTorch sees no CUDA device here; {device} cannot be used")
+        device = device_for(device, usable=torch.cuda.is_available(), framework="PyTorch")
         torch.set_num_threads(thread_limit())
         local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
         try:

@@ -16,7 +16,13 @@ from inference.requests import Floats, Rows
 from inference.runtimes.blocks import blocks_of
 from inference.runtimes.columns import numbers, text_column
 from inference.runtimes.files import member_file
-from inference.runtimes.options import as_columns, import_framework, read_options, thread_limit
+from inference.runtimes.options import (
+    as_columns,
+    device_for,
+    import_framework,
+    read_options,
+    thread_limit,
+)
 from inference.runtimes.runtime import Loaded, Outputs
 
 NUMBERS = {
@@ -211,10 +217,9 @@ def _shaped(column: Any, shape: list[Any]) -> Any:
 
 
 def _providers(ort: Any, device: str) -> list[Any]:
-    if device == "cpu":
+    on_cuda = "CUDAExecutionProvider" in ort.get_available_providers()
+    if device_for(device, usable=on_cuda, framework="onnxruntime") == "cpu":
         return ["CPUExecutionProvider"]
-    if "CUDAExecutionProvider" not in ort.get_available_providers():
-        raise BadModel(f"this onnxruntime was built without CUDA; {device} cannot be used")
     number = device.partition(":")[2] or "0"
     return [("CUDAExecutionProvider", {"device_id": number}), "CPUExecutionProvider"]
 

@@ -1,6 +1,7 @@
 """Read a member's options strictly, and tell how many threads and which device it may use."""
 
 import importlib
+import logging
 import os
 from types import ModuleType
 from typing import TypeVar
@@ -14,6 +15,7 @@ from inference.requests import Floats
 
 Options = TypeVar("Options", bound=msgspec.Struct)
 
+_LOG = logging.getLogger(__name__)
 MOST_THREADS = 4
 """Threads that one model may compute with; the engine runs several models side by side."""
 
@@ -42,6 +44,18 @@ def import_framework(module: str, *, framework: str, extra: str) -> ModuleType:
         if error.name is not None and module.split(".")[0] != error.name.split(".")[0]:
             raise  # the framework is here; something that it needs is not
         raise MissingFramework(framework, extra=extra) from None
+
+
+def device_for(wanted: str, *, usable: bool, framework: str) -> str:
+    """Return the wanted device, or the CPU where this framework cannot use it.
+
+    A desk has one device for all its models; a framework that was built without CUDA (as the extra
+    `xgboost` installs it) must not make its models unusable there.
+    """
+    if wanted == "cpu" or usable:
+        return wanted
+    _LOG.warning("%s cannot use %s here; the model runs on the CPU", framework, wanted)
+    return "cpu"
 
 
 def thread_limit() -> int:

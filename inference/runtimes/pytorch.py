@@ -8,14 +8,13 @@ handful of replays; on the CPU nothing is compiled, which would cost seconds at 
 from pathlib import Path
 
 from inference.bundle import Member
-from inference.errors import BadModel
 from inference.runtimes.architectures import (
     declared_architecture,
     optional_tensor_shapes,
     tensor_shapes,
 )
 from inference.runtimes.files import member_file
-from inference.runtimes.options import import_framework, thread_limit
+from inference.runtimes.options import device_for, import_framework, thread_limit
 from inference.runtimes.runtime import Loaded
 from inference.runtimes.weights import check_shapes, read_weights
 
@@ -31,8 +30,7 @@ class PyTorchRuntime:
         tensors = read_weights(path)
         optional = optional_tensor_shapes(architecture)
         check_shapes(path.name, tensors, tensor_shapes(architecture), optional=optional)
-        if device != "cpu" and not torch.cuda.is_available():
-            raise BadModel(f"PyTorch sees no CUDA device here; {device} cannot be used")
+        device = device_for(device, usable=torch.cuda.is_available(), framework="PyTorch")
         torch.set_num_threads(thread_limit())
         # It imports torch at its top.
         from inference.runtimes.pytorch_net import TorchNet  # noqa: PLC0415

@@ -68,6 +68,8 @@ class Loaded(Protocol):
     def run(self, rows: Rows, *, explain: bool = False) -> Outputs:
         """Return one output per row; with `explain`, contributions too where they are exact.
 
+        A row that does not fit fails the whole call: who joins callers' rows parts them then.
+
         Raises:
             BadInput: the rows do not fit.
             NotAnswered: a remote or generating model could not answer.
@@ -84,6 +86,8 @@ class Runtime(Protocol):
 
     def load(self, folder: Path, member: Member, *, device: str) -> Loaded:
         """Return the member, ready to run on `device` ("cpu", "cuda", "cuda:1").
+
+        A framework that cannot use that device runs on the CPU.
 
         Raises:
             MissingFramework: what runs it is not installed.

@@ -131,7 +131,6 @@ class SavedModel:
             "folder": str(self._path),
             "signature": self._options.signature,
             "threads": thread_limit(),
-            "gpu": self._device != "cpu",
         }
         try:
             told = self._child.ask(question, deadline_s=self._options.load_timeout_s)

@@ -51,7 +51,7 @@ def write_frame(pipe: BinaryIO, message: dict[str, Any]) -> None:
 class Served:
     """One signature of a loaded model."""
 
-    def __init__(self, folder: str, signature: str, *, threads: int, gpu: bool) -> None:
+    def __init__(self, folder: str, signature: str, *, threads: int) -> None:
         import tensorflow as tf  # noqa: PLC0415 # the client imports this module for its constants
 
         # From here on nothing may be written. (TensorFlow tries the temporary folder on import.)
@@ -60,8 +60,6 @@ class Served:
         self._tf = tf
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
-        if gpu and not tf.config.list_physical_devices("GPU"):
-            raise Refused("TensorFlow sees no CUDA device here")
         _check_file(folder)
         self._model = tf.saved_model.load(folder)
         if signature not in self._model.signatures:
@@ -132,12 +130,7 @@ def main() -> None:
     while (message := read_frame(sys.stdin.buffer)) is not None:
         try:
             if served is None:
-                served = Served(
-                    message["folder"],
-                    message["signature"],
-                    threads=message["threads"],
-                    gpu=message["gpu"],
-                )
+                served = Served(message["folder"], message["signature"], threads=message["threads"])
                 answer = served.shapes()
             else:
                 answer = served.run(message["inputs"], message["output"])

@@ -15,7 +15,13 @@ from inference.errors import BadInput, BadModel, UnsafeArtifact
 from inference.requests import Floats, Rows
 from inference.runtimes.columns import member_columns, numbers
 from inference.runtimes.files import member_file
-from inference.runtimes.options import as_columns, import_framework, read_options, thread_limit
+from inference.runtimes.options import (
+    as_columns,
+    device_for,
+    import_framework,
+    read_options,
+    thread_limit,
+)
 from inference.runtimes.runtime import Loaded, Outputs
 from inference.runtimes.xgboost_trees import check_booster
 
@@ -42,8 +48,8 @@ class XGBoostRuntime:
             if file.read(1) != b"{":
                 raise UnsafeArtifact(f"{path.name}: neither JSON nor UBJ")
         xgboost = import_framework("xgboost", framework="XGBoost", extra="xgboost")
-        if device != "cpu" and not xgboost.build_info().get("USE_CUDA"):
-            raise BadModel(f"this XGBoost was built without CUDA; {device} cannot be used")
+        on_cuda = bool(xgboost.build_info().get("USE_CUDA"))
+        device = device_for(device, usable=on_cuda, framework="XGBoost")
         booster = xgboost.Booster()
         try:
             booster.load_model(path)

@@ -166,6 +166,15 @@ def test_an_option_that_is_not_known_is_refused(ready: Ready) -> None:
         ready.case.made().load(ready.folder, wrong, device="cpu")
 
 
+def test_a_device_that_is_not_there_leaves_it_to_the_cpu(ready: Ready) -> None:
+    if Path("/dev/nvidiactl").exists():
+        pytest.skip("there is one")
+    loaded = ready.case.made().load(ready.folder, ready.case.member, device="cuda:1")
+    rows = ready.case.rows(5)
+    assert np.array_equal(columns(loaded, rows), columns(ready.loaded, rows))
+    loaded.close()
+
+
 def test_it_tells_its_size(ready: Ready) -> None:
     assert ready.loaded.size_bytes > 0
 

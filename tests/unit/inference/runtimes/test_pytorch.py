@@ -8,7 +8,6 @@ import pytest
 from safetensors.numpy import save_file
 
 from inference.bundle import Member
-from inference.errors import BadModel
 from inference.requests import Rows
 from inference.runtimes.architectures import declared_architecture, tensor_shapes
 from inference.runtimes.catalog import runtime_for
@@ -92,14 +91,6 @@ def test_on_the_cpu_nothing_is_compiled(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(torch, "compile", refuse)
     assert load(tmp_path, "mlp").run(rows(3)).columns is not None
-
-
-def test_a_device_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    if torch.cuda.is_available():
-        pytest.skip("there is one")
-    what = saved(tmp_path, "mlp", "pytorch")
-    with pytest.raises(BadModel, match="no CUDA device"):
-        runtime_for("pytorch").load(tmp_path, what, device="cuda")
 
 
 def test_a_network_computes_with_a_bounded_number_of_threads(tmp_path: Path) -> None:
