@@ -1,6 +1,7 @@
 """Which feature views there are: one line each."""
 
 from inference.datasets.market_features import DIRECTION, REGIME, VOLATILITY
+from inference.datasets.path_views import PATH_STATE, RECENT_RETURNS
 from inference.datasets.views import FeatureView
 from inference.errors import BadModel
 
@@ -10,6 +11,8 @@ VIEWS: dict[str, FeatureView] = {
         VOLATILITY,
         REGIME,
         DIRECTION,
+        PATH_STATE,
+        RECENT_RETURNS,
     )
 }
 

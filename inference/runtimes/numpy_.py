@@ -15,6 +15,7 @@ import numpy as np
 from inference.bundle import Member
 from inference.errors import ModelFailed
 from inference.requests import Floats, Rows
+from inference.runtimes import path_sampling
 from inference.runtimes.architectures import (
     MEANS,
     Activation,
@@ -41,6 +42,8 @@ class NumpyRuntime:
 
     def load(self, folder: Path, member: Member, *, device: str) -> Loaded:
         """Map the weights and hold them to the declared architecture."""
+        if member.architecture in path_sampling.ARCHITECTURES:
+            return path_sampling.load_paths(folder, member)
         architecture = declared_architecture(member)
         path = member_file(folder, member)
         tensors = read_weights(path)

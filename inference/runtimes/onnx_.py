@@ -13,6 +13,7 @@ import numpy as np
 from inference.bundle import Member
 from inference.errors import BadInput, BadModel, ModelFailed
 from inference.requests import Floats, Rows
+from inference.runtimes import sentence_classifier
 from inference.runtimes.blocks import blocks_of
 from inference.runtimes.columns import numbers, text_column
 from inference.runtimes.files import member_file
@@ -53,6 +54,8 @@ class OnnxRuntime:
 
     def load(self, folder: Path, member: Member, *, device: str) -> Loaded:
         """Read the model and check what goes in and what comes out."""
+        if member.architecture == sentence_classifier.ARCHITECTURE:
+            return sentence_classifier.load_sentence_classifier(folder, member)
         options = read_options(member, OnnxOptions)
         path = member_file(folder, member)
         ort = import_framework("onnxruntime", framework="onnxruntime", extra="onnx")

@@ -6,6 +6,7 @@ from inference.training.recipes.direction import DIRECTION_RECIPE
 from inference.training.recipes.news_sentiment import NewsSentiment
 from inference.training.recipes.no_trade_band import NoTradeBand
 from inference.training.recipes.return_quantiles import RETURN_QUANTILES
+from inference.training.recipes.scenario_paths import ScenarioPaths
 from inference.training.recipes.variance import VARIANCE
 from inference.training.recipes.volatility_regime import VOLATILITY_REGIME
 
@@ -20,6 +21,7 @@ RECIPES: dict[str, Recipe] = {
             DIRECTION_RECIPE,
             NewsSentiment(),
             NoTradeBand(),
+            ScenarioPaths(),
         ]
     )
 }

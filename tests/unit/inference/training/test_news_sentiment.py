@@ -1,12 +1,16 @@
 """The sentiment recipe: learns what is there, says what it is worth, and serves what it learned."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
+from inference.engine.pipeline import LoadedModel
 from inference.errors import BadInput
+from inference.requests import Rows
+from inference.runtimes.catalog import runtime_for
 from inference.training.recipe import TextData, TooLittleData, Trained, TrainingData
 from inference.training.recipes.news_sentiment import NewsSentiment
 
@@ -80,3 +84,20 @@ def test_unknown_labels_and_too_few_texts_are_refused() -> None:
     without = invented(120)
     with pytest.raises(BadInput, match="reads the column 'lexicon_score'"):
         trained(TextData(without.texts, without.labels))
+
+
+def test_what_was_learned_is_what_the_engine_answers(tmp_path: Path) -> None:
+    texts = invented(120)
+    found = trained(texts, folds=2)
+    found.write(tmp_path)
+    model = LoadedModel.load(tmp_path, runtime_for=runtime_for)
+    asked = [
+        {"text": f"abcde {word}", "lexicon_score": 0.0} for word in ("gain", "loss", "meeting")
+    ]
+    answers = model.answer(Rows.of(asked))
+    assert answers.values == ("positive", "negative", "neutral")
+    assert answers.classes == ("positive", "neutral", "negative")
+    alone = model.answer(Rows.of(asked[:1]))
+    assert answers.probabilities is not None
+    assert alone.probabilities is not None
+    assert np.array_equal(alone.probabilities[0], answers.probabilities[0])
