@@ -38,9 +38,8 @@ def abnormal_volume(series: Series) -> Floats:
     return np.clip(np.nan_to_num(score, nan=0.0), -5.0, 8.0)
 
 
-def _volatility_of(series: Series) -> Columns:
+def _volatility_of(series: Series, variance: Floats) -> Columns:
     """Return the columns that one instrument has by itself."""
-    variance = variances(series)
     log = np.log(variance)
     month = trailing.mean(log, 22)
     deviation = np.sqrt(trailing.mean(variance, 22))
@@ -100,7 +99,7 @@ def volatility(panel: Panel) -> dict[str, Table]:
     """Return the columns of `VOLATILITY`."""
     if not panel.series:
         return {}
-    columns = {series.symbol: _volatility_of(series) for series in panel.series}
+    columns = {one.symbol: _volatility_of(one, variances(one)) for one in panel.series}
     _add_market(panel, columns, _MARKET)
     return _tables(panel, columns)
 
@@ -109,10 +108,11 @@ def regime(panel: Panel) -> dict[str, Table]:
     """Return the columns of `REGIME`: those of volatility, and where turbulence begins."""
     if not panel.series:
         return {}
-    columns = {series.symbol: _volatility_of(series) for series in panel.series}
+    variance_of = {series.symbol: variances(series) for series in panel.series}
+    columns = {one.symbol: _volatility_of(one, variance_of[one.symbol]) for one in panel.series}
     _add_market(panel, columns, _MARKET)
     for series in panel.series:
-        variance = variances(series)
+        variance = variance_of[series.symbol]
         threshold = regime_threshold(variance, REGIME_HORIZON)
         now = trailing.mean(variance, REGIME_HORIZON)
         unknown = np.isnan(threshold) | np.isnan(now)
@@ -129,8 +129,9 @@ def direction(panel: Panel) -> dict[str, Table]:
         return {}
     columns: dict[str, Columns] = {}
     for series in panel.series:
-        own = _volatility_of(series)
-        deviation = np.sqrt(trailing.mean(variances(series), 22))
+        variance = variances(series)
+        own = _volatility_of(series, variance)
+        deviation = np.sqrt(trailing.mean(variance, 22))
         total = np.log(np.where(series.total > 0.0, series.total, np.nan))
         for bars in (1, 5, 20, 60, 250):
             score = (total - trailing.lagged(total, bars)) / (deviation * np.sqrt(bars))

@@ -43,7 +43,7 @@ def variances(series: Series) -> Floats:
     """Return each bar's variance with its floor; what it reads is known when the bar closes."""
     raw = raw_variances(series)
     positive = np.where(raw > 0.0, raw, np.nan)
-    typical = trailing.median(positive, FLOOR_BARS, least=FLOOR_LEAST)
+    typical = trailing.quantile(positive, 0.5, FLOOR_BARS, least=FLOOR_LEAST)
     floor = np.maximum(FLOOR_SHARE * typical, LOWEST)
     return np.where(np.isnan(raw) | np.isnan(floor), np.nan, np.maximum(raw, floor))
 

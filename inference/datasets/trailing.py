@@ -27,11 +27,6 @@ def mean(column: Floats, bars: int, *, least: int | None = None) -> Floats:
     return np.where(enough, total / np.maximum(count, 1), np.nan)
 
 
-def median(column: Floats, bars: int, *, least: int) -> Floats:
-    """Return the median of the last `bars`; NaN where fewer than `least` of them are known."""
-    return _middle(windows(column, bars), least)
-
-
 def median_and_spread(column: Floats, bars: int, *, least: int) -> tuple[Floats, Floats]:
     """Return median and median absolute deviation of the last `bars`."""
     found = windows(column, bars)
@@ -57,23 +52,27 @@ def _middle(found: Floats, least: int) -> Floats:
 def quantile(column: Floats, share: float, bars: int, *, least: int) -> Floats:
     """Return the quantile of the last `bars` (numpy's linear definition).
 
-    Made for windows as long as the history: each bar costs one insertion into a sorted list.
+    Made for long windows, up to the whole history: a bar costs one insertion into a sorted list.
     """
-    out = np.full(len(column), np.nan)
+    out: list[float] = []
     ordered: list[float] = []
+    known = 0
     numbers: list[float] = column.tolist()
     for index, number in enumerate(numbers):
         if number == number:
             insort(ordered, number)
+            known += 1
         if index >= bars and (gone := numbers[index - bars]) == gone:
             del ordered[bisect_left(ordered, gone)]
-        if len(ordered) >= least:
-            place = share * (len(ordered) - 1)
-            low = int(place)
-            left = ordered[low]
-            right = ordered[min(low + 1, len(ordered) - 1)]
-            out[index] = left + (place - low) * (right - left)
-    return out
+            known -= 1
+        if known < least:
+            out.append(float("nan"))
+            continue
+        place = share * (known - 1)
+        low = int(place)
+        left = ordered[low]
+        out.append(left + (place - low) * (ordered[low + 1] - left) if low + 1 < known else left)
+    return np.array(out, dtype=np.float64)
 
 
 def lagged(column: Floats, bars: int = 1) -> Floats:
