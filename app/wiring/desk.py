@@ -48,6 +48,7 @@ from app.storage.run_reads import RunViews
 from app.storage.runs import StoredRuns
 from app.storage.secrets import StoredSecrets
 from app.wiring.alerts import AlertDesk, open_alerts
+from app.wiring.connections import model_connections
 from app.wiring.engine import EngineDesk, open_engine
 from app.wiring.live import Sockets
 from app.wiring.market import MarketDesk, open_market
@@ -169,7 +170,10 @@ async def open_desk(
         # Finishes a change of OUTCRY_SECRET_KEY, and refuses a wrong one before anything is served.
         await secrets.rotate()
 
-        engine = await stack.enter_async_context(open_engine(settings, database))
+        connections = model_connections(await llm_environment(settings, secrets))
+        engine = await stack.enter_async_context(
+            open_engine(settings, database, connections=connections)
+        )
         jobs = Jobs(StoredJobs(database), clock=utc_now)
         predictions = await stack.enter_async_context(
             open_predictions(database, engine.models, engine.bundles, engine.engine, jobs)

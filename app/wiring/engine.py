@@ -1,6 +1,6 @@
 """The prediction engine, joined: the registry of models, their files, and what runs them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -18,6 +18,7 @@ from inference.engine.admission import QueueBounds
 from inference.engine.engine import Engine
 from inference.engine.process import WorkerCommand
 from inference.engine.served import EngineOptions
+from inference.runtimes.connections import Connection
 from tools.signal_views import RULES, RULES_VERSION
 
 
@@ -32,13 +33,16 @@ class EngineDesk(msgspec.Struct, kw_only=True):
     """Models asked by programs, without a record."""
 
 
-def engine_options(settings: Settings) -> EngineOptions:
+def engine_options(
+    settings: Settings, connections: Mapping[str, Connection] | None = None
+) -> EngineOptions:
     """Return how much the engine may do and take."""
     return EngineOptions(
         worker=WorkerCommand(
             device=settings.engine_device,
             memory_mib=settings.engine_memory_mib,
             threads=settings.engine_threads,
+            connections=connections or {},
         ),
         bounds=QueueBounds(rows=settings.engine_queue_rows, seconds=settings.engine_queue_s),
         cache_bytes=settings.engine_cache_mib * 2**20,
@@ -46,7 +50,12 @@ def engine_options(settings: Settings) -> EngineOptions:
 
 
 @asynccontextmanager
-async def open_engine(settings: Settings, database: Database) -> AsyncIterator[EngineDesk]:
+async def open_engine(
+    settings: Settings,
+    database: Database,
+    *,
+    connections: Mapping[str, Connection] | None = None,
+) -> AsyncIterator[EngineDesk]:
     """Open the engine; half-written files of processes that died are removed first."""
     artifacts = ArtifactStore(settings.data_dir / "artifacts")
     artifacts.prepare()
@@ -58,7 +67,7 @@ async def open_engine(settings: Settings, database: Database) -> AsyncIterator[E
         if card.artifact is not None:
             await models.quarantine(card.artifact, failure)
 
-    async with Engine(artifacts.open, options=engine_options(settings)) as engine:
+    async with Engine(artifacts.open, options=engine_options(settings, connections)) as engine:
         yield EngineDesk(
             models=models,
             artifacts=artifacts,

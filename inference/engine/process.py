@@ -9,9 +9,9 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
@@ -25,10 +25,17 @@ from inference.engine.frames import (
     length_of,
     read_from_worker,
 )
+from inference.runtimes.connections import VARIABLE, Connection, write_connections
 
 _ROOT = Path(__file__).resolve().parents[2]
 _REAP_S = 5.0
-_NOT_FOR_MODELS = ("OUTCRY_SECRET_KEY", "OUTCRY_ADMIN_PASSWORD", "DATABASE_URL")
+_NOT_FOR_MODELS = frozenset(
+    (
+        "OUTCRY_SECRET_KEY", "OUTCRY_ADMIN_PASSWORD", "DATABASE_URL", "OPENAI_API_KEY",
+        "ANTHROPIC_API_KEY", "GOOGLE_API_KEY", "COHERE_API_KEY", "HF_TOKEN", "VLLM_API_KEY",
+    )
+)  # fmt: skip
+"""Keys of providers reach the worker as connections, which it takes out of its environment."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,8 @@ class WorkerCommand:
     memory_mib: int = 0
     threads: int = 0
     """Threads of one computation; 0 leaves it to each framework."""
+    connections: Mapping[str, Connection] = field(default_factory=dict)
+    """Providers that models of the runtimes `openai` and `anthropic` may ask, by name."""
 
     def arguments(self, descriptor: int) -> list[str]:
         """Return the command line."""
@@ -60,6 +69,8 @@ class WorkerCommand:
         known.setdefault("OPENBLAS_NUM_THREADS", "1")
         if self.threads:
             known["OMP_NUM_THREADS"] = str(self.threads)
+        if self.connections:
+            known[VARIABLE] = write_connections(self.connections)
         paths = [str(_ROOT), *filter(None, [known.get("PYTHONPATH")])]
         known["PYTHONPATH"] = os.pathsep.join(paths)
         return known

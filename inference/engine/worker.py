@@ -14,6 +14,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from inference.engine.device import pick_device
@@ -39,6 +40,7 @@ from inference.engine.frames import (
 from inference.engine.pipeline import LoadedModel, RuntimeFor, is_distant, open_bundle, part
 from inference.errors import BadModel, InferenceError, ModelFailed
 from inference.requests import Answers, Rows
+from inference.runtimes.connections import connections_among, take_connections
 
 ALIVE_S = 0.5
 """So often a worker that is at work says so."""
@@ -210,10 +212,12 @@ def limit_memory(mib: int) -> None:
 
 
 def find(catalog: str) -> RuntimeFor:
-    """Return the function that "module:name" stands for."""
+    """Return the function that "module:name" stands for, with the connections it may hand on."""
     module, _, name = catalog.partition(":")
-    found: RuntimeFor = getattr(importlib.import_module(module), name)
-    return found
+    found = getattr(importlib.import_module(module), name)
+    known = take_connections(os.environ)
+    made: RuntimeFor = partial(found, connections=connections_among(known)) if known else found
+    return made
 
 
 def main() -> None:

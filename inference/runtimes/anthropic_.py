@@ -38,16 +38,19 @@ class AnthropicRuntime:
         connection = self._connections(options.connection or member.runtime)
         headers = {"x-api-key": connection.api_key, "anthropic-version": API_VERSION}
         caller = Caller(member.name, connection, headers, parallel=options.parallel)
-        return AnthropicModel(member, options, caller)
+        has_version = connection.base_url.rstrip("/").endswith("/v1")
+        path = "/messages" if has_version else "/v1/messages"
+        return AnthropicModel(member, options, caller, path=path)
 
 
 class AnthropicModel:
     """One prompt for one model."""
 
-    def __init__(self, member: Member, options: LlmOptions, caller: Caller) -> None:
+    def __init__(self, member: Member, options: LlmOptions, caller: Caller, *, path: str) -> None:
         self._member = member
         self._options = options
         self._caller = caller
+        self._path = path
 
     @property
     def size_bytes(self) -> int:
@@ -59,7 +62,7 @@ class AnthropicModel:
         if not len(rows):
             raise BadInput("there are no rows")
         bodies = [self._body(prompt) for prompt in prompts(rows, self._member, self._options)]
-        found = self._caller.post_all("/messages", bodies, timeout_s=self._options.timeout_s)
+        found = self._caller.post_all(self._path, bodies, timeout_s=self._options.timeout_s)
         name = self._member.name
         answers = map_all(self._read, found, model=name)
         usages = map_all(_usage, found, model=name)
