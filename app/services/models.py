@@ -6,7 +6,7 @@
 import asyncio
 import errno
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
@@ -25,7 +25,7 @@ from app.services.model_cards import (
 )
 from app.services.model_states import TRIES, ModelStates
 from inference.bundle import BUNDLE_FILE, Bundle, read_bundle
-from inference.cards import ModelCard, ModelPerformance
+from inference.cards import FRAMEWORKS, Framework, ModelCard, ModelPerformance
 from inference.errors import NotAllowed
 from inference.lifecycle import label
 
@@ -90,6 +90,9 @@ class Models(ModelStates):
     ) -> ModelCard:
         """Store a version's files and what was measured; it is `validating` then.
 
+        What a version runs on is known when its recipe has run: until then it is what the recipe
+        usually makes.
+
         Raises:
             NotFound: the version is unknown.
             NotAllowed: it is past that.
@@ -102,7 +105,10 @@ class Models(ModelStates):
                 " validating. Make a new version"
             )
         digest, bundle = await self._put(folder)
-        check_bundle(bundle, card.type, card.framework, f"{label(card)}: its {BUNDLE_FILE}")
+        framework = card.framework
+        if card.recipe == bundle.recipe and bundle.framework in FRAMEWORKS:
+            framework = cast("Framework", bundle.framework)
+        check_bundle(bundle, card.type, framework, f"{label(card)}: its {BUNDLE_FILE}")
         measured = measured or Measured()
         if performance is not None:
             measured = msgspec.structs.replace(measured, performance=performance)
@@ -116,6 +122,7 @@ class Models(ModelStates):
                 with_measured(card, measured, now=self._clock()),
                 status="validating",
                 artifact=digest,
+                framework=framework,
                 recipe=card.recipe or bundle.recipe,
                 task=card.task or bundle.task,
                 timeframe=card.timeframe or bundle.timeframe,

@@ -22,7 +22,7 @@ from app.domain.jobs import Job
 from app.domain.training import Judgement, TrainCommand, TrainingRecord, TrainingState
 from app.services.datasets import BarsWanted, Datasets, Recorded
 from app.services.job_runs import JobCancelled, JobFailed, JobRun
-from app.services.jobs import Jobs
+from app.services.jobs import FOR_PEOPLE, Jobs
 from app.services.promotion import judge
 from app.services.training_ports import (
     Finished,
@@ -32,7 +32,7 @@ from app.services.training_ports import (
 )
 from app.services.training_records import code_of, horizon_of, model_name, training_folders
 from inference.cards import ModelCard, ModelParameters
-from inference.errors import BadInput, InferenceError
+from inference.errors import BadInput
 from inference.training.backends.backend import (
     CATALOG,
     Backend,
@@ -194,19 +194,20 @@ class Training:
         recipe = self.recipe(command.recipe)
         model_id = derived_id(job.id, "model")
         try:
-            try:
-                return await self._train(job, command, recipe, None if by is None else UserId(by))
-            except InferenceError as failure:
-                raise JobFailed(_upper(str(failure))) from failure
-        except JobFailed as failed:
-            await self._models.fail(model_id, str(failed))
-            await asyncio.to_thread(forget, self._folder(job))
-            raise
+            return await self._train(job, command, recipe, None if by is None else UserId(by))
         except (JobCancelled, asyncio.CancelledError):
             # If not, the process is shutting down, or another one has the job: it goes on there.
             if job.stop.is_set():
                 await _to_its_end(self._end_cancelled(job, model_id))
             raise
+        except Exception as failure:
+            for_people = isinstance(failure, FOR_PEOPLE)
+            why = _upper(str(failure)) if for_people else "It failed for a reason of its own."
+            await self._models.fail(model_id, why)
+            await asyncio.to_thread(forget, self._folder(job))
+            if not for_people:
+                raise
+            raise JobFailed(why) from failure
 
     async def _end_cancelled(self, job: JobRun, model_id: UUID) -> None:
         if await self._history.cancel_asked(job.id):

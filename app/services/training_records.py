@@ -19,9 +19,12 @@ _FOLDER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def model_name(recipe: Recipe, options: Mapping[str, Any]) -> str:
-    """Return what a recipe's models are called: with the horizon, where it has one."""
-    horizon = horizon_of(options)
-    return recipe.name if horizon is None else f"{recipe.name}-{horizon}"
+    """Return what a recipe's models are called: with the horizon, where it has one.
+
+    All tiers share a name: the larger one has to be better than the smaller one to take its place.
+    """
+    horizon, name = horizon_of(options), recipe.name.replace("_", "-")
+    return name if horizon is None else f"{name}-{horizon}"
 
 
 def horizon_of(options: Mapping[str, Any]) -> int | None:

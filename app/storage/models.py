@@ -27,7 +27,7 @@ INSERT INTO models ({", ".join(_STORED)})
 VALUES ({", ".join(f"${place}" for place in range(1, len(_STORED) + 1))})
 ON CONFLICT DO NOTHING RETURNING id
 """
-_CHANGED = _STORED[5:]
+_CHANGED = _STORED[4:]
 _UPDATE = f"""
 UPDATE models SET {", ".join(f"{name} = ${place}" for place, name in enumerate(_CHANGED, start=4))}
  WHERE id = $1 AND status = $2 AND updated_at = $3 RETURNING id
