@@ -102,16 +102,21 @@ class WorkerProcess(asyncio.Protocol):
             OSError: it cannot be started.
         """
         ours, theirs = socket.socketpair()
+        spawning = asyncio.ensure_future(asyncio.to_thread(_spawn, command, theirs))
         try:
-            self._process = await asyncio.to_thread(_spawn, command, theirs)
+            self._process = await asyncio.shield(spawning)
+            ours.setblocking(False)
+            self.heard_at = monotonic()
+            await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
         except BaseException:
+            # Whoever stops waiting while the process is being made must not leave it behind.
+            with suppress(OSError):
+                self._process = await spawning
+                self._process.kill()
             ours.close()
             raise
         finally:
             theirs.close()
-        ours.setblocking(False)
-        self.heard_at = monotonic()
-        await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
 
     @property
     def pid(self) -> int | None:

@@ -171,6 +171,18 @@ async def test_a_worker_that_cannot_start_fails_calls_at_once_and_shows_in_healt
             await engine.check()
 
 
+async def test_an_engine_that_is_closed_while_it_starts_leaves_nothing_behind(
+    shelf: Shelf,
+) -> None:
+    for pause_s in (0.0, 0.002, 0.05):
+        async with engine_on(shelf) as engine:
+            engine.warm_up()
+            await asyncio.sleep(pause_s)
+    assert [
+        p for p in psutil.Process().children() if "inference.engine.worker" in p.cmdline()
+    ] == []
+
+
 async def test_a_cancelled_caller_is_dropped_before_it_runs(shelf: Shelf) -> None:
     slow = shelf.add(misbehaving_bundle("sleep", max_batch=1))
     async with engine_on(shelf) as engine:
