@@ -17,6 +17,7 @@ from tests.benchmarks.goal_idle import g7
 from tests.benchmarks.goal_indicators import g8, g9
 from tests.benchmarks.goal_ingest import ingest
 from tests.benchmarks.goal_live import live
+from tests.benchmarks.goal_predictions import predictions
 from tests.benchmarks.goal_screen import screen
 from tests.benchmarks.goal_start import g12
 from tests.benchmarks.goal_stream import g1, g3, g4
@@ -37,6 +38,7 @@ GOALS: dict[str, Callable[[], Awaitable[results.Figures]]] = {
     "ingest": ingest,
     "live": live,
     "screen": screen,
+    "predictions": predictions,
 }
 
 

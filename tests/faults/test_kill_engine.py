@@ -245,8 +245,9 @@ async def test_the_worker_knows_no_secrets_and_ends_with_its_desk(
     monkeypatch.setenv("OUTCRY_SECRET_KEY", "x" * 40)
     program = textwrap.dedent(
         f"""
-        import asyncio, os
+        import asyncio
         from pathlib import Path
+        import uvloop
         from inference.engine.engine import Engine
         from inference.engine.process import WorkerCommand
         from inference.engine.served import EngineOptions
@@ -259,7 +260,7 @@ async def test_the_worker_knows_no_secrets_and_ends_with_its_desk(
                 print(e.worker_pid, flush=True)
                 await asyncio.sleep(60)
 
-        asyncio.run(main())
+        uvloop.run(main())  # as the desk does
         """
     )
     desk = subprocess.Popen(  # noqa: ASYNC220 - it returns at once
