@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tests.benchmarks.report_predictions import TIMES, alone, details, p50_share, times
 from tests.benchmarks.results import ROOT, Figures
 
 DOCS = ROOT / "docs" / "performance.md"
@@ -269,6 +270,39 @@ LINES = [
         ),
         lambda f: f["topic"]["rss_mib_peak"] - f["topic"]["rss_mib_before"] <= 100,
     ),
+    Line(
+        "predictions",
+        "predictions of one small network over HTTP, 64 clients, against LitServe",
+        "≥ 4 × (and 2 × TorchServe, 10 × Ray Serve)",
+        lambda f: f"{f['ours']['clients_64_per_s']:,.0f}/s: {times(f)}",
+        lambda f: all(
+            peer.get("times_64_clients", 1e9) >= TIMES[name] for name, peer in f["peers"].items()
+        ),
+    ),
+    Line(
+        "predictions",
+        "... time of one, one client: p50",
+        "≤ 1/4 of LitServe",
+        lambda f: f"{f['ours']['one_client_p50_ms']:.2f} ms; {alone(f)}",
+        lambda f: p50_share(f) <= 0.25,
+    ),
+    Line(
+        "predictions",
+        "... answers of 64 clients at once equal to each row's own, to the bit",
+        "all",
+        lambda f: "all" if f["bit_equal"] else "not all",
+        lambda f: f["bit_equal"],
+    ),
+    Line(
+        "predictions",
+        "a large batch through the engine, against the bare network at its best batch size",
+        "≥ 80 %",
+        lambda f: (
+            f"{f['engine']['engine_rows_per_s']:,.0f} rows/s; bare "
+            f"{f['engine']['bare_rows_per_s']:,.0f}: {f['engine']['share_of_bare'] * 100:.0f} %"
+        ),
+        lambda f: f["engine"]["share_of_bare"] >= 0.8,
+    ),
 ]
 
 
@@ -326,6 +360,8 @@ def _details(results: Figures) -> str:
     for title, part in parts:
         if title.lower() in results["goals"]:
             lines += ["", *part(results["goals"][title.lower()])]
+    if "predictions" in results["goals"]:
+        lines += ["", *details(results["goals"]["predictions"])]
     return "\n".join(lines)
 
 
