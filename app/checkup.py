@@ -10,11 +10,13 @@ from rich.text import Text
 
 from agents.errors import LLMError, LLMNotFound, LLMRejected
 from agents.llms.openai import OpenAILLM
+from app.domain.models import ModelFilter
 from app.domain.runs import StoredEvent
 from app.failures import explain
 from app.main import WEB_FOLDER
 from app.settings import Settings
 from app.wiring.desk import Desk, open_desk
+from inference.lifecycle import label
 
 _LEAST_FREE_MIB = 1024
 
@@ -73,6 +75,17 @@ async def _prices(desk: Desk) -> tuple[bool, str]:
     return bool(known), f"{len(known)} instruments: {', '.join(i.symbol for i in known)}"
 
 
+async def _models(desk: Desk) -> tuple[bool, str]:
+    """Tell which models were taken out of service because their files were changed."""
+    failed = await desk.engine.models.page(ModelFilter(status="failed"), cursor=None, limit=200)
+    damaged = [card for card in failed.items if card.quarantined_at is not None]
+    if damaged:
+        names = ", ".join(f"{label(card)} ({card.failure})" for card in damaged)
+        return False, f"quarantined, because files were changed: {names}"
+    serving = await desk.engine.models.page(ModelFilter(status="deployed"), cursor=None, limit=200)
+    return True, f"{len(serving.items)} deployed, none quarantined"
+
+
 async def _llm(desk: Desk) -> tuple[bool, str]:
     """Ask the provider which models it has, which costs nothing and needs the key."""
     chosen = desk.llm()
@@ -92,5 +105,6 @@ async def _llm(desk: Desk) -> tuple[bool, str]:
 _CHECKS: dict[str, Callable[[Desk], Awaitable[tuple[bool, str]]]] = {
     "database": _database,
     "prices": _prices,
+    "models": _models,
     "LLM": _llm,
 }

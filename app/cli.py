@@ -16,6 +16,7 @@ from rich.text import Text
 from app.verbs.feeds import ingest, replay
 from app.verbs.files import export_group, import_group
 from app.verbs.jobs import job, worker
+from app.verbs.models import model
 from app.verbs.people import key, secret, user
 from app.verbs.pictures import chart
 from app.verbs.predictions import predict, settle
@@ -145,6 +146,7 @@ for verb in (
     replay,
     serve_llm,
     job,
+    model,
     worker,
     train,
     evaluate,

@@ -75,6 +75,9 @@ def create_app(desk: Desk, gateway: Gateway, origins: AllowedOrigins) -> Litesta
         predictions=desk.predictions.predictions,
         batches=desk.predictions.batches,
         training=desk.training.service,
+        models=desk.engine.models,
+        model_files=desk.registry.files,
+        model_imports=desk.registry.imports,
         llm=lambda: _llm_name(desk.llm()),
         checks={
             "database": desk.database.check,

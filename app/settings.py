@@ -87,6 +87,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`OUTCRY_TRAIN_MEMORY_MIB`: what a training's process may allocate; 0 is no limit."""
     ray_address: str | None = None
     """`RAY_ADDRESS`: a Ray cluster to train on: host:port, auto, or local for one of its own."""
+    model_sources: tuple[str, ...] = ()
+    """`OUTCRY_MODEL_SOURCES`: https addresses, comma-separated, below which models are fetched."""
+    model_max_bytes: int = 2 * 1024**3
+    """`OUTCRY_MODEL_MAX_BYTES`: how large a model may be, packed for the way and unpacked."""
     log_level: str = "INFO"
     """`LOG_LEVEL`: DEBUG, INFO, WARNING or ERROR."""
     log_json: bool = False
@@ -140,6 +144,8 @@ _VARIABLES = {
     "retrain_days": ("OUTCRY_RETRAIN_DAYS",),
     "train_memory_mib": ("OUTCRY_TRAIN_MEMORY_MIB",),
     "ray_address": ("RAY_ADDRESS",),
+    "model_sources": ("OUTCRY_MODEL_SOURCES",),
+    "model_max_bytes": ("OUTCRY_MODEL_MAX_BYTES",),
     "log_level": ("LOG_LEVEL",),
     "log_json": ("OUTCRY_LOG_JSON",),
 }
@@ -209,7 +215,11 @@ def _parse(name: str, field: str, value: str) -> object:
             return int(value)
         case "data_dir" | "sentiment_model":
             return Path(value).expanduser()
-        case "allowed_origins" | "outbound_allow":
+        case "model_max_bytes":
+            if not value.isdecimal() or not 1024 <= int(value) <= 2**50:
+                raise SettingsError(f"{name}={value}: give a number of bytes from 1024.")
+            return int(value)
+        case "allowed_origins" | "outbound_allow" | "model_sources":
             return tuple(part.strip() for part in value.split(",") if part.strip())
         case "default_models" | "demo_fetch" | "demo_news" | "ingest" | "log_json":
             if value not in {"0", "1"}:

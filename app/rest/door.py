@@ -34,6 +34,7 @@ from app.rest.market import (
 from app.rest.market_records import ActionsController, BarRecordsController
 from app.rest.me import LLMName, MeController
 from app.rest.messages import MessagesController
+from app.rest.models import ModelsController
 from app.rest.news import NewsController
 from app.rest.openapi import openapi
 from app.rest.predictions import PredictionsController
@@ -57,6 +58,9 @@ from app.services.fundamentals import FundamentalsService
 from app.services.jobs import Jobs
 from app.services.market import MarketData
 from app.services.market_records import MarketRecords
+from app.services.model_files import ModelFiles
+from app.services.model_imports import ModelImports
+from app.services.models import Models
 from app.services.news import News
 from app.services.prediction_batches import PredictionBatches
 from app.services.predictions import Predictions
@@ -91,6 +95,9 @@ class RestServices:
     predictions: Predictions
     batches: PredictionBatches
     training: Training
+    models: Models
+    model_files: ModelFiles
+    model_imports: ModelImports
     llm: Callable[[], LLMName]
     """What agents think with today."""
     checks: Mapping[str, Check] = field(default_factory=dict)
@@ -151,6 +158,7 @@ def build_routes(services: RestServices) -> list[Router]:
             FundamentalsController,
             ToolsController,
             ChartsController,
+            ModelsController,
             JobsController,
             PredictionsController,
             TrainingController,
@@ -178,6 +186,9 @@ def build_routes(services: RestServices) -> list[Router]:
             "predictions": _given(services.predictions),
             "batches": _given(services.batches),
             "training": _given(services.training),
+            "models": _given(services.models),
+            "model_files": _given(services.model_files),
+            "model_imports": _given(services.model_imports),
         },
         request_class=StrictRequest,
         before_request=refuse_unknown_parameters,

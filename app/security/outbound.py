@@ -11,7 +11,8 @@ What is reachable on purpose (a receiver on this machine, a service in one's own
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 import aiohttp
 import msgspec
@@ -108,10 +109,65 @@ class Outbound:
             raise OutboundRefused(
                 f"The body has {len(body):,} bytes; {limits.most_sent:,} may be sent."
             )
-        target = parse_target(url, self._allowed)
-        addresses = await self._addresses(target)
         clock = asyncio.get_running_loop().time
         began = clock()
+        async with self._asked(method, url, limits, body=body, headers=headers) as (response, used):
+            read, cut = await _read(response, limits.most_read)
+            return Answer(
+                status=response.status,
+                headers={name.lower(): value for name, value in response.headers.items()},
+                body=read,
+                cut=cut,
+                address=used[-1],
+                duration_ms=round((clock() - began) * 1000),
+            )
+
+    async def download(
+        self, url: str, write: Callable[[bytes], object], *, most: int, total_s: float
+    ) -> int:
+        """Give the body of a GET to `write`, piece by piece, and return how many bytes it had.
+
+        `write` is called in a thread, because it may have to wait for a disk.
+
+        Raises:
+            OutboundRefused: the address is not permitted; nothing was sent.
+            OutboundFailed: it could not be reached, did not answer 200, not whole, or with more
+                than `most` bytes.
+            OSError: `write` failed.
+        """
+        limits = msgspec.structs.replace(self._limits, total_s=total_s)
+        size = 0
+        failure: OSError | None = None
+        async with self._asked("GET", url, limits) as (response, _):
+            if response.status != 200:
+                raise OutboundFailed(f"The server answered {response.status} instead of 200.")
+            async for part in response.content.iter_chunked(256 * 1024):
+                size += len(part)
+                if size > most:
+                    raise OutboundFailed(f"It has more bytes than the {most:,} that are allowed.")
+                try:
+                    await asyncio.to_thread(write, part)
+                except OSError as error:
+                    # The disk's trouble, not the line's: told apart outside.
+                    failure = error
+                    break
+        if failure is not None:
+            raise failure
+        return size
+
+    @asynccontextmanager
+    async def _asked(
+        self,
+        method: str,
+        url: str,
+        limits: OutboundLimits,
+        *,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[tuple[aiohttp.ClientResponse, list[str]]]:
+        """Ask, and lend the answer together with the addresses that were talked to."""
+        target = parse_target(url, self._allowed)
+        addresses = await self._addresses(target)
         used: list[str] = []
 
         def open_socket(found: aiohttp.AddrInfoType) -> socket.socket:
@@ -150,15 +206,7 @@ class Outbound:
                     allow_redirects=False,
                 ) as response,
             ):
-                read, cut = await _read(response, limits.most_read)
-                return Answer(
-                    status=response.status,
-                    headers={name.lower(): value for name, value in response.headers.items()},
-                    body=read,
-                    cut=cut,
-                    address=used[-1],
-                    duration_ms=round((clock() - began) * 1000),
-                )
+                yield response, used
         except TimeoutError:
             raise OutboundFailed(
                 f"There was no answer within {limits.total_s:g} seconds."

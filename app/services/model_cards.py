@@ -1,10 +1,13 @@
 """Pure steps from one card to the next, and what may stand on a card."""
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 import msgspec
 
-from app.domain.errors import Conflict, Invalid
+from app.domain.errors import Conflict, Invalid, Unavailable
 from app.domain.models import Measured
 from app.domain.text import clean_text
 from inference.bundle import Bundle
@@ -77,3 +80,20 @@ def busy() -> Conflict:
         "Somebody else changes these models just now; look at them and try again.",
         code="version_conflict",
     )
+
+
+@contextmanager
+def full_disk_told() -> Iterator[None]:
+    """Tell of a disk that is full in words.
+
+    Raises:
+        Unavailable: it is.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise Unavailable(
+            "The disk is full: nothing of this model was stored.", code="disk_full"
+        ) from error

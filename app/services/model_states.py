@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import msgspec
 import structlog
 
+from app.domain.errors import NotFound
 from app.domain.ids import UserId, new_id
 from app.domain.models import EventKind, ModelChange, ModelEvent
 from app.services.model_cards import busy, in_status, not_finite
@@ -66,8 +68,8 @@ class ModelStates(ModelReads):
                 raise NotAllowed("an alias is given with the status deployed only")
             if card.status == "failed" and card.artifact is not None and to == "validating":
                 await asyncio.to_thread(self._artifacts.mend, card.artifact)
-            elif to in ("ready", "deployed"):
-                await self._open(card)
+            elif to in ("ready", "deployed") and card.artifact is not None:
+                await self.open_files(card)
             held = await self._store.held_aliases(card.name)
             aliases: dict[str, UUID | None] = {
                 one: None for one, other in held.items() if other.id == card.id
@@ -174,12 +176,17 @@ class ModelStates(ModelReads):
             changes, name=name, aliases={"champion": model_id}, held=_ids(held)
         )
 
-    async def _open(self, card: ModelCard) -> None:
-        """Compare a version's files with what was approved; quarantine it if they differ."""
+    async def open_files(self, card: ModelCard) -> Path:
+        """Return the folder of a version's files, compared with what was approved.
+
+        Raises:
+            NotFound: it has none.
+            DamagedArtifact: they differ; every version of them is quarantined.
+        """
         if card.artifact is None:
-            return
+            raise NotFound(f"{label(card)} has no artifact.")
         try:
-            await asyncio.to_thread(self._artifacts.open, card.artifact)
+            return await asyncio.to_thread(self._artifacts.open, card.artifact)
         except DamagedArtifact as damaged:
             await self.quarantine(card.artifact, str(damaged))
             raise

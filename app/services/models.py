@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import errno
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -12,7 +11,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from app.domain.errors import Conflict, Unavailable
+from app.domain.errors import Conflict
 from app.domain.ids import UserId, new_id
 from app.domain.models import EventKind, Measured, NewModel
 from app.domain.text import clean_text
@@ -20,6 +19,7 @@ from app.services.model_cards import (
     busy,
     check_bundle,
     checked_name,
+    full_disk_told,
     not_finite,
     with_measured,
 )
@@ -220,11 +220,5 @@ class Models(ModelStates):
             digest = self._artifacts.put(folder)
             return digest, read_bundle((self._artifacts.open(digest) / BUNDLE_FILE).read_bytes())
 
-        try:
+        with full_disk_told():
             return await asyncio.to_thread(put)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise Unavailable(
-                    "The disk is full: nothing of this model was stored.", code="disk_full"
-                ) from error
-            raise

@@ -53,6 +53,7 @@ from app.wiring.engine import EngineDesk, open_engine
 from app.wiring.live import Sockets
 from app.wiring.market import MarketDesk, open_market
 from app.wiring.predictions import PredictionDesk, open_predictions
+from app.wiring.registry import RegistryDesk, open_registry
 from app.wiring.training import TrainingDesk, open_training
 
 log = structlog.get_logger(__name__)
@@ -79,6 +80,7 @@ class Desk(msgspec.Struct, kw_only=True):
     costs: CostsReport
     market: MarketDesk
     engine: EngineDesk
+    registry: RegistryDesk
     predictions: PredictionDesk
     alerts: AlertDesk
     jobs: Jobs
@@ -175,6 +177,7 @@ async def open_desk(
             open_engine(settings, database, connections=connections)
         )
         jobs = Jobs(StoredJobs(database), clock=utc_now)
+        registry = open_registry(settings, engine, jobs)
         predictions = await stack.enter_async_context(
             open_predictions(database, engine.models, engine.bundles, engine.engine, jobs)
         )
@@ -238,6 +241,7 @@ async def open_desk(
             costs=CostsReport(CostReads(database)),
             market=market,
             engine=engine,
+            registry=registry,
             predictions=predictions,
             alerts=alerts,
             jobs=jobs,

@@ -18,6 +18,7 @@ from inference.engine.admission import QueueBounds
 from inference.engine.engine import Engine
 from inference.engine.process import WorkerCommand
 from inference.engine.served import EngineOptions
+from inference.formats.folder import FolderLimits
 from inference.runtimes.connections import Connection
 from tools.signal_views import RULES, RULES_VERSION
 
@@ -49,6 +50,15 @@ def engine_options(
     )
 
 
+def open_artifacts(settings: Settings) -> ArtifactStore:
+    """Return the store of files, without what dead processes left half written."""
+    artifacts = ArtifactStore(
+        settings.data_dir / "artifacts", limits=FolderLimits(bytes_in_all=settings.model_max_bytes)
+    )
+    artifacts.prepare()
+    return artifacts
+
+
 @asynccontextmanager
 async def open_engine(
     settings: Settings,
@@ -57,8 +67,7 @@ async def open_engine(
     connections: Mapping[str, Connection] | None = None,
 ) -> AsyncIterator[EngineDesk]:
     """Open the engine; half-written files of processes that died are removed first."""
-    artifacts = ArtifactStore(settings.data_dir / "artifacts")
-    artifacts.prepare()
+    artifacts = open_artifacts(settings)
     models = Models(StoredModels(database), artifacts, clock=utc_now)
     await models.ensure_rules(RULES, name="market-signals", version=RULES_VERSION, task="signals")
     bundles = Bundles(artifacts)

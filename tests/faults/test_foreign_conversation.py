@@ -22,6 +22,15 @@ PUBLIC = {
     "/api/v1/charts/{}",
     "/api/v1/signals/{}",
     "/api/v1/tools/{}",
+    "/api/v1/models/{}",
+    "/api/v1/models/{}/versions",
+    "/api/v1/models/{}/events",
+    "/api/v1/models/{}/lineage",
+    "/api/v1/models/{}/performance",
+    "/api/v1/models/{}/files",
+    "/api/v1/models/{}/artifact",
+    "/api/v1/models/{}/transition",
+    "/api/v1/models/{}/aliases",
     # The OpenAPI document.
     "/schema/{}",
 }

@@ -19,6 +19,7 @@ async def desk(database: Database) -> AsyncIterator[Desk]:
         await desk.agents.ensure_defaults()
         yield desk
         desk.passwords.close()
+        desk.registry.close()
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from agents.messages import Usage
 from agents.runner import Runner
 from app.domain.alerts import AlertMoment
 from app.domain.costs import CostEntry, Receipt
-from app.domain.errors import NotFound
 from app.domain.ids import AgentId, AttemptId, ConversationId, MessageId, RunId, new_id
 from app.domain.journal import (
     Batch,
@@ -80,6 +79,7 @@ from app.storage.trainings import StoredTrainings
 from inference.training.backends.local import LocalBackend
 from tests.fakes.recipes import RECIPES
 from tests.integration.alerts.alert_desk import AlertsAt
+from tests.integration.rest.model_desk import ModelDesk, NoModels
 from tools.desk import market_tools
 from tools.market.instruments import Instrument
 from tools.market.scorer import HenryRules
@@ -113,14 +113,6 @@ class Unseen:
 
     def publish(self, events: Sequence[StoredEvent]) -> None:
         """Show events to nobody."""
-
-
-class NoModels:
-    """A registry without a model."""
-
-    async def find(self, ref: str) -> None:
-        """Know nothing."""
-        raise NotFound(f"There is no model {ref!r}.")
 
 
 class Desk:
@@ -194,6 +186,7 @@ class Desk:
             instruments, bars, self.intake, clock=lambda: datetime.now(UTC)
         )
         made = PostgresPredictions(database)
+        self.registry = ModelDesk(database, self.jobs)
         models: Any = NoModels()
         self.predictions = Predictions(made, models, models, clock=lambda: datetime.now(UTC))
         self.batches = PredictionBatches(
@@ -212,6 +205,9 @@ class Desk:
             market=self.market,
             alerts=self.alerts,
             jobs=self.jobs,
+            models=self.registry.models,
+            model_files=self.registry.files,
+            model_imports=self.registry.imports,
             predictions=self.predictions,
             batches=self.batches,
             training=self.training,

@@ -26,6 +26,10 @@ BODIES: dict[str, object] = {
     "POST /alerts": {"symbol": "GOOG", "condition": {"field": "close", "op": ">", "value": 1}},
     "POST /alerts/parse": {"text": "GOOG above 1"},
     "PATCH /alerts/{alert_id}": {"name": "mine now"},
+    "POST /models": {"name": "m", "type": "regression", "framework": "numpy"},
+    "POST /models/import": {"url": "https://models.example.org/outcry/m.tar.zst"},
+    "POST /models/{model_id}/transition": {"status": "ready"},
+    "POST /models/{model_id}/aliases": {"alias": "champion"},
     "POST /agents": {"name": "A", "type": "analyst", "systemPrompt": "p"},
     "POST /me/api-keys": {"name": "k", "scopes": ["read"]},
     "POST /instruments": {"symbol": "X", "name": "X", "source": "x"},
@@ -73,7 +77,7 @@ async def owned(desk: Desk, people: Clients) -> dict[str, UUID]:
     }
 
 
-SHARED = {"agent_id", "signal_id", "suspect_id"}
+SHARED = {"agent_id", "model_id", "signal_id", "suspect_id"}
 """Ids of what belongs to nobody in particular."""
 
 

@@ -1,0 +1,61 @@
+"""The registry of a test's desk, with files in a folder and a web of what a test put there."""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from app.domain.errors import NotFound, Unavailable
+from app.services.jobs import Jobs
+from app.services.model_files import ModelFiles
+from app.services.model_imports import ModelImports
+from app.services.models import Models
+from app.storage.engine import Database
+from app.storage.models import StoredModels
+from inference.artifacts import ArtifactStore
+from inference.formats.folder import FolderLimits
+
+
+class NoModels:
+    """A registry without a model."""
+
+    async def find(self, ref: str) -> None:
+        """Know nothing."""
+        raise NotFound(f"There is no model {ref!r}.")
+
+
+class ModelDesk:
+    """The registry and its ways in and out."""
+
+    def __init__(self, database: Database, jobs: Jobs) -> None:
+        self.root = Path(tempfile.mkdtemp(prefix="outcry-models-"))
+        self.artifacts = ArtifactStore(self.root, limits=FolderLimits(bytes_in_all=2_000_000))
+        self.artifacts.prepare()
+        self.models = Models(
+            StoredModels(database), self.artifacts, clock=lambda: datetime.now(UTC)
+        )
+        self.files = ModelFiles(
+            self.models,
+            self.artifacts,
+            self._fetch,
+            sources=["https://models.example.org/outcry/"],
+            most=1_000_000,
+        )
+        self.imports = ModelImports(jobs, self.files)
+        self.web: dict[str, bytes] = {}
+
+    async def _fetch(
+        self, url: str, write: Callable[[bytes], object], *, most: int, total_s: float
+    ) -> int:
+        data = self.web[url]
+        if len(data) > most:
+            raise Unavailable("It has too many bytes.")
+        write(data)
+        return len(data)
+
+    def close(self) -> None:
+        """Remove the files, of which some are read-only."""
+        subprocess.run(["chmod", "-R", "u+w", str(self.root)], check=True)
+        shutil.rmtree(self.root)
