@@ -13,6 +13,7 @@ from click.exceptions import Exit
 from rich.console import Console
 from rich.text import Text
 
+from app.verbs.experiments import experiment
 from app.verbs.feeds import ingest, replay
 from app.verbs.files import export_group, import_group
 from app.verbs.jobs import job, worker
@@ -145,6 +146,7 @@ for verb in (
     ingest,
     replay,
     serve_llm,
+    experiment,
     job,
     model,
     worker,

@@ -78,6 +78,7 @@ def create_app(desk: Desk, gateway: Gateway, origins: AllowedOrigins) -> Litesta
         models=desk.engine.models,
         model_files=desk.registry.files,
         model_imports=desk.registry.imports,
+        experiments=desk.experiments,
         llm=lambda: _llm_name(desk.llm()),
         checks={
             "database": desk.database.check,
@@ -152,6 +153,7 @@ async def serve(settings: Settings) -> None:
         desk.spawn(lambda: desk.market.signals.keep_up(say, after_s=_QUIET_S), "signals")
         desk.spawn(lambda: _start_worker(desk), "engine")
         desk.spawn(desk.predictions.settlement.keep_up, "settlement")
+        desk.spawn(desk.experiments.keep_up, "experiments")
         _read_topics(desk, say)
         stack.callback(settings.address_file.unlink, missing_ok=True)
         await _announce(desk, console, listener)

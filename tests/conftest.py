@@ -68,6 +68,7 @@ async def database(migrated: Database) -> Database:
     await migrated.execute("DELETE FROM run_events")
     await migrated.execute("DELETE FROM cost_entries")
     await migrated.execute("DELETE FROM predictions")
+    await migrated.execute("DELETE FROM experiments")
     # The migrations put the rule set of the signals there; it stays.
     await migrated.execute("DELETE FROM model_aliases WHERE name <> 'market-signals'")
     await migrated.execute("DELETE FROM models WHERE name <> 'market-signals'")

@@ -22,6 +22,7 @@ from app.rest.auth import Auth, CookiePolicy
 from app.rest.charts import ChartsController
 from app.rest.conversations import ConversationsController
 from app.rest.costs import CostsController
+from app.rest.experiments import ExperimentsController
 from app.rest.fundamentals import FundamentalsController
 from app.rest.headers import add_security_headers, leave_out_body
 from app.rest.health import Check, HealthChecks, HealthController
@@ -54,6 +55,7 @@ from app.services.alerts import Alerts
 from app.services.charts import Charts
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
+from app.services.experiments import Experiments
 from app.services.fundamentals import FundamentalsService
 from app.services.jobs import Jobs
 from app.services.market import MarketData
@@ -93,6 +95,7 @@ class RestServices:
     records: MarketRecords
     jobs: Jobs
     predictions: Predictions
+    experiments: Experiments
     batches: PredictionBatches
     training: Training
     models: Models
@@ -162,6 +165,7 @@ def build_routes(services: RestServices) -> list[Router]:
             JobsController,
             PredictionsController,
             TrainingController,
+            ExperimentsController,
         ],
         middleware=[SignIn(services.authenticator, origins)],
         dependencies={
@@ -184,6 +188,7 @@ def build_routes(services: RestServices) -> list[Router]:
             "records": _given(services.records),
             "jobs": _given(services.jobs),
             "predictions": _given(services.predictions),
+            "experiments": _given(services.experiments),
             "batches": _given(services.batches),
             "training": _given(services.training),
             "models": _given(services.models),

@@ -39,6 +39,8 @@ class Forecasts:
             return _untrained(wanted, task)
         principal = _person(principal_id)
         made = await self._made(principal, card, wanted, deadline_s)
+        if made.model_id != card.id:  # an experiment let its challenger answer
+            card = await self._models.find(str(made.model_id))
         if made.status != "completed" or made.output is None:
             raise ToolError(
                 f"{made.model_version} gave no forecast ({made.status}): "
@@ -66,7 +68,7 @@ class Forecasts:
             f"{wanted.as_of.isoformat()} {wanted.fingerprint}"
         )
         command = PredictCommand(
-            model=str(card.id),
+            model=f"{card.name}@champion",
             request_id=request_id[:200],
             input={
                 "symbol": wanted.symbol,

@@ -16,6 +16,7 @@ from app.domain.predictions import (
     Settled,
 )
 from app.domain.views import Position
+from app.services.routes import Route
 from inference.bundle import Bundle
 from inference.cards import ModelCard
 from inference.requests import Answers, Rows
@@ -37,6 +38,22 @@ class ModelBook(Protocol):
     ) -> ModelCard | None:
         """Return what forecasts a task by default."""
         ...
+
+
+class Router(Protocol):
+    """Decides which version answers; `app.services.experiments.Experiments`."""
+
+    async def route(self, card: ModelCard, *, unit: str, pinned: bool) -> Route:
+        """Return who answers a request to `card`, and who repeats it unseen."""
+        ...
+
+
+class StraightOn:
+    """A router for desks without experiments: who was asked answers."""
+
+    async def route(self, card: ModelCard, *, unit: str, pinned: bool) -> Route:
+        """Return the card itself."""
+        return Route(answers=card)
 
 
 class BundleReader(Protocol):

@@ -6,7 +6,7 @@ its caller leaves.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -30,7 +30,8 @@ from app.domain.text import clean_text
 from app.services.answering import Answering, Asked
 from app.services.paging import Page, checked_limit, cut, decode_cursor
 from app.services.prediction_inputs import hash_of
-from app.services.prediction_ports import ModelBook, PredictionStore
+from app.services.prediction_ports import ModelBook, PredictionStore, Router, StraightOn
+from app.services.routes import is_pinned
 from inference.cards import ModelCard
 from inference.errors import Overloaded
 
@@ -77,10 +78,12 @@ class Predictions:
         answering: Answering,
         *,
         clock: Callable[[], datetime],
+        router: Router | None = None,
     ) -> None:
         self._store = store
         self._models = models
         self._answering = answering
+        self._router = router or StraightOn()
         self._clock = clock
         self._working: set[asyncio.Task[None]] = set()
 
@@ -111,22 +114,31 @@ class Predictions:
                 + (f": {card.failure}." if card.failure else "."),
                 code="model_not_serving",
             )
-        asked = await self._answering.prepare(card, command.input)
+        route = await self._router.route(
+            card,
+            unit=f"{principal.user_id} {command.request_id}",
+            pinned=is_pinned(command.model),
+        )
+        asked = await self._answering.prepare(route.answers, command.input)
         new = NewPrediction(
             id=new_id(),
-            model_id=card.id,
+            model_id=route.answers.id,
             user_id=principal.user_id,
             request_id=command.request_id,
             input=command.input,
             input_hash=digest,
             created_at=self._clock(),
+            experiment_id=route.experiment_id,
+            variant=route.variant,
         )
         if not await self._store.begin(new):
             twin = await self._requested(principal.user_id, command, digest)
             if twin is None:  # it was taken back meanwhile
                 raise Unavailable("The same request was refused just now.", retry_after_s=1)
             return twin
-        await self._carry_out(new.id, card, asked, command)
+        await self._carry_out(new.id, route.answers, asked, command)
+        if route.repeats is not None:
+            self._begin(self._repeat(new, route.repeats, asked, command))
         return await self.get(principal, new.id)
 
     async def predict_all(
@@ -253,10 +265,36 @@ class Predictions:
         self, prediction_id: UUID, card: ModelCard, asked: Asked, command: PredictCommand
     ) -> None:
         """Ask the model and store what it says, also when the caller leaves."""
-        task = asyncio.create_task(self._answer(prediction_id, card, asked, command))
+        await asyncio.shield(self._begin(self._answer(prediction_id, card, asked, command)))
+
+    def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
         self._working.add(task)
         task.add_done_callback(self._done)
-        await asyncio.shield(task)
+        return task
+
+    async def _repeat(
+        self, shown: NewPrediction, card: ModelCard, asked: Asked, command: PredictCommand
+    ) -> None:
+        """Let another version answer the same case, for nobody to see, when nobody waits."""
+        given = dict(command.input)
+        if asked.case is not None:
+            given["asOf"] = asked.case.as_of.isoformat()
+        shadow = msgspec.structs.replace(
+            shown, id=new_id(), model_id=card.id, shadow_of=shown.id, created_at=self._clock()
+        )
+        if not await self._store.begin(shadow):
+            return
+        try:
+            repeated = await self._answering.prepare(card, given)
+        except Refusal as refusal:
+            refused = Answered(
+                status="failed", latency_ms=0.0, error_code=refusal.code, error=refusal.message
+            )
+            await self._store.finish(shadow.id, refused)
+            return
+        quietly = msgspec.structs.replace(command, priority="batch", explain=False)
+        await self._answer(shadow.id, card, repeated, quietly)
 
     async def _answer(
         self, prediction_id: UUID, card: ModelCard, asked: Asked, command: PredictCommand

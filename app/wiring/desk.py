@@ -23,6 +23,7 @@ from app.security.sealing import Sealer, load_secret_key
 from app.services.agents import Agents
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
+from app.services.experiments import Experiments
 from app.services.jobs import Jobs
 from app.services.journal import Journal
 from app.services.ports import Publisher
@@ -39,6 +40,7 @@ from app.storage.embedded import EmbeddedPostgres
 from app.storage.engine import Database
 from app.storage.errors import DatabaseRefused
 from app.storage.events import StoredEvents, StoredOwners
+from app.storage.experiments import StoredExperiments
 from app.storage.jobs import StoredJobs
 from app.storage.journal_store import PostgresJournal
 from app.storage.liveness import new_owner, stay_alive
@@ -82,6 +84,7 @@ class Desk(msgspec.Struct, kw_only=True):
     engine: EngineDesk
     registry: RegistryDesk
     predictions: PredictionDesk
+    experiments: Experiments
     alerts: AlertDesk
     jobs: Jobs
     """Whoever serves, or is a worker, enters it; others only queue and read."""
@@ -178,8 +181,11 @@ async def open_desk(
         )
         jobs = Jobs(StoredJobs(database), clock=utc_now)
         registry = open_registry(settings, engine, jobs)
+        experiments = Experiments(StoredExperiments(database), engine.models, clock=utc_now)
         predictions = await stack.enter_async_context(
-            open_predictions(database, engine.models, engine.bundles, engine.engine, jobs)
+            open_predictions(
+                database, engine.models, engine.bundles, engine.engine, jobs, experiments
+            )
         )
         market = await stack.enter_async_context(
             open_market(
@@ -243,6 +249,7 @@ async def open_desk(
             engine=engine,
             registry=registry,
             predictions=predictions,
+            experiments=experiments,
             alerts=alerts,
             jobs=jobs,
             training=open_training(settings, database, engine=engine, market=market, jobs=jobs),

@@ -12,7 +12,7 @@ from app.services.forecasts import Forecasts
 from app.services.jobs import Jobs
 from app.services.models import Models
 from app.services.prediction_batches import PredictionBatches
-from app.services.prediction_ports import BundleReader, PredictionEngine
+from app.services.prediction_ports import BundleReader, PredictionEngine, Router
 from app.services.predictions import Predictions
 from app.services.settlement import Settlement
 from app.storage.bars import PostgresBars
@@ -40,6 +40,7 @@ async def open_predictions(
     bundles: BundleReader,
     engine: PredictionEngine,
     jobs: Jobs,
+    router: Router,
 ) -> AsyncIterator[PredictionDesk]:
     """Open what makes predictions; what was begun is waited for at the end."""
     instruments, bars = PostgresInstruments(database), PostgresBars(database)
@@ -51,7 +52,7 @@ async def open_predictions(
             await models.quarantine(card.artifact, why)
 
     answering = Answering(store, bundles, engine, features, clock=utc_now, on_damage=on_damage)
-    predictions = Predictions(store, models, answering, clock=utc_now)
+    predictions = Predictions(store, models, answering, clock=utc_now, router=router)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(predictions.close)
         yield PredictionDesk(

@@ -15,7 +15,7 @@ import numpy as np
 from inference.panel import Times
 from inference.requests import Floats
 
-_MOST_STAKE = 0.5
+_MOST_STAKE = 0.75
 """Of the capital on one round, so that it never reaches 0."""
 _FIRST_ROUNDS = 5
 """Rounds from which the scale is learned before anything is staked."""

@@ -45,6 +45,7 @@ from app.services.charts import Charts
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
 from app.services.datasets import Datasets
+from app.services.experiments import Experiments
 from app.services.fundamentals import FundamentalsService, StatementIntake
 from app.services.jobs import Jobs
 from app.services.journal import Journal
@@ -66,6 +67,7 @@ from app.storage.conversation_reads import ConversationReads
 from app.storage.cost_reads import CostReads
 from app.storage.datasets import PostgresDatasets
 from app.storage.engine import Database
+from app.storage.experiments import StoredExperiments
 from app.storage.instruments import PostgresInstruments
 from app.storage.jobs import StoredJobs
 from app.storage.journal_store import PostgresJournal
@@ -169,7 +171,6 @@ class Desk:
             instruments, bars, statements, statement_intake, clock=lambda: datetime.now(UTC)
         )
         self.news = News(instruments, news, intake, clock=lambda: datetime.now(UTC))
-
         self.jobs = Jobs(StoredJobs(database), clock=lambda: datetime.now(UTC))
         registry_is_elsewhere: Any = None
         self.training = Training(
@@ -188,6 +189,8 @@ class Desk:
         made = PostgresPredictions(database)
         self.registry = ModelDesk(database, self.jobs)
         models: Any = NoModels()
+        trials = StoredExperiments(database)
+        self.experiments = Experiments(trials, models, clock=lambda: datetime.now(UTC))
         self.predictions = Predictions(made, models, models, clock=lambda: datetime.now(UTC))
         self.batches = PredictionBatches(
             made, models, models, self.jobs, clock=lambda: datetime.now(UTC)
@@ -211,6 +214,7 @@ class Desk:
             predictions=self.predictions,
             batches=self.batches,
             training=self.training,
+            experiments=self.experiments,
             signals=self.signals,
             news=self.news,
             fundamentals=self.fundamentals,

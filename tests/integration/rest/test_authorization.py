@@ -24,6 +24,9 @@ BODIES: dict[str, object] = {
     "POST /signals/compute": {"symbol": "GOOG"},
     "PATCH /agents/{agent_id}": {"temperature": 1.0},
     "POST /alerts": {"symbol": "GOOG", "condition": {"field": "close", "op": ">", "value": 1}},
+    "POST /experiments": {"model": "variance"},
+    "POST /experiments/{experiment_id}/stop": {"reason": "a try"},
+    "POST /experiments/{experiment_id}/promote": {},
     "POST /alerts/parse": {"text": "GOOG above 1"},
     "PATCH /alerts/{alert_id}": {"name": "mine now"},
     "POST /models": {"name": "m", "type": "regression", "framework": "numpy"},
@@ -78,6 +81,7 @@ async def owned(desk: Desk, people: Clients) -> dict[str, UUID]:
 
 
 SHARED = {"agent_id", "model_id", "signal_id", "suspect_id"}
+SHARED = {"experiment_id", "agent_id", "signal_id", "suspect_id"}
 """Ids of what belongs to nobody in particular."""
 
 

@@ -77,6 +77,7 @@ def services(ring: Ring, tmp_path: Path) -> RestServices:
         models=absent,
         model_files=absent,
         model_imports=absent,
+        experiments=absent,
         predictions=absent,
         batches=absent,
         training=absent,

@@ -130,6 +130,7 @@ BEHIND_REST = (
     "services/bar_intake.py",
     "services/conversations.py",
     "services/costs_report.py",
+    "services/experiments.py",
     "services/instruments.py",
     "services/jobs.py",
     "services/market.py",
