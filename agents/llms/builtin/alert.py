@@ -90,10 +90,15 @@ def planned(brief: AlertBrief) -> list[Call]:
     if not daily:
         return [("condition_record", {**record, "timeframe": brief.timeframe})]
     about = {"symbol": brief.symbol, "at": at}
-    return [("condition_record", record), ("indicators", about), ("signals", about)]
+    return [
+        ("condition_record", record),
+        ("indicators", about),
+        ("signals", about),
+        ("levels", about),
+    ]
 
 
 RECORD = ("condition_record",)
 """What it needs to tell of a withdrawal."""
-TOOLS = ("condition_record", "indicators", "signals")
+TOOLS = ("condition_record", "indicators", "signals", "levels")
 """What the writer may be offered."""

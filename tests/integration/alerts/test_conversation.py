@@ -58,7 +58,10 @@ async def test_it_begins_with_what_happened_its_evidence_and_how_it_went_before(
         ("condition_record", "success"),
         ("indicators", "success"),
         ("signals", "success"),
+        ("levels", "success"),
     ]
+    assert "Nearest levels: support at" in text
+    assert "hardly more often than at lines that mean nothing" in text
     assert [card.type for card in message.attachments] == ["chart"] * len(message.attachments)
     assert message.attachments
     assert message.receipt is not None
@@ -155,14 +158,14 @@ async def test_the_person_replies_and_the_agent_knows_what_was_said(
     await server.process.answer("Is that unusual?", conversation_id=thread)
     llm = server.process.llm
     roles = [message.role for message in llm.requests[0].messages]
-    assert roles == ["user", "assistant", "tool", "tool", "tool", "assistant", "user"]
+    assert roles == ["user", "assistant", *["tool"] * 4, "assistant", "user"]
     assert llm.requests[0].messages[0].content == "An alert of mine fired. How does GOOG look?"
-    assert llm.requests[0].messages[5].content.startswith("**GOOG: close above 800.**")
+    assert llm.requests[0].messages[6].content.startswith("**GOOG: close above 800.**")
     # Read from the database it is the same, to the byte.
     server.process.runs._histories._kept.clear()
     server.process.script(ScriptedReply(text="Still."))
     await server.process.answer("And now?", conversation_id=thread)
-    assert server.process.llm.requests[0].messages[:6] == llm.requests[0].messages[:6]
+    assert server.process.llm.requests[0].messages[:7] == llm.requests[0].messages[:7]
     assert [m.role for m in await messages(server, ann, thread)] == [
         "assistant", "user", "assistant", "user", "assistant",
     ]  # fmt: skip

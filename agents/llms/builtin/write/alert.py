@@ -35,12 +35,14 @@ def write_alert(
         _before(found) if found is not None else "",
         _signals(found, signals),
         _picture(indicators),
+        _nearest(results.good("levels")),
         common.missing_parts(
             results,
             {
                 "condition_record": "how such cases turned out before",
                 "indicators": "the technical picture",
                 "signals": "the signals",
+                "levels": "the nearest levels",
             },
         ),
         "*Written by the built-in writer from the desk's own tools: no LLM was asked, and it cost "
@@ -57,6 +59,30 @@ def write_withdrawal(results: Results, *, symbol: str, bar_time: datetime, becau
         f"wrong.** {because} What is written above was computed before that and stays as it was.",
         f"As it is now:\n\n{_values(found)}" if found is not None and now else "",
         "*Written by the built-in writer; the episode is kept, marked as withdrawn.*",
+    )
+
+
+def _nearest(found: Result | None) -> str:
+    """Return the nearest level on either side, and what such levels are worth."""
+    if found is None:
+        return ""
+    said = []
+    for side, rows in (
+        ("support", found.rows("support")),
+        ("resistance", found.rows("resistance")),
+    ):
+        price = number(rows[0], "price") if rows else None
+        distance = number(rows[0], "distancePercent") if rows else None
+        if price is not None and distance is not None:
+            where = "above" if distance > 0 else "below"
+            said.append(
+                f"{side} at {say.price(price)}, {say.percent(abs(distance))} {where} the close"
+            )
+    if not said:
+        return ""
+    return (
+        f"Nearest levels: {say.listed(said)}. They are drawing aids: prices turn there hardly more "
+        f"often than at lines that mean nothing."
     )
 
 

@@ -57,6 +57,10 @@ export interface CorporateAction {
   amount: string | null;
   currency: string | null;
   newSymbol: string | null;
+  fromContract?: string | null;
+  toContract?: string | null;
+  fromPrice?: string | null;
+  toPrice?: string | null;
   note: string | null;
   withdrawnAt?: string | null;
 }
@@ -102,6 +106,19 @@ export interface Grade {
   note?: string | null;
 }
 
+/** How the news sounded, −1 to 1. */
+export interface SentimentAnalysis {
+  score: number;
+  sources: { type: string; name: string; score: number; weight: number; timestamp: string }[];
+  keywords: string[];
+  topics: string[];
+}
+
+/** Ratios and sums of what was reported; money as decimal strings. */
+export type FundamentalAnalysis = Partial<
+  Record<"peRatio" | "pbRatio" | "divYield" | "marketCap" | "revenue" | "earnings" | "debtToEquity" | "roe", number | string | null>
+>;
+
 export interface MarketSignal {
   id: string;
   symbol: string;
@@ -124,6 +141,8 @@ export interface MarketSignal {
   validUntil: string | null;
   indicators?: Vote[];
   technicalAnalysis?: Record<string, unknown> | null;
+  sentimentAnalysis?: SentimentAnalysis | null;
+  fundamentalAnalysis?: FundamentalAnalysis | null;
   trackRecord?: TrackRecord | null;
 }
 
