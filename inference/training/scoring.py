@@ -12,8 +12,8 @@ from inference.training.diebold_mariano import compare
 from inference.training.walk_forward import Cases, moment
 
 SURVIVORSHIP = (
-    "The instruments were chosen afterwards: those that vanished are missing, and what survived "
-    "was calmer and rose more than what one could have held."
+    "The instruments were chosen afterwards: those that vanished are missing, so that what was "
+    "foretold may have been easier, and rises more common, than for what one could have held."
 )
 INTERVALS = (
     "Intervals of skill: delta method of the loss ratio; Newey-West errors of the sums by moment, "

@@ -6,16 +6,17 @@ believes: that is where the gain comes from. Tier `boosted`: the geometric mean 
 with gamma loss (needs the extra `xgboost`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
-from inference.bundle import Bundle, Combine, Head, Member
+from inference.bundle import Bundle, Head, Member
 from inference.cards import Framework, ModelParameters, ModelPerformance, ModelType
 from inference.datasets.market_features import VOLATILITY
 from inference.datasets.market_targets import variance_ahead
 from inference.errors import BadInput
+from inference.panel import Panel
 from inference.requests import Floats
 from inference.training import baselines, boosting, losses
 from inference.training.conformal import LEVELS, conformal_quantiles, walk_forward_coverage
@@ -26,6 +27,7 @@ from inference.training.walk_forward import Cases, Plan, cases_of, forecast
 
 INPUTS = tuple(column.name for column in VOLATILITY.columns)
 TIERS = ("numpy", "boosted")
+TREES = "weights/trees.ubj"
 
 
 class VarianceRecipe:
@@ -70,20 +72,10 @@ class VarianceRecipe:
             panel, VOLATILITY, variance_ahead, horizon=horizon, extra=baselines.ewma_column
         )
 
-        def fit(train: Cases, test: Cases) -> Floats:
-            ridge = fit_variance(train.columns(*INPUTS), train.outcomes, ridge=chosen["ridge"])
-            logs = ridge(test.columns(*INPUTS))
-            if not boosted:
-                return logs
-            trees = boosting.fit_gamma(
-                train.columns(*INPUTS), train.outcomes, INPUTS, chosen["trees"], seed=data.seed
-            )
-            return np.stack([logs, boosting.margins(trees, test.columns(*INPUTS))], axis=1)
-
         logs, refits = forecast(
             cases,
             plan,
-            fit,
+            _fit(chosen, data.seed),
             width=2 if boosted else 1,
             progress=lambda share: progress(0.05 + 0.5 * share, "forecasting walk-forward"),
         )
@@ -92,32 +84,13 @@ class VarianceRecipe:
         judged = cases.pick(tested)
         values = np.exp(joined[tested])
         progress(0.55, "computing the baselines")
-        beside = {
-            "log-HAR": losses.qlike(
-                judged.outcomes, forecast(cases, plan, baselines.log_har)[0][tested]
-            ),
-            "log-HAR fitted to QLIKE": losses.qlike(
-                judged.outcomes, forecast(cases, plan, baselines.qlike_har)[0][tested]
-            ),
-            "RiskMetrics EWMA": losses.qlike(judged.outcomes, judged.column("ewma")),
-        }
-        if chosen["garch"]:
-            garch = baselines.garch_variance(
-                panel,
-                cases,
-                joined,
-                progress=lambda share: progress(0.6 + 0.3 * share, "fitting GARCH beside it"),
-            )
-            beside["GARCH(1,1)-t"] = losses.qlike(judged.outcomes, garch[tested])
-        other: dict[str, float] = {}
-        notes = [NOTES[chosen["tier"]]]
-        if boosted:
-            for place, kind in enumerate(("ridge", "trees")):
-                alone = losses.qlike(judged.outcomes, np.exp(logs[tested][:, place]))
-                other[f"QLIKE of the {kind} alone"] = float(alone.mean())
+        beside = _baselines(panel, cases, plan, joined, garch=chosen["garch"], progress=progress)
         residuals = np.log(judged.outcomes) - joined[tested]
         covered, count = walk_forward_coverage(judged, residuals)
-        other["cases with a judged interval"] = float(count)
+        other = {"cases with a judged interval": float(count)}
+        for place, kind in enumerate(("ridge", "trees") if boosted else ()):
+            alone = losses.qlike(judged.outcomes, np.exp(logs[tested][:, place]))
+            other[f"QLIKE of the {kind} alone"] = float(alone.mean())
         scores = Scores(
             metric="QLIKE",
             cases=judged,
@@ -127,54 +100,15 @@ class VarianceRecipe:
             embargo=horizon,
         )
         progress(0.95, "fitting on everything")
-        known = cases.pick(np.isfinite(cases.outcomes))
-        ridge = fit_variance(known.columns(*INPUTS), known.outcomes, ridge=chosen["ridge"])
-        members = [linear_member("ridge", INPUTS)]
-        files = {WEIGHTS: ridge.to_bytes()}
-        combine: Combine = "single"
-        if boosted:
-            trees = boosting.fit_gamma(
-                known.columns(*INPUTS), known.outcomes, INPUTS, chosen["trees"], seed=data.seed
-            )
-            members.append(
-                Member(
-                    name="trees",
-                    runtime="xgboost",
-                    file="weights/trees.ubj",
-                    options={"output": "margin"},
-                    columns=INPUTS,
-                )
-            )
-            files["weights/trees.ubj"] = boosting.to_bytes(trees)
-            combine = "mean"  # of logarithms: the geometric mean of the variances
+        members, files = _members(cases.pick(np.isfinite(cases.outcomes)), chosen, data.seed)
         errors = judged.outcomes - values
-        bars = "the next bar" if horizon == 1 else f"the next {horizon} bars"
         progress(1.0, "done")
         return Trained(
-            bundle=Bundle(
-                name=f"variance-{horizon}" + ("-boosted" if boosted else ""),
-                recipe=self.name,
-                task=self.task,
-                model_type=self.model_type,
-                framework="xgboost" if boosted else "numpy",
-                inputs=VOLATILITY.columns,
-                members=tuple(members),
-                combine=combine,
-                head=Head(
-                    kind="log_variance",
-                    interval_level=0.8,
-                    residual_quantiles=tuple(
-                        zip(LEVELS, conformal_quantiles(residuals).tolist(), strict=True)
-                    ),
-                ),
-                feature_view=VOLATILITY.key,
-                horizon_bars=horizon,
-                timeframe=panel.timeframe,
-                event=f"the mean variance a bar (Garman-Klass and overnight gap) of {bars}",
-                unit="variance a bar (squared log return)",
-            ),
+            bundle=_bundle(panel.timeframe, horizon, members, conformal_quantiles(residuals)),
             files=files,
-            evaluation=scores.evaluation(notes=notes, coverage=covered, other=other),
+            evaluation=scores.evaluation(
+                notes=(NOTES[chosen["tier"]],), coverage=covered, other=other
+            ),
             performance=ModelPerformance(
                 mse=float(np.mean(errors**2)),
                 mae=float(np.mean(np.abs(errors))),
@@ -183,7 +117,7 @@ class VarianceRecipe:
             parameters=ModelParameters(
                 input_shape=(len(INPUTS),),
                 output_shape=(1,),
-                optimizer="Newton" if not boosted else "Newton; gradient boosting",
+                optimizer="Newton; gradient boosting" if boosted else "Newton",
                 loss_function="QLIKE (gamma deviance, log link)",
                 custom_params=chosen,
             ),
@@ -191,7 +125,85 @@ class VarianceRecipe:
         )
 
 
-WEIGHTS = "weights/ridge.safetensors"
+def _fit(chosen: Mapping[str, Any], seed: int) -> Callable[[Cases, Cases], Floats]:
+    """Return what forecasts the log variance: by the ridge, and beside it by the trees."""
+
+    def fit(train: Cases, test: Cases) -> Floats:
+        rows, asked = train.columns(*INPUTS), test.columns(*INPUTS)
+        logs = fit_variance(rows, train.outcomes, ridge=chosen["ridge"])(asked)
+        if chosen["tier"] != "boosted":
+            return logs
+        trees = boosting.fit_gamma(rows, train.outcomes, INPUTS, chosen["trees"], seed=seed)
+        return np.stack([logs, boosting.margins(trees, asked)], axis=1)
+
+    return fit
+
+
+def _baselines(
+    panel: Panel, cases: Cases, plan: Plan, tested: Floats, *, garch: bool, progress: Progress
+) -> dict[str, Floats]:
+    """Return the losses of the baselines on the cases whose `tested` is finite."""
+    which = np.isfinite(tested)
+    outcomes = cases.outcomes[which]
+    forecasts = {
+        "log-HAR": forecast(cases, plan, baselines.log_har)[0],
+        "log-HAR fitted to QLIKE": forecast(cases, plan, baselines.qlike_har)[0],
+        "RiskMetrics EWMA": cases.column("ewma"),
+    }
+    if garch:
+        forecasts["GARCH(1,1)-t"] = baselines.garch_variance(
+            panel,
+            cases,
+            tested,
+            progress=lambda share: progress(0.6 + 0.3 * share, "fitting GARCH beside it"),
+        )
+    return {name: losses.qlike(outcomes, found[which]) for name, found in forecasts.items()}
+
+
+def _members(
+    known: Cases, chosen: Mapping[str, Any], seed: int
+) -> tuple[tuple[Member, ...], dict[str, bytes]]:
+    """Return the members fitted on everything, and their files."""
+    rows = known.columns(*INPUTS)
+    ridge = fit_variance(rows, known.outcomes, ridge=chosen["ridge"])
+    member = linear_member("ridge", INPUTS)
+    files = {str(member.file): ridge.to_bytes()}
+    if chosen["tier"] != "boosted":
+        return (member,), files
+    trees = boosting.fit_gamma(rows, known.outcomes, INPUTS, chosen["trees"], seed=seed)
+    files[TREES] = boosting.to_bytes(trees)
+    second = Member(
+        name="trees", runtime="xgboost", file=TREES, options={"output": "margin"}, columns=INPUTS
+    )
+    return (member, second), files
+
+
+def _bundle(timeframe: str, horizon: int, members: tuple[Member, ...], residuals: Floats) -> Bundle:
+    boosted = len(members) > 1
+    bars = "the next bar" if horizon == 1 else f"the next {horizon} bars"
+    return Bundle(
+        name=f"variance-{horizon}" + ("-boosted" if boosted else ""),
+        recipe=VarianceRecipe.name,
+        task=VarianceRecipe.task,
+        model_type=VarianceRecipe.model_type,
+        framework="xgboost" if boosted else "numpy",
+        inputs=VOLATILITY.columns,
+        members=members,
+        # The mean of logarithms: the geometric mean of the variances.
+        combine="mean" if boosted else "single",
+        head=Head(
+            kind="log_variance",
+            interval_level=0.8,
+            residual_quantiles=tuple(zip(LEVELS, residuals.tolist(), strict=True)),
+        ),
+        feature_view=VOLATILITY.key,
+        horizon_bars=horizon,
+        timeframe=timeframe,
+        event=f"the mean variance a bar (Garman-Klass and overnight gap) of {bars}",
+        unit="variance a bar (squared log return)",
+    )
+
+
 NOTES = {
     "numpy": "Its inputs were chosen while looking at US large caps of 2017 to 2023; "
     "docs/forecasts.md has them on other markets.",
