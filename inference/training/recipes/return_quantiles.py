@@ -6,6 +6,7 @@ Neither forecasts the direction: the middle of the distribution is that of the p
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from inference.cards import Framework, ModelParameters, ModelPerformance, ModelT
 from inference.datasets.market_features import VOLATILITY
 from inference.datasets.market_targets import return_ahead, variance_ahead
 from inference.errors import BadInput
+from inference.panel import Panel
 from inference.requests import Floats
 from inference.training import baselines, losses, quantile_net
 from inference.training.conformal import quantile_coverage
@@ -23,7 +25,7 @@ from inference.training.quantile_net import QuantileNet
 from inference.training.recipe import Progress, Trained, TrainingData, with_defaults
 from inference.training.recipes.variance import linear_member, plan_of
 from inference.training.scoring import Scores
-from inference.training.walk_forward import Cases, cases_of, forecast
+from inference.training.walk_forward import Cases, Mask, Plan, cases_of, forecast
 
 INPUTS = tuple(column.name for column in VOLATILITY.columns)
 TIERS = ("numpy", "torch")
@@ -88,25 +90,11 @@ class ReturnQuantilesRecipe:
         tested = np.isfinite(found[:, 0])
         judged, quantiles = cases.pick(tested), found[tested]
         progress(0.65, "computing the baselines")
-
-        def loss_of(forecasts: Floats) -> Floats:
-            return losses.pinball(judged.outcomes, forecasts, LEVELS)
-
-        simple: dict[str, Fit] = {
-            "filtered historical simulation": baselines.filtered_history(LEVELS),
-            "filtered historical simulation, pooled": baselines.pooled_filtered_history(LEVELS),
-            "EWMA-normal": baselines.ewma_normal(LEVELS),
-            "unconditional history": baselines.unconditional(LEVELS),
-        }
-        beside = {
-            name: loss_of(forecast(cases, plan, naive, width=width)[0][tested])
-            for name, naive in simple.items()
-        }
-        beside["rolling 250 bars"] = loss_of(baselines.rolling_history(panel, judged, LEVELS))
+        beside = _baselines(panel, cases, plan, tested)
         scores = Scores(
             metric="pinball loss",
             cases=judged,
-            model=loss_of(quantiles),
+            model=losses.pinball(judged.outcomes, quantiles, LEVELS),
             baselines=beside,
             refits=refits,
             embargo=horizon,
@@ -115,25 +103,9 @@ class ReturnQuantilesRecipe:
         known = cases.pick(np.isfinite(cases.outcomes))
         made = _net_bundle(known, chosen, data.seed) if is_net else _scaled_bundle(known, chosen)
         errors = judged.outcomes - quantiles[:, LEVELS.index(0.5)]
-        bars = "the next bar" if horizon == 1 else f"the next {horizon} bars"
         progress(1.0, "done")
         return Trained(
-            bundle=Bundle(
-                name=f"return-quantiles-{horizon}" + ("-net" if is_net else ""),
-                recipe=self.name,
-                task=self.task,
-                model_type=self.model_type,
-                framework="pytorch" if is_net else "numpy",
-                inputs=VOLATILITY.columns,
-                members=(made.member,),
-                head=made.head,
-                steps=made.steps,
-                feature_view=VOLATILITY.key,
-                horizon_bars=horizon,
-                timeframe=panel.timeframe,
-                event=f"the total return over {bars}",
-                unit="log return",
-            ),
+            bundle=_bundle(panel.timeframe, horizon, made, is_net=is_net),
             files={str(made.member.file): made.weights},
             evaluation=scores.evaluation(
                 notes=NOTES, coverage=quantile_coverage(judged.outcomes, quantiles, LEVELS)
@@ -157,6 +129,55 @@ class ReturnQuantilesRecipe:
         )
 
 
+@dataclass(frozen=True)
+class _Made:
+    """A fitted model as a part of a bundle."""
+
+    member: Member
+    weights: bytes
+    head: Head
+    steps: tuple[PreprocessingStep, ...] = ()
+
+
+def _baselines(panel: Panel, cases: Cases, plan: Plan, tested: Mask) -> dict[str, Floats]:
+    """Return the losses of the baselines on the tested cases."""
+    judged = cases.pick(tested)
+    simple: dict[str, Fit] = {
+        "filtered historical simulation": baselines.filtered_history(LEVELS),
+        "filtered historical simulation, pooled": baselines.pooled_filtered_history(LEVELS),
+        "EWMA-normal": baselines.ewma_normal(LEVELS),
+        "unconditional history": baselines.unconditional(LEVELS),
+    }
+    forecasts = {
+        name: forecast(cases, plan, naive, width=len(LEVELS))[0][tested]
+        for name, naive in simple.items()
+    }
+    forecasts["rolling 250 bars"] = baselines.rolling_history(panel, judged, LEVELS)
+    return {
+        name: losses.pinball(judged.outcomes, found, LEVELS) for name, found in forecasts.items()
+    }
+
+
+def _bundle(timeframe: str, horizon: int, made: _Made, *, is_net: bool) -> Bundle:
+    bars = "the next bar" if horizon == 1 else f"the next {horizon} bars"
+    return Bundle(
+        name=f"return-quantiles-{horizon}" + ("-net" if is_net else ""),
+        recipe=ReturnQuantilesRecipe.name,
+        task=ReturnQuantilesRecipe.task,
+        model_type=ReturnQuantilesRecipe.model_type,
+        framework="pytorch" if is_net else "numpy",
+        inputs=VOLATILITY.columns,
+        members=(made.member,),
+        head=made.head,
+        steps=made.steps,
+        feature_view=VOLATILITY.key,
+        horizon_bars=horizon,
+        timeframe=timeframe,
+        event=f"the total return over {bars}",
+        unit="log return",
+    )
+
+
 def _check(chosen: Mapping[str, Any]) -> None:
     if chosen["tier"] not in TIERS or not 1 <= chosen["horizon"] <= 60:
         raise BadInput(
@@ -167,19 +188,6 @@ def _check(chosen: Mapping[str, Any]) -> None:
         raise BadInput(f"serve_with is {chosen['serve_with']!r}; it must be pytorch or numpy")
     if chosen["tier"] == "torch":
         quantile_net.require()
-
-
-class _Made:
-    """A fitted model as a part of a bundle."""
-
-    def __init__(
-        self,
-        member: Member,
-        weights: bytes,
-        head: Head,
-        steps: tuple[PreprocessingStep, ...] = (),
-    ) -> None:
-        self.member, self.weights, self.head, self.steps = member, weights, head, steps
 
 
 def _scaled(train: Cases, chosen: Mapping[str, Any]) -> tuple[Linear, Floats]:
