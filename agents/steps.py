@@ -8,6 +8,8 @@ _DOING = {
     "signals": "checking signals of {what}",
     "compare": "comparing {what}",
     "instruments": "looking up instruments",
+    "forecast": "forecasting {what}",
+    "past_forecasts": "looking up earlier forecasts of {what}",
     "condition_record": "looking into the past of {what}",
 }
 _MANY = 3

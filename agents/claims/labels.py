@@ -36,6 +36,9 @@ _CONTEXTS = {
     "sentimentAnalysis": "news sentiment",
     "sources": "source",
     "definitions": "definition of the",
+    "forecasts": "forecast",
+    "quantiles": "quantile",
+    "contributions": "contribution",
 }
 _AFTER = {"then": "at the start", "now": "at the end"}
 """Keys that are said behind what they hold."""
@@ -113,6 +116,21 @@ _PHRASES = {
     "divYield": "dividend yield",
     "roe": "return on equity",
     "name": "{}",
+    "valuePercent": "forecast",
+    "cameTruePercent": "came true at that {}",
+    "dataClosedAt": "close of the last bar",
+    "madeOf": "day of the {}",
+    "happenedPercent": "outcome of the {}",
+    "resolvesAt": "day of the outcome",
+    "forecastCount": "number of forecasts",
+    "settledCount": "settled forecasts",
+    "openCount": "open forecasts",
+    "rightCount": "right forecasts",
+    "lossAgainstBaselinePercent": "loss against the baseline",
+    "levelPercent": "level of the {}",
+    "coveragePercent": "coverage of the {}",
+    "intervalPercent": "coverage of the {} interval",
+    "evaluatedCases": "cases behind the {}",
 }
 """What people call a value; {} is what it belongs to, which otherwise stands in front."""
 

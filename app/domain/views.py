@@ -12,6 +12,7 @@ import msgspec
 from agents.claims import Claim
 from app.domain.agents import AgentMemory, AgentStatus, AgentTool, AgentType
 from app.domain.costs import Receipt
+from app.domain.predictions import GradeView
 
 ConversationStatus = Literal["active", "paused", "completed", "abandoned"]
 CostGrouping = Literal["conversation", "agent", "model", "day"]
@@ -139,6 +140,8 @@ class MessageView(View, frozen=True):
     """A regenerated or edited turn has replaced this."""
     receipt: Receipt | None
     """On the last assistant message of a run."""
+    grades: tuple[GradeView, ...] = ()
+    """How the forecasts it shows turned out, as far as that is known when it is read."""
 
 
 class CitedClaim(View, frozen=True):

@@ -97,6 +97,7 @@ def _message(message: MessageView, number: int, pictures: list[str]) -> str:
     parts += [f"\n{picture}\n" for picture in pictures]
     if message.stopped is not None:
         parts.append(f"\n*This answer is incomplete: it was {message.stopped}.*\n")
+    parts += [f"\n*{grade.symbol or 'Forecast'}: {grade.words}*\n" for grade in message.grades]
     if message.receipt is not None:
         receipt = message.receipt
         price = f"{receipt.amount} {receipt.currency}" if receipt.priced else "price not known"

@@ -3,13 +3,13 @@
 Pure. The outcomes and losses are those that models are trained on and evaluated by.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from app.domain.forecast_words import HAPPENED, outcome_words
 from app.domain.predictions import BaselineForecast, Interval, Prediction, PredictionOutput
 from inference.datasets.market_targets import (
     return_ahead,
@@ -19,8 +19,6 @@ from inference.datasets.market_targets import (
 )
 from inference.panel import Series
 from inference.training import losses
-
-_GAP = "\u00a0"
 
 
 def realised_variance(series: Series, at: int, horizon: int) -> float:
@@ -91,48 +89,19 @@ class MarketTask:
     happened: Callable[[Series, int, int], float]
     """Of a series, the position of the forecast and the horizon; of an event 1 or 0. NaN: it cannot
     be told."""
-    words: Callable[[float], str]
-    """A value for people."""
-    phrases: tuple[str, str] = ("", "")
-    """For people: what it is called when the event happened, and when not."""
 
     @property
     def is_event(self) -> bool:
         return self.metric == "Brier score"
 
 
-def daily_move(variance: float) -> str:
-    """Return a mean daily variance as the move a bar that it means: "1.3 % a bar"."""
-    return f"{100 * math.sqrt(max(variance, 0.0)):.1f}{_GAP}% a bar"
-
-
-def signed_return(log_return: float) -> str:
-    """Return a log return as a change in percent."""
-    change = 100 * math.expm1(log_return)
-    return f"{change:+.1f}{_GAP}%".replace("-", "−")
-
-
 TASKS: dict[str, MarketTask] = {
     task.name: task
     for task in (
-        MarketTask("variance", "QLIKE", True, realised_variance, daily_move),
-        MarketTask("return_quantiles", "pinball loss", False, total_return, signed_return),
-        MarketTask(
-            "volatility_regime",
-            "Brier score",
-            False,
-            is_turbulent,
-            lambda p: f"{100 * p:.0f}{_GAP}%",
-            ("a turbulent stretch", "a calm or normal stretch"),
-        ),
-        MarketTask(
-            "direction",
-            "Brier score",
-            False,
-            has_risen,
-            lambda p: f"{100 * p:.0f}{_GAP}%",
-            ("it rose", "it did not rise"),
-        ),
+        MarketTask("variance", "QLIKE", True, realised_variance),
+        MarketTask("return_quantiles", "pinball loss", False, total_return),
+        MarketTask("volatility_regime", "Brier score", False, is_turbulent),
+        MarketTask("direction", "Brier score", False, has_risen),
     )
 }
 
@@ -161,7 +130,7 @@ def grade(task: MarketTask, prediction: Prediction, happened: float) -> Graded:
     quantiles = output.quantiles or _by_interval(output.value, prediction.interval)
     return Graded(
         value=outcome,
-        words=task.words(outcome),
+        words=outcome_words(task.name, outcome, timeframe=prediction.timeframe),
         hit=_inside(prediction.interval, outcome),
         loss=_loss(task, output.value, output.quantiles, outcome),
         baseline_loss=None
@@ -185,7 +154,7 @@ def _graded_event(
     beside = None if baseline is None else baseline.probabilities
     return Graded(
         value=event if happened else classes[0],
-        words=task.phrases[0] if happened else task.phrases[1],
+        words=HAPPENED[task.name][0 if happened else 1],
         hit=output.value == (event if happened else classes[0]),
         loss=brier(output.probabilities, event, happened),
         baseline_loss=brier(beside, event, happened) if beside and event in beside else None,

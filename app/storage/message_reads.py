@@ -6,10 +6,13 @@ from uuid import UUID
 import msgspec
 
 from agents.claims import Claim
+from app.domain.forecast_words import forecast_ids, grade_view
 from app.domain.ids import UserId
 from app.domain.money import plain
+from app.domain.predictions import GradeView
 from app.domain.views import AttachmentView, CitedClaim, MessageView, Position, ToolCallView
 from app.storage.engine import Database, Record
+from app.storage.prediction_rows import PREDICTION_COLUMNS, prediction_of
 from app.storage.rows import from_json, receipt_of
 
 _MESSAGE = """
@@ -152,6 +155,7 @@ class MessageReads:
                 calls.setdefault(row["message_id"], []).append(_tool_call(row))
             for row in await self._database.fetch(_CLAIMS, ids):
                 claims.setdefault(row["message_id"], []).append(_claim(row))
+        grades = await self._grades(calls)
         return [
             MessageView(
                 id=row["id"],
@@ -170,9 +174,32 @@ class MessageReads:
                 error_code=row["error_code"],
                 superseded=row["superseded_at"] is not None,
                 receipt=receipt_of(row["receipt"]),
+                grades=tuple(grades.get(row["id"], ())),
             )
             for row in rows
         ]
+
+    async def _grades(self, calls: dict[UUID, list[ToolCallView]]) -> dict[UUID, list[GradeView]]:
+        """Return how the forecasts of messages turned out; one query, where there are any."""
+        made = [
+            (message_id, call.id, prediction_id)
+            for message_id, of_message in calls.items()
+            for call in of_message
+            for prediction_id in forecast_ids(call.tool_name, call.output)
+        ]
+        if not made:
+            return {}
+        rows = await self._database.fetch(
+            f"SELECT {PREDICTION_COLUMNS} FROM predictions p JOIN models m ON m.id = p.model_id"
+            " WHERE p.id = ANY($1::uuid[])",
+            [prediction_id for _, _, prediction_id in made],
+        )
+        known = {row["id"]: prediction_of(row) for row in rows}
+        grades: dict[UUID, list[GradeView]] = {}
+        for message_id, call_id, prediction_id in made:
+            if prediction_id in known:
+                grades.setdefault(message_id, []).append(grade_view(known[prediction_id], call_id))
+        return grades
 
 
 def _tool_call(row: Record) -> ToolCallView:

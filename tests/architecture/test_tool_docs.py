@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.forecasts import MadeUpForecasts
 from tests.unit.tools.shipped_news import demo_news
 from tools.analytics.fundamentals import Statement
 from tools.desk import market_tools
@@ -38,7 +39,9 @@ EXAMPLES = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE
 async def box() -> ToolBox:
     market = vendored_market()
     news, statements = await demo_news(market), InProcessStatements([REPORT])
-    return ToolBox(market_tools(market, market, news=news, statements=statements))
+    return ToolBox(
+        market_tools(market, market, news=news, statements=statements, forecasts=MadeUpForecasts())
+    )
 
 
 def at(document: Any, pointer: str) -> Any:

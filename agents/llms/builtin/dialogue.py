@@ -4,6 +4,7 @@ import re
 
 import msgspec
 
+from agents.llms.builtin import ahead
 from agents.llms.builtin.grammar import Parts, parse
 from agents.llms.builtin.intents import Scores, score
 from agents.llms.builtin.periods import Period
@@ -42,6 +43,10 @@ class Ask(msgspec.Struct, frozen=True):
     """Whether it is unusual was asked as well."""
     wish: Wish | None = None
     """The condition that is searched for, or that an alert is wanted on."""
+    subjects: tuple[str, ...] = ()
+    """What is to be forecast."""
+    horizon: int = 0
+    """How many bars ahead; 0: nothing was said."""
     about: "Ask | None" = None
     """The earlier question that "why?" asks about."""
     text: str = ""
@@ -83,15 +88,31 @@ def _read(question: str, earlier: Ask | None) -> Ask:
     wished = _wished(parts, scores, before)
     if wished is not None:
         return msgspec.structs.replace(wished, text=text, cut=cut)
+    if ahead.asks_past(text):
+        return Ask("graded", symbols=parts.symbols[:1], text=text, cut=cut)
     if is_other_script(text) or (is_foreign(text) and scores.likeness < 0.75):
         return Ask("foreign", about=before, text=text)
-    ask = _resolve(parts, scores, before)
+    ask = _with_horizon(_resolve(parts, scores, before), text)
     return msgspec.structs.replace(ask, text=text, cut=cut)
+
+
+def _with_horizon(ask: Ask, text: str) -> Ask:
+    """Return a question about the future with what it asks for, unless an earlier one said it."""
+    if ask.intent != "forecast" or ask.subjects:
+        return ask
+    return msgspec.structs.replace(
+        ask, subjects=ahead.find_subjects(text), horizon=ahead.find_horizon(text)
+    )
 
 
 def _resolve(parts: Parts, scores: Scores, before: Ask | None) -> Ask:
     said = words(parts.text)
     intent = _intent(parts, scores, said)
+    if intent in ahead.MAY_LOOK_AHEAD and ahead.looks_ahead(parts.text):
+        named = bool(parts.symbols or parts.pronoun or (before is not None and before.symbols))
+        moves = ahead.asks_for_moves(parts.text)
+        if named and (moves or intent != "volatility") and not _looks_back(parts):
+            intent = "forecast"
     ellipsis = _ellipsis(parts, scores, said, before, intent)
     if ellipsis is not None:
         return ellipsis
@@ -134,6 +155,10 @@ def _resolve(parts: Parts, scores: Scores, before: Ask | None) -> Ask:
         unusual=_unusual(said),
         about=before if intent in TALK or intent in {"unclear"} else None,
     )
+
+
+def _looks_back(parts: Parts) -> bool:
+    return parts.period is not None and not parts.period.is_day
 
 
 def _wished(parts: Parts, scores: Scores, before: Ask | None) -> Ask | None:
@@ -264,6 +289,17 @@ def _ellipsis(
     """Return the earlier question with what was said anew in its place: "and MSFT?"."""
     if before is None or before.intent not in WITH_SYMBOL | {"rank"}:
         return None
+    further = ahead.only_a_horizon(parts.text, frozenset(_FILLERS)) if before.symbols else 0
+    if further and before.intent in {"forecast", "outlook", "volatility"}:
+        subjects = before.subjects or ahead.find_subjects(before.text)
+        return msgspec.structs.replace(
+            before,
+            intent="forecast",
+            subjects=subjects,
+            horizon=further,
+            period=None,
+            text=parts.text,
+        )
     rest = [word for word in words(_bare(parts.masked)) if word not in _FILLERS]
     rest = [word for word in rest if word not in {guess.lower() for guess in parts.guesses}]
     if rest:

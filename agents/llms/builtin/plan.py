@@ -18,7 +18,7 @@ _PRESET_DAYS = {"1w": 7, "1m": 31, "3m": 92, "6m": 183, "1y": 366, "2y": 731, "3
 Call = tuple[str, dict[str, Any]]
 
 _TOOLS: dict[str, tuple[str, ...]] = {
-    "outlook": ("quotes", "indicators", "signals"),
+    "outlook": ("quotes", "indicators", "signals", "forecast"),
     "indicator": ("indicators",),
     "trend": ("indicators",),
     "levels": ("levels",),
@@ -31,7 +31,7 @@ _TOOLS: dict[str, tuple[str, ...]] = {
     "signals": ("signals",),
     "record": ("signals",),
     "advice": ("quotes", "indicators", "signals"),
-    "forecast": ("indicators", "signals"),
+    "forecast": ("indicators", "signals", "forecast"),
     "why": ("indicators", "signals"),
     "news": ("news",),
     "fundamentals": ("fundamentals",),
@@ -113,6 +113,8 @@ def _wanted(ask: Ask, results: Results, offered: frozenset[str]) -> list[Call]:
     if ask.intent == "compare":
         period = _period(ask, results, offered)
         return period if isinstance(period, list) else [_compare(ask.symbols, period)]
+    if ask.intent == "graded":
+        return [("past_forecasts", {"symbol": ask.symbols[0]} if ask.symbols else {})]
     if ask.intent not in _TOOLS:
         return []
     if not ask.symbols:
@@ -124,7 +126,23 @@ def _wanted(ask: Ask, results: Results, offered: frozenset[str]) -> list[Call]:
         (tool,) = _TOOLS[ask.intent]
         each = [msgspec.structs.replace(ask, symbols=(one,)) for one in ask.symbols[:MOST_APART]]
         return [_call(tool, one, period) for one in each]
-    return [_call(tool, ask, period) for tool in _TOOLS[ask.intent]] + _after_failure(ask, results)
+    calls = []
+    for tool in _TOOLS[ask.intent]:
+        if tool == "forecast":
+            calls += _forecasts(ask, period)
+        else:
+            calls.append(_call(tool, ask, period))
+    return calls + _after_failure(ask, results)
+
+
+def _forecasts(ask: Ask, period: Period | None) -> list[Call]:
+    """Return one call for each thing to be forecast; an outlook has a sentence on moves alone."""
+    calls = []
+    for what in ask.subjects or ("volatility",):
+        tool, arguments = _call("forecast", ask, period)
+        arguments |= {"what": what, "horizon": ask.horizon or 5}
+        calls.append((tool, arguments))
+    return calls
 
 
 def _screen(ask: Ask) -> list[Call]:

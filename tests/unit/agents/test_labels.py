@@ -14,9 +14,11 @@ import pytest
 from agents.claims.facts import Fact, collect_facts
 from agents.claims.labels import label_of, words_of
 from agents.claims.values import Evidence
+from tests.fakes.forecasts import MadeUpForecasts
 from tests.unit.tools.shipped_news import demo_news
 from tools.analytics.fundamentals import Statement
 from tools.desk import market_tools
+from tools.forecast_book import TASK_OF
 from tools.market.demo import vendored_market
 from tools.market.fundamentals import InProcessStatements
 from tools.registry import ToolBox
@@ -45,6 +47,9 @@ CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("instruments", {"query": "google"}),
     ("news", {"symbol": "GOOG"}),
     ("fundamentals", {"symbol": "GOOG"}),
+    *(("forecast", {"symbol": "GOOG", "what": what}) for what in TASK_OF),
+    ("forecast", {"symbol": "GOOG", "what": "regime", "horizon": 20}),
+    ("past_forecasts", {"symbol": "GOOG"}),
 )
 _REPORT = Statement(
     symbol="GOOG",
@@ -66,7 +71,9 @@ _REPORT = Statement(
 async def facts() -> list[Fact]:
     market = vendored_market()
     news, statements = await demo_news(market), InProcessStatements([_REPORT])
-    box = ToolBox(market_tools(market, market, news=news, statements=statements))
+    box = ToolBox(
+        market_tools(market, market, news=news, statements=statements, forecasts=MadeUpForecasts())
+    )
     context = ToolContext(principal_id="somebody", now=datetime(2026, 11, 23, tzinfo=UTC))
     evidence = []
     for tool, arguments in CALLS:

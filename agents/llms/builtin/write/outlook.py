@@ -3,6 +3,7 @@
 from agents.llms.builtin.dialogue import Ask
 from agents.llms.builtin.results import Result, Results
 from agents.llms.builtin.write import common
+from agents.llms.builtin.write import expected as models
 from agents.llms.builtin.write import phrases as say
 
 
@@ -19,10 +20,12 @@ def outlook(ask: Ask, results: Results) -> str:
     elif quotes is not None:
         start.append(changes(quotes))
     moving = common.moves(indicators) if indicators is not None else ""
+    expected = models.sentence(results)
     direction = common.edge(signals.at("composite")) if signals is not None else ""
     return say.paragraphs(
         say.sentences(*start),
         moving,
+        expected,
         common.unusual(quotes, indicators) if ask.unusual else "",
         direction,
         active(signals) if signals is not None else "",

@@ -64,14 +64,18 @@ class Answer(msgspec.Struct, frozen=True):
         ]
 
 
+def _everything() -> ToolBox:
+    market = vendored_market()
+    news = _now(demo_news(market))
+    statements = InProcessStatements([_REPORT])
+    return ToolBox(market_tools(market, market, news=news, statements=statements))
+
+
 class Desk:
     """Runs turns as the agent loop does; `broken` tools fail with a sentence."""
 
-    def __init__(self) -> None:
-        market = vendored_market()
-        news = _now(demo_news(market))
-        statements = InProcessStatements([_REPORT])
-        self.toolbox = ToolBox(market_tools(market, market, news=news, statements=statements))
+    def __init__(self, toolbox: ToolBox | None = None) -> None:
+        self.toolbox = _everything() if toolbox is None else toolbox
         self.llm = BuiltinLLM()
         self._known: dict[str, dict[str, Any] | str] = {}
 

@@ -47,7 +47,8 @@ def series(close: list[float], *, half_range: float = 0.0) -> Series:
 def prediction(**changed: Any) -> Prediction:
     given: dict[str, Any] = dict(
         id=new_id(), model_id=new_id(), model_version="m@1", user_id=None, request_id="r",
-        input={}, output=PredictionOutput(value=1.0), confidence=None, confidence_basis=None,
+        timeframe="1d", input={},
+        output=PredictionOutput(value=1.0), confidence=None, confidence_basis=None,
         latency_ms=1.0, status="completed", created_at=WHEN,
     )  # fmt: skip
     return Prediction(**{**given, **changed})
@@ -98,7 +99,7 @@ def test_an_interval_is_right_where_it_holds_the_outcome_and_the_baseline_is_jud
     graded = grade(TASKS["variance"], made, 1e-4)
     assert (graded.hit, graded.loss) == (True, 0.0)
     assert graded.baseline_loss == pytest.approx(qlike(2e-4, 1e-4))
-    assert graded.words == "1.0\u00a0% a bar"
+    assert graded.words == "1.0\u00a0% a day"
     assert graded.pit == pytest.approx(np.interp(1e-4, [5e-5, 2e-4], [0.1, 0.9]))
     assert grade(TASKS["variance"], made, 3e-4).hit is False
 
