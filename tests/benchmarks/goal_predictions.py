@@ -29,7 +29,7 @@ from inference.requests import Rows
 from inference.runtimes.catalog import runtime_for
 from tests.benchmarks import cpu, prediction_peers
 from tests.benchmarks.engine_alone import engine_alone
-from tests.benchmarks.http_load import Asked, ask, post
+from tests.benchmarks.http_load import Asked, LoadFailed, ask, post
 from tests.benchmarks.load import percentile
 from tests.benchmarks.prediction_peers import Absent, running
 from tests.benchmarks.results import Figures, median, significant
@@ -300,7 +300,10 @@ async def _beside(ours: Product, start: Any) -> Figures:
         entering = running(command, port, path, bodies[0], work)
         peer = await asyncio.to_thread(stack.enter_context, entering)
         product = Product(port, [post(path, body) for body in bodies], peer.pids())
-        await product.warm()
+        try:
+            await product.warm()
+        except (LoadFailed, TimeoutError) as failed:
+            raise Absent(f"does not stand the load: {failed}") from failed
         for _ in range(ROUNDS):
             await ours.measure()
             await product.measure()

@@ -70,10 +70,9 @@ class _Client(asyncio.Protocol):
             self._end(LoadFailed(self._received[:300].decode(errors="replace")))
             return
         at = head.lower().find(b"content-length:")
-        if at < 0:
-            self._end(LoadFailed("an answer without Content-Length"))
-            return
-        if len(body) < int(head[at + 15 :].split(b"\r\n", 1)[0]):
+        if at < 0 and not body.endswith(b"0\r\n\r\n"):
+            return  # in chunks, of which the last is empty
+        if at >= 0 and len(body) < int(head[at + 15 :].split(b"\r\n", 1)[0]):
             return
         now = time.monotonic_ns()
         self.latencies_ns.append(now - self._sent_at)
