@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.benchmarks import cpu, load
+from tests.benchmarks import cpu, http_load, load
 from tests.benchmarks.fake_llm import script_of
 from tests.benchmarks.processes import helper
 
@@ -73,3 +73,42 @@ async def test_cpu_time_of_a_working_process_grows_and_the_list_holds_it(
     assert cpu.cpu_seconds([relay[0]]) > before
     assert cpu.rss_bytes([relay[0]]) > 5_000_000
     socket.close()
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_every_answer_over_http_is_counted_once(chunked: bool) -> None:
+    seen: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.read(65_536):
+            seen.append(head)
+            body = b"2\r\nok\r\n0\r\n\r\n" if chunked else b"ok"
+            length = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: 2"
+            writer.write(b"HTTP/1.1 200 OK\r\n" + length + b"\r\n\r\n" + body[:1])
+            await writer.drain()
+            await asyncio.sleep(0)
+            writer.write(body[1:])
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        request = http_load.post("/x", b"{}", key="k")
+        asked, bodies = await http_load.ask(port, [request] * 3, seconds=0.05)
+    assert asked.requests == len(seen) == len(asked.latencies_ms) >= 3
+    assert all(b"ok" in body for body in bodies)
+    assert b"Authorization: Bearer k" in seen[0]
+
+
+async def test_an_answer_that_is_no_200_fails_the_round() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65_536)
+        writer.write(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(http_load.LoadFailed, match="503"):
+            await http_load.ask(port, [http_load.post("/x", b"{}")], seconds=0.05)
