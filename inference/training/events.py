@@ -17,6 +17,7 @@ from inference.errors import MissingFramework
 from inference.requests import Floats
 from inference.training import losses
 from inference.training.comparison import CaseLosses
+from inference.training.diebold_mariano import compare
 from inference.training.linear_models import fit_logit, fit_platt, sigmoid
 from inference.training.scoring import Scores
 from inference.training.walk_forward import Cases, Plan, forecast
@@ -52,8 +53,7 @@ def judge(
     judged, raw = cases.pick(tested), raw[tested]
     happened = judged.outcomes
     moved = calibrated_walk_forward(judged, raw, block_bars=plan.refit_bars)
-    gain = losses.brier(happened, raw).mean() - losses.brier(happened, moved).mean()
-    helps = bool(gain > 0.0)
+    helps = _helps(judged, raw, moved)
     chance = moved if helps else raw
     beside = {
         name: losses.brier(happened, forecast(cases, plan, one)[0][tested])
@@ -76,9 +76,9 @@ def judge(
         "calibration error before calibration": losses.calibration_error(happened, raw),
     }
     said = (
-        "Calibrated by Platt's method: it helped on forecasts that had not been seen."
+        "Calibrated by Platt's method: on forecasts it had not seen that helped by more than luck."
         if helps
-        else "Not calibrated further: that did not help on forecasts that had not been seen."
+        else "Not calibrated further: on forecasts it had not seen that did not help."
     )
     a, b = fit_platt(raw, happened)
     return Judged(
@@ -92,6 +92,14 @@ def judge(
         losses=scores.case_losses(),
         calibration={"type": "platt", "a": a, "b": b} if helps else {},
     )
+
+
+def _helps(cases: Cases, raw: Floats, moved: Floats) -> bool:
+    """Tell whether calibration made the Brier score better by more than luck."""
+    before, after = (losses.brier(cases.outcomes, chance) for chance in (raw, moved))
+    if np.array_equal(before, after):
+        return False
+    return compare(after, before, cases.times, horizon=cases.horizon).low > 0.0
 
 
 def calibrated_walk_forward(cases: Cases, raw: Floats, *, block_bars: int) -> Floats:

@@ -208,7 +208,7 @@ NOTES = {
     "numpy": "Its inputs were chosen while looking at US large caps of 2017 to 2023; "
     "docs/forecasts.md has them on other markets.",
     "boosted": "Its inputs and tree settings were chosen while looking at US large caps of 2017 to "
-    "2023. Beside the ridge the trees add little 1 bar ahead and nothing 5 bars: docs/forecasts.md.",
+    "2023. Beside the ridge the trees add little 1 bar ahead, nothing 5 bars: docs/forecasts.md.",
 }
 
 
