@@ -79,6 +79,7 @@ def create_app(desk: Desk, gateway: Gateway, origins: AllowedOrigins) -> Litesta
         model_files=desk.registry.files,
         model_imports=desk.registry.imports,
         experiments=desk.experiments,
+        model_health=desk.model_health,
         llm=lambda: _llm_name(desk.llm()),
         checks={
             "database": desk.database.check,
@@ -154,6 +155,7 @@ async def serve(settings: Settings) -> None:
         desk.spawn(lambda: _start_worker(desk), "engine")
         desk.spawn(desk.predictions.settlement.keep_up, "settlement")
         desk.spawn(desk.experiments.keep_up, "experiments")
+        desk.spawn(desk.model_health.keep_up, "model health")
         _read_topics(desk, say)
         stack.callback(settings.address_file.unlink, missing_ok=True)
         await _announce(desk, console, listener)

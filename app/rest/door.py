@@ -35,6 +35,7 @@ from app.rest.market import (
 from app.rest.market_records import ActionsController, BarRecordsController
 from app.rest.me import LLMName, MeController
 from app.rest.messages import MessagesController
+from app.rest.model_reports import ModelReportsController
 from app.rest.models import ModelsController
 from app.rest.news import NewsController
 from app.rest.openapi import openapi
@@ -61,6 +62,7 @@ from app.services.jobs import Jobs
 from app.services.market import MarketData
 from app.services.market_records import MarketRecords
 from app.services.model_files import ModelFiles
+from app.services.model_health import ModelHealth
 from app.services.model_imports import ModelImports
 from app.services.models import Models
 from app.services.news import News
@@ -96,6 +98,7 @@ class RestServices:
     jobs: Jobs
     predictions: Predictions
     experiments: Experiments
+    model_health: ModelHealth
     batches: PredictionBatches
     training: Training
     models: Models
@@ -166,6 +169,7 @@ def build_routes(services: RestServices) -> list[Router]:
             PredictionsController,
             TrainingController,
             ExperimentsController,
+            ModelReportsController,
         ],
         middleware=[SignIn(services.authenticator, origins)],
         dependencies={
@@ -189,6 +193,7 @@ def build_routes(services: RestServices) -> list[Router]:
             "jobs": _given(services.jobs),
             "predictions": _given(services.predictions),
             "experiments": _given(services.experiments),
+            "model_health": _given(services.model_health),
             "batches": _given(services.batches),
             "training": _given(services.training),
             "models": _given(services.models),

@@ -26,6 +26,7 @@ from app.services.costs_report import CostsReport
 from app.services.experiments import Experiments
 from app.services.jobs import Jobs
 from app.services.journal import Journal
+from app.services.model_health import ModelHealth
 from app.services.ports import Publisher
 from app.services.pricing import PriceBook
 from app.services.recovery import recover
@@ -45,6 +46,7 @@ from app.storage.jobs import StoredJobs
 from app.storage.journal_store import PostgresJournal
 from app.storage.liveness import new_owner, stay_alive
 from app.storage.migrate import upgrade
+from app.storage.model_reports import StoredModelReports
 from app.storage.orphans import Orphans
 from app.storage.run_reads import RunViews
 from app.storage.runs import StoredRuns
@@ -57,6 +59,7 @@ from app.wiring.market import MarketDesk, open_market
 from app.wiring.predictions import PredictionDesk, open_predictions
 from app.wiring.registry import RegistryDesk, open_registry
 from app.wiring.training import TrainingDesk, open_training
+from inference.datasets.catalog import VIEWS
 
 log = structlog.get_logger(__name__)
 
@@ -85,6 +88,7 @@ class Desk(msgspec.Struct, kw_only=True):
     registry: RegistryDesk
     predictions: PredictionDesk
     experiments: Experiments
+    model_health: ModelHealth
     alerts: AlertDesk
     jobs: Jobs
     """Whoever serves, or is a worker, enters it; others only queue and read."""
@@ -250,6 +254,14 @@ async def open_desk(
             registry=registry,
             predictions=predictions,
             experiments=experiments,
+            model_health=ModelHealth(
+                StoredModelReports(database),
+                engine.models,
+                engine.bundles,
+                market.bars,
+                VIEWS,
+                clock=utc_now,
+            ),
             alerts=alerts,
             jobs=jobs,
             training=open_training(settings, database, engine=engine, market=market, jobs=jobs),

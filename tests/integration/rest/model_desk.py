@@ -8,13 +8,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.domain.errors import NotFound, Unavailable
+from app.services.experiments import Experiments
 from app.services.jobs import Jobs
 from app.services.model_files import ModelFiles
+from app.services.model_health import ModelHealth
 from app.services.model_imports import ModelImports
 from app.services.models import Models
+from app.storage.bars import PostgresBars
 from app.storage.engine import Database
+from app.storage.experiments import StoredExperiments
+from app.storage.model_reports import StoredModelReports
 from app.storage.models import StoredModels
+from app.wiring.bundles import Bundles
 from inference.artifacts import ArtifactStore
+from inference.datasets.catalog import VIEWS
 from inference.formats.folder import FolderLimits
 
 
@@ -44,6 +51,16 @@ class ModelDesk:
             most=1_000_000,
         )
         self.imports = ModelImports(jobs, self.files)
+        clock = lambda: datetime.now(UTC)  # noqa: E731
+        self.experiments = Experiments(StoredExperiments(database), self.models, clock=clock)
+        self.health = ModelHealth(
+            StoredModelReports(database),
+            self.models,
+            Bundles(self.artifacts),
+            PostgresBars(database),
+            VIEWS,
+            clock=clock,
+        )
         self.web: dict[str, bytes] = {}
 
     async def _fetch(

@@ -45,7 +45,6 @@ from app.services.charts import Charts
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
 from app.services.datasets import Datasets
-from app.services.experiments import Experiments
 from app.services.fundamentals import FundamentalsService, StatementIntake
 from app.services.jobs import Jobs
 from app.services.journal import Journal
@@ -67,7 +66,6 @@ from app.storage.conversation_reads import ConversationReads
 from app.storage.cost_reads import CostReads
 from app.storage.datasets import PostgresDatasets
 from app.storage.engine import Database
-from app.storage.experiments import StoredExperiments
 from app.storage.instruments import PostgresInstruments
 from app.storage.jobs import StoredJobs
 from app.storage.journal_store import PostgresJournal
@@ -189,8 +187,6 @@ class Desk:
         made = PostgresPredictions(database)
         self.registry = ModelDesk(database, self.jobs)
         models: Any = NoModels()
-        trials = StoredExperiments(database)
-        self.experiments = Experiments(trials, models, clock=lambda: datetime.now(UTC))
         self.predictions = Predictions(made, models, models, clock=lambda: datetime.now(UTC))
         self.batches = PredictionBatches(
             made, models, models, self.jobs, clock=lambda: datetime.now(UTC)
@@ -214,7 +210,8 @@ class Desk:
             predictions=self.predictions,
             batches=self.batches,
             training=self.training,
-            experiments=self.experiments,
+            experiments=self.registry.experiments,
+            model_health=self.registry.health,
             signals=self.signals,
             news=self.news,
             fundamentals=self.fundamentals,

@@ -78,6 +78,7 @@ def services(ring: Ring, tmp_path: Path) -> RestServices:
         model_files=absent,
         model_imports=absent,
         experiments=absent,
+        model_health=absent,
         predictions=absent,
         batches=absent,
         training=absent,
