@@ -18,6 +18,14 @@ from app.domain.datasets import DatasetVersion, NewDatasetVersion
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.services.panels import read_panel
 from inference.datasets.snapshots import read_snapshot, snapshot_path, write_snapshot
+from inference.datasets.texts import (
+    Texts,
+    TextsManifest,
+    read_texts,
+    texts_manifest,
+    texts_path,
+    write_texts,
+)
 from inference.datasets.versions import BarsManifest, manifest_of, read_manifest
 from inference.errors import DamagedArtifact
 from inference.panel import Panel
@@ -59,10 +67,20 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     """A version and where its numbers lie."""
 
     version: DatasetVersion
-    manifest: BarsManifest
+    manifest: BarsManifest | TextsManifest
     path: Path
     survivorship: tuple[str, ...] = ()
     """What has to be said about how its instruments were picked."""
+
+    @property
+    def bars(self) -> BarsManifest | None:
+        """The manifest, where it is one of bars."""
+        return self.manifest if isinstance(self.manifest, BarsManifest) else None
+
+    @property
+    def texts(self) -> TextsManifest | None:
+        """The manifest, where it is one of labelled texts."""
+        return self.manifest if isinstance(self.manifest, TextsManifest) else None
 
 
 class Datasets:
@@ -129,6 +147,36 @@ class Datasets:
             version=version, manifest=manifest, path=path, survivorship=_survivorship(used)
         )
 
+    async def record_texts(
+        self, name: str, texts: Texts, *, source: str, now: datetime, by: UUID | None
+    ) -> Recorded:
+        """Record labelled texts as a version of the dataset of this name.
+
+        Raises:
+            BadInput: there are none, or the columns differ in length.
+        """
+        manifest = texts_manifest(texts, recorded_at=now, source=source)
+        path = await asyncio.to_thread(write_texts, self._root, texts, manifest)
+        version = await self._store.record(
+            NewDatasetVersion(
+                name=name,
+                description="Labelled texts, as they were given.",
+                source={"type": "file", "uri": source},
+                features=[
+                    {"name": "text", "type": "text", "statistics": {}},
+                    {"name": "label", "type": "categorical", "statistics": {}},
+                ],
+                splits={},
+                digest=manifest.digest(),
+                manifest=msgspec.to_builtins(manifest),
+                size=manifest.rows,
+                as_of=manifest.as_of,
+                storage_location=path.as_uri(),
+                created_by=by,
+            )
+        )
+        return Recorded(version=version, manifest=manifest, path=path)
+
     async def check(self, wanted: BarsWanted) -> None:
         """See that what is wanted is known here.
 
@@ -140,7 +188,8 @@ class Datasets:
 
     async def is_here(self, digest: str) -> bool:
         """Tell whether a version's numbers lie on this machine."""
-        return await asyncio.to_thread(snapshot_path(self._root, digest).exists)
+        paths = snapshot_path(self._root, digest), texts_path(self._root, digest)
+        return await asyncio.to_thread(lambda: any(path.exists() for path in paths))
 
     async def recorded(self, reference: str) -> Recorded:
         """Return an earlier version: `NAME`, `NAME@3`, or its address (12 hex digits or more).
@@ -152,9 +201,14 @@ class Datasets:
         version = await self._find(reference)
         if version is None:
             raise NotFound(f"There is no dataset {reference!r}.", code="unknown_dataset")
-        manifest = read_manifest(version.manifest)
-        path = snapshot_path(self._root, version.digest)
         try:
+            if version.manifest.get("kind") == "texts":
+                read = msgspec.convert(version.manifest, TextsManifest)
+                path = texts_path(self._root, version.digest)
+                await asyncio.to_thread(read_texts, path, read)
+                return Recorded(version=version, manifest=read, path=path)
+            manifest = read_manifest(version.manifest)
+            path = snapshot_path(self._root, version.digest)
             await asyncio.to_thread(read_snapshot, path, manifest)
         except FileNotFoundError:
             raise Conflict(
@@ -170,8 +224,14 @@ class Datasets:
         )
 
     async def read(self, recorded: Recorded) -> Panel:
-        """Return a version's numbers."""
-        return await asyncio.to_thread(read_snapshot, recorded.path, recorded.manifest)
+        """Return a version's numbers.
+
+        Raises:
+            Invalid: it holds none.
+        """
+        if recorded.bars is None:
+            raise Invalid(f"{recorded.version.name} holds no bars.")
+        return await asyncio.to_thread(read_snapshot, recorded.path, recorded.bars)
 
     async def _find(self, reference: str) -> DatasetVersion | None:
         name, sign, number = reference.rpartition("@")

@@ -19,7 +19,7 @@ import structlog
 from app.domain.errors import Invalid
 from app.domain.ids import UserId, derived_id
 from app.domain.jobs import Job
-from app.domain.training import Judgement, TrainCommand, TrainingRecord, TrainingState
+from app.domain.training import TrainCommand, TrainingRecord, TrainingState
 from app.services.datasets import BarsWanted, Datasets, Recorded
 from app.services.job_runs import JobCancelled, JobFailed, JobRun
 from app.services.jobs import FOR_PEOPLE, Jobs
@@ -30,7 +30,13 @@ from app.services.training_ports import (
     TrainedModels,
     TrainingHistory,
 )
-from app.services.training_records import code_of, horizon_of, model_name, training_folders
+from app.services.training_records import (
+    code_of,
+    horizon_of,
+    model_name,
+    result_of,
+    training_folders,
+)
 from inference.cards import ModelCard, ModelParameters
 from inference.errors import BadInput
 from inference.training.backends.backend import (
@@ -230,7 +236,7 @@ class Training:
                 recipe=recipe,
                 parameters=ModelParameters(custom_params=options),
                 dataset=recorded.version,
-                timeframe=recorded.manifest.timeframe,
+                timeframe=None if recorded.bars is None else recorded.bars.timeframe,
                 horizon_bars=horizon_of(options),
                 created_by=by,
             )
@@ -246,7 +252,7 @@ class Training:
         await job.progress(98.0, "judging it")
         judgement = await judge(card, self._models, wanted=command.deploy)
         await asyncio.to_thread(forget, self._folder(job))
-        return _result(card, judgement)
+        return result_of(card, judgement)
 
     async def _recorded(
         self, command: TrainCommand, state: TrainingState, by: UserId | None
@@ -278,7 +284,8 @@ class Training:
             as_of=recorded.manifest.as_of,
             seed=command.seed,
             snapshot=str(recorded.path.resolve()),
-            manifest=recorded.manifest,
+            manifest=recorded.bars,
+            texts=recorded.texts,
             catalog=self._catalog,
             threads=1 if command.in_background else policy.threads,
             nice=policy.background_nice if command.in_background else policy.nice,
@@ -337,7 +344,7 @@ class Training:
             seed=command.seed,
             dataset=f"{version.name}@{version.version}",
             digest=version.digest,
-            symbols=manifest.symbols,
+            symbols=() if recorded.bars is None else recorded.bars.symbols,
             rows=manifest.rows,
             as_of=manifest.as_of,
             command=command,
@@ -377,14 +384,6 @@ async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
     except asyncio.CancelledError:
         await asyncio.wait({task})
         raise
-
-
-def _result(card: ModelCard, judgement: Judgement) -> dict[str, Any]:
-    return {
-        "modelId": str(card.id),
-        "model": f"{card.name}@{card.version}",
-        "judgement": msgspec.to_builtins(judgement),
-    }
 
 
 def _digest(asked: dict[str, Any]) -> str:

@@ -23,7 +23,7 @@ class NewTraining(msgspec.Struct, frozen=True, kw_only=True):
     recipe: Recipe
     parameters: ModelParameters
     dataset: DatasetVersion
-    timeframe: str
+    timeframe: str | None
     horizon_bars: int | None
     created_by: UserId | None
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
-from app.domain.training import TrainingRecord
+from app.domain.training import Judgement, TrainingRecord
 from inference.cards import ModelCard
+from inference.lifecycle import label
 from inference.training.recipe import Recipe
 
 _CODE_DIGITS = 12
@@ -50,3 +51,25 @@ def training_folders(root: Path) -> list[Path]:
     return [
         path for path in root.glob("*-*-*-*-*") if path.is_dir() and _FOLDER.fullmatch(path.name)
     ]
+
+
+def result_of(card: ModelCard, judgement: Judgement) -> dict[str, Any]:
+    """Return what a training's job says when it is completed: the model, its worth, its place."""
+    result: dict[str, Any] = {
+        "modelId": str(card.id),
+        "model": label(card),
+        "judgement": msgspec.to_builtins(judgement),
+    }
+    evaluation = card.evaluation()
+    if evaluation is not None:
+        hardest = evaluation.best_baseline()
+        result["evaluation"] = {
+            "metric": evaluation.metric,
+            "loss": evaluation.loss,
+            "n": evaluation.n,
+            "against": hardest.name,
+            "skill": hardest.skill,
+            "skillLow": hardest.skill_low,
+            "skillHigh": hardest.skill_high,
+        }
+    return result

@@ -57,10 +57,17 @@ def _head(card: ModelCard) -> Text:
 def _origin(card: ModelCard, record: TrainingRecord) -> Text:
     trained = f"{card.trained_at:%Y-%m-%d}" if card.trained_at else "?"
     return Text(
-        f"trained {trained} on {record.dataset}: {record.rows:,} bars of {len(record.symbols)} "
-        f"instruments, closed by {record.as_of:%Y-%m-%d}; {record.seconds:.1f} s, {record.backend}",
+        f"trained {trained} on {record.dataset}: {_what(record)}, known by "
+        f"{record.as_of:%Y-%m-%d}; {record.seconds:.1f} s, {record.backend}",
         "dim",
     )
+
+
+def _what(record: TrainingRecord) -> str:
+    if not record.symbols:
+        return f"{record.rows:,} labelled texts"
+    count = len(record.symbols)
+    return f"{record.rows:,} bars of {count} instrument{'' if count == 1 else 's'}"
 
 
 def _evaluated(evaluation: Evaluation) -> Iterator[RenderableType]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,7 +15,9 @@ from app.domain.errors import Invalid
 from app.domain.jobs import Job
 from app.domain.training import TrainCommand
 from app.observability.logs import configure_logging
+from app.security.people import utc_now
 from app.services.job_runs import JobFailed
+from app.services.labelled_texts import read_labelled
 from app.services.training_records import record_of
 from app.settings import Settings
 from app.terminal.follow import LocalFollower
@@ -23,6 +26,7 @@ from app.terminal.session import local_principal
 from app.terminal.stopping import told_to_stop
 from app.wiring.desk import Desk, open_desk
 from inference.cards import ModelCard
+from inference.training.execution import texts_of
 
 
 class TrainWishes(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +35,8 @@ class TrainWishes(msgspec.Struct, frozen=True, kw_only=True):
     command: TrainCommand
     assignments: tuple[str, ...]
     """OPTION=VALUE, over the recipe's defaults."""
+    texts: Path | None = None
+    """A file of labelled texts to learn from, instead of bars."""
     as_json: bool = False
 
 
@@ -63,6 +69,16 @@ async def train(settings: Settings, wishes: TrainWishes) -> None:
         command = msgspec.structs.replace(
             wishes.command, options={**wishes.command.options, **given}
         )
+        if wishes.texts is not None:
+            read = await asyncio.to_thread(read_labelled, wishes.texts)
+            recorded = await desk.training.datasets.record_texts(
+                f"Texts of {wishes.texts.name}",
+                texts_of(read),
+                source=wishes.texts.name,
+                now=utc_now(),
+                by=desk.owner.id,
+            )
+            command = msgspec.structs.replace(command, dataset=recorded.version.digest)
         job = await training.submit(command, by=desk.owner.id)
         job = await _followed(desk, job)
         if job.status == "cancelled":

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 @click.option("--symbols", help="Whose bars to learn from: AAPL,GOOG. [default: all of the desk]")
 @click.option("--market", help="Learn from all instruments of a market, as 'equity USD'.")
 @click.option("--dataset", help="Learn from a recorded version again: NAME@3, or its address.")
+@click.option(
+    "--texts",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Learn from labelled texts: CSV, JSON lines or Parquet with text, label.",
+)
 @click.option("--timeframe", default="1d", show_default=True)
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Read no bar that closed later.")
 @click.option("--tier", help="How large a model, where the recipe has tiers: numpy, boosted ...")
@@ -46,6 +51,7 @@ def train(
     symbols: str | None,
     market: str | None,
     dataset: str | None,
+    texts: Path | None,
     timeframe: str,
     as_of: datetime | None,
     tier: str | None,
@@ -84,7 +90,7 @@ def train(
         deploy=deploy,
         backend=cast("BackendName | None", backend),
     )
-    wishes = TrainWishes(command=command, assignments=assignments, as_json=as_json)
+    wishes = TrainWishes(command=command, assignments=assignments, texts=texts, as_json=as_json)
     run(train_here(settings, wishes))
 
 

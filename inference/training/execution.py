@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from inference.datasets.snapshots import read_snapshot
+from inference.datasets.texts import Texts, read_texts
 from inference.errors import BadInput, InferenceError
 from inference.panel import Panel
 from inference.training.backends.backend import (
@@ -22,7 +23,7 @@ from inference.training.backends.backend import (
     write_whole,
 )
 from inference.training.comparison import LOSSES_FILE
-from inference.training.recipe import Progress, Recipe, TrainingData
+from inference.training.recipe import Progress, Recipe, TextData, TrainingData
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -56,7 +57,11 @@ def _train(task: TrainingTask, folder: Path, progress: Progress, began: float) -
     checkpoint = folder / "checkpoint"
     checkpoint.mkdir(parents=True, exist_ok=True)
     data = TrainingData(
-        panel=_panel(task), texts=None, as_of=task.as_of, seed=task.seed, checkpoint=checkpoint
+        panel=_panel(task),
+        texts=_texts(task),
+        as_of=task.as_of,
+        seed=task.seed,
+        checkpoint=checkpoint,
     )
     trained = recipe.train(data, task.options, progress)
     target = model_folder(folder)
@@ -101,6 +106,24 @@ def _panel(task: TrainingTask) -> Panel | None:
     if task.snapshot is None or task.manifest is None:
         return None
     return read_snapshot(Path(task.snapshot), task.manifest)
+
+
+def _texts(task: TrainingTask) -> TextData | None:
+    if task.snapshot is None or task.texts is None:
+        return None
+    read = read_texts(Path(task.snapshot), task.texts)
+    return TextData(read.texts, read.labels, read.times or None, read.groups or None, read.numbers)
+
+
+def texts_of(data: TextData) -> Texts:
+    """Return what a recipe learns from as what is recorded of it."""
+    return Texts(
+        texts=data.texts,
+        labels=data.labels,
+        times=data.times or (),
+        groups=data.groups or (),
+        numbers=dict(data.numbers),
+    )
 
 
 def _too_large(task: TrainingTask) -> str:

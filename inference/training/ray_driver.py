@@ -133,7 +133,7 @@ def train_remotely(
     with tempfile.TemporaryDirectory(prefix="outcry-training-") as name:
         folder = Path(name)
         if task.snapshot is not None:
-            path = folder / "dataset.bars.zst"
+            path = folder / "dataset.zst"
             path.write_bytes(snapshot)
             task = msgspec.structs.replace(task, snapshot=str(path))
         unpack(checkpoint, folder / "checkpoint")

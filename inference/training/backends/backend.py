@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeAlias
 import msgspec
 
 from inference.cards import Evaluation, ModelParameters, ModelPerformance
+from inference.datasets.texts import TextsManifest
 from inference.datasets.versions import BarsManifest
 from inference.errors import InferenceError, NotAnswered
 
@@ -47,7 +48,9 @@ class TrainingTask(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     snapshot: str | None = None
     """The file of the dataset's version."""
     manifest: BarsManifest | None = None
-    """What has to be in it."""
+    """What has to be in it, where it holds bars."""
+    texts: TextsManifest | None = None
+    """What has to be in it, where it holds labelled texts."""
     catalog: str = CATALOG
     """The module whose `RECIPES` has the recipe."""
     threads: int = 1
