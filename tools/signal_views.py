@@ -68,7 +68,9 @@ class SignalMaker:
         graded = self.grade(firing)
         sided = firing.side != 0
         said = self._opinions.get(bar, NONE)
-        noted = {"notes": list(said.notes)} if said.notes else {}
+        noted: dict[str, object] = {"notes": list(said.notes)} if said.notes else {}
+        # Null of an old bar means that nobody looked, not that there was nothing.
+        noted["opinions"] = "read" if bar in self._opinions else "not_read"
         return MarketSignal(
             id=signal_id(self._raw.symbol, self._raw.timeframe, firing.like, opened),
             model_id=RULES,

@@ -74,22 +74,38 @@ def columns_of(bars: Bars) -> list[list[datetime | float | None]]:
 
 
 async def copy_bars(
-    connection: PooledConnection, instrument: UUID, bars: Bars, known_at: datetime
+    connection: PooledConnection,
+    instrument: UUID,
+    bars: Bars,
+    known_at: datetime,
+    *,
+    source: str | None = None,
 ) -> None:
-    """Write bars that are not there yet, as one binary COPY."""
+    """Write bars that are not there yet, as one binary COPY; `source`: if it is not the
+    instrument's own."""
     adjusted = bars.adjusted_close
     without = np.ones(len(bars), bool) if adjusted is None else np.isnan(adjusted)
     for which in (~without, without):
         if which.any():
             await connection.copy_to_table(
                 "bars",
-                source=BytesIO(_binary(instrument, bars, which, known_at)),
-                columns=("instrument_id", "timeframe", "ingested_at", *COLUMNS),
+                source=BytesIO(_binary(instrument, bars, which, known_at, source)),
+                columns=(
+                    *("instrument_id", "timeframe", "ingested_at"),
+                    *(() if source is None else ("source",)),
+                    *COLUMNS,
+                ),
                 format="binary",
             )
 
 
-def _binary(instrument: UUID, bars: Bars, which: NDArray[np.bool_], known_at: datetime) -> bytes:
+def _binary(
+    instrument: UUID,
+    bars: Bars,
+    which: NDArray[np.bool_],
+    known_at: datetime,
+    source: str | None,
+) -> bytes:
     """Return some of the bars as Postgres's binary COPY; all have an adjusted close or none has."""
     timeframe = bars.timeframe.encode()
     adjusted = None if bars.adjusted_close is None else bars.adjusted_close[which]
@@ -99,6 +115,7 @@ def _binary(instrument: UUID, bars: Bars, which: NDArray[np.bool_], known_at: da
         ("instrument", "V16", instrument.bytes),
         ("timeframe", f"V{len(timeframe)}", timeframe),
         ("ingested_at", ">i8", _micros(known_at)),
+        *(() if source is None else (("source", f"V{len(source.encode())}", source.encode()),)),
         ("timestamp", ">i8", (bars.epochs()[which] - _POSTGRES_EPOCH_S) * 1_000_000),
         *((name, ">f8", getattr(bars, name)[which]) for name in PRICES[:-1]),
     ]
@@ -109,7 +126,7 @@ def _binary(instrument: UUID, bars: Bars, which: NDArray[np.bool_], known_at: da
     if not told:
         fields.append(("adjusted_close_size", ">i4"))
     rows = np.zeros(int(which.sum()), dtype=fields)
-    rows["fields"] = len(COLUMNS) + 3
+    rows["fields"] = len(COLUMNS) + 3 + (source is not None)
     for name, kind, value in parts:
         rows[f"{name}_size"] = np.dtype(kind).itemsize
         rows[name] = np.void(value) if isinstance(value, bytes) else value

@@ -12,6 +12,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.text import clean_text
 from app.storage.bar_rows import COLUMNS, PACKED, PRICES, columns_of, copy_bars, moments, unpack
 from app.storage.bar_suspects import StoredSuspects
 from app.storage.engine import Database, PooledConnection
@@ -72,18 +73,19 @@ _MANY_BARS = 250_000
 
 _SUPERSEDE = f"""
     INSERT INTO bar_versions (instrument_id, timeframe, {", ".join(COLUMNS)}, known_at,
-                              superseded_at)
+                              superseded_at, source)
     SELECT instrument_id, timeframe, {", ".join(COLUMNS)}, ingested_at,
-           greatest($4::timestamptz, ingested_at + interval '1 microsecond')
+           greatest($4::timestamptz, ingested_at + interval '1 microsecond'), source
       FROM bars
      WHERE instrument_id = $1 AND timeframe = $2 AND timestamp = ANY($3::timestamptz[])
 """
 _CORRECT = f"""
     UPDATE bars b
        SET {", ".join(f"{name} = new.{name}" for name in PRICES)},
-           ingested_at = greatest($3::timestamptz, b.ingested_at + interval '1 microsecond')
-      FROM unnest($4::timestamptz[], $5::float8[], $6::float8[], $7::float8[], $8::float8[],
-                  $9::float8[], $10::float8[]) AS new ({", ".join(COLUMNS)})
+           ingested_at = greatest($3::timestamptz, b.ingested_at + interval '1 microsecond'),
+           source = $4
+      FROM unnest($5::timestamptz[], $6::float8[], $7::float8[], $8::float8[], $9::float8[],
+                  $10::float8[], $11::float8[]) AS new ({", ".join(COLUMNS)})
      WHERE b.instrument_id = $1 AND b.timeframe = $2 AND b.timestamp = new.timestamp
 """
 
@@ -150,13 +152,18 @@ class PostgresBars(StoredSuspects):
         """Return everything that was ever believed of one bar, oldest first."""
         rows = await self._database.fetch(
             f"""
-            SELECT known_at, superseded_at, {", ".join(PRICES)} FROM (
-                SELECT instrument_id, timeframe, {", ".join(COLUMNS)}, known_at, superseded_at
+            SELECT known_at, superseded_at, {", ".join(PRICES)},
+                   coalesce(every.source, i.source) AS source
+              FROM instruments i
+              JOIN (
+                SELECT instrument_id, timeframe, {", ".join(COLUMNS)}, known_at, superseded_at,
+                       source
                   FROM bar_versions
                 UNION ALL
-                SELECT instrument_id, timeframe, {", ".join(COLUMNS)}, ingested_at, NULL FROM bars
-            ) every
-             WHERE instrument_id = (SELECT id FROM instruments WHERE symbol = $1)
+                SELECT instrument_id, timeframe, {", ".join(COLUMNS)}, ingested_at, NULL, source
+                  FROM bars
+              ) every ON every.instrument_id = i.id
+             WHERE i.symbol = $1
                AND timeframe = $2 AND timestamp = $3
              ORDER BY known_at
             """,
@@ -235,11 +242,13 @@ class PostgresBars(StoredSuspects):
                 bars.timeframe,
                 moments(old.timestamps[gone]),
             )
+        # Clean, as the database has no place for some signs; null is the instrument's own.
+        source = None if bars.source == old.source else clean_text(bars.source)
         if changed.any():
             columns = columns_of(bars.pick(changed))
-            await connection.execute(_CORRECT, instrument, bars.timeframe, now, *columns)
+            await connection.execute(_CORRECT, instrument, bars.timeframe, now, source, *columns)
         if new.any():
-            await copy_bars(connection, instrument, bars.pick(new), now)
+            await copy_bars(connection, instrument, bars.pick(new), now, source=source)
         return new, changed
 
 

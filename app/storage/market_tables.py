@@ -147,11 +147,13 @@ bars = sa.Table(
     time("timestamp"),
     *_prices(),
     time("ingested_at", default_now=True),
+    sa.Column("source", sa.Text),
     sa.PrimaryKeyConstraint("instrument_id", "timeframe", "timestamp"),
     _are_numbers(),
     sa.CheckConstraint("high >= low AND volume >= 0", name="prices_are_possible"),
 )
-"""What is believed now. `ingested_at`: since when the desk knows this version."""
+"""What is believed now. `ingested_at`: since when the desk knows this version; `source`: who gave
+it, where that is another than the instrument's own."""
 
 bar_versions = sa.Table(
     "bar_versions",
@@ -162,6 +164,7 @@ bar_versions = sa.Table(
     *_prices(),
     time("known_at"),
     time("superseded_at"),
+    sa.Column("source", sa.Text),
     sa.PrimaryKeyConstraint("instrument_id", "timeframe", "timestamp", "known_at"),
 )
 """What was believed before."""

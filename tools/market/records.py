@@ -21,6 +21,8 @@ class BarVersion(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     close: float
     volume: float
     adjusted_close: float | None = None
+    source: str | None = None
+    """Who gave it."""
 
 
 class NewSuspect(msgspec.Struct, frozen=True, kw_only=True):

@@ -35,6 +35,8 @@ class _Series:
     bars: Bars
     known: dict[int, datetime] = field(default_factory=dict)
     """Opening, in seconds since 1970 -> since when this version is known; always, if not said."""
+    sources: dict[int, str] = field(default_factory=dict)
+    """Opening -> who gave this version; the instrument's source, if not said."""
     superseded: dict[int, list[BarVersion]] = field(default_factory=dict)
 
 
@@ -126,6 +128,7 @@ class InProcessMarket(InProcessInstruments, InProcessSuspects):
         for second in _seconds(series.bars.timestamps[gone]):
             series.known.pop(second, None)
         self._learn(series, bars.timestamps[new])
+        _given(series, bars.timestamps[new | changed], bars.source)
         self._series[key] = replace(series, bars=_with_basis(bars))
         return len(bars)
 
@@ -151,6 +154,7 @@ class InProcessMarket(InProcessInstruments, InProcessSuspects):
         self._supersede(series, bars.timestamps[changed])
         self._learn(series, bars.timestamps[new])
         written = bars.pick(new | changed)
+        _given(series, written.timestamps, bars.source)
         self._series[key] = replace(series, bars=merge(series.bars, written))
         return told(bars, new | changed, corrected=bool(changed.any()))
 
@@ -165,7 +169,8 @@ class InProcessMarket(InProcessInstruments, InProcessSuspects):
         found = list(series.superseded.get(second, ()))
         if np.isin(np.datetime64(second, "s"), series.bars.timestamps):
             found.append(_version(series, second))
-        return found
+        own = self._by_id[self._owner[symbol]].source
+        return [msgspec.structs.replace(one, source=one.source or own) for one in found]
 
     async def quarantine(
         self, symbol: str, timeframe: str, suspects: Sequence[NewSuspect], *, source: str
@@ -239,7 +244,12 @@ def _version(series: _Series, second: int) -> BarVersion:
         close=float(bars.close[at]),
         volume=float(bars.volume[at]),
         adjusted_close=None if np.isnan(adjusted) else adjusted,
+        source=series.sources.get(second),
     )
+
+
+def _given(series: _Series, times: Times, source: str) -> None:
+    series.sources.update(dict.fromkeys(_seconds(times), source))
 
 
 def _as_of(series: _Series, moment_: datetime) -> Bars:

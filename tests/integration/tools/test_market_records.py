@@ -352,3 +352,25 @@ async def test_suspects_go_with_their_instrument_when_its_symbol_changes(stores:
     found = await stores.instruments.find("NEW")
     assert found is not None
     assert found.suspect_count == 1
+
+
+async def test_each_version_of_a_bar_says_who_gave_it(stores: Stores) -> None:
+    bars = made_up([1.0, 2.0, 3.0])
+    own = replace(bars, source=TEST.source)
+    await stores.bars.add(own)
+    stores.clock.goes_on()
+    other = replace(with_close(bars, 1, 2.5), source="another ünit’s file")
+    await stores.bars.add(other.slice(1, 2))
+    stores.clock.goes_on()
+    await stores.bars.add(replace(with_close(bars, 1, 2.75), source=TEST.source).slice(1, 2))
+    more = made_up([1.0, 2.75, 3.0, 4.0])
+    await stores.bars.add(replace(more, source="another ünit’s file").slice(3))
+
+    async def sources(at: int) -> list[str | None]:
+        found = await stores.bars.versions("TEST", timeframe="1d", timestamp=more.time(at))
+        return [one.source for one in found]
+
+    assert await sources(0) == ["a test"]
+    assert await sources(1) == ["a test", "another ünit’s file", "a test"]
+    assert await sources(3) == ["another ünit’s file"]
+    assert (await stores.bars.read("TEST")).source == "a test", "answers cite the instrument's own"
