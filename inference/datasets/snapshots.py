@@ -5,6 +5,7 @@ A snapshot is read back only if it is what its manifest says, number by number.
 
 import os
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import zstandard
@@ -37,7 +38,7 @@ def write_snapshot(root: Path, panel: Panel, manifest: BarsManifest) -> Path:
             tensors[f"{index}/{name}"] = np.ascontiguousarray(column, dtype=np.float64)
     packed = zstandard.ZstdCompressor(level=9).compress(save(tensors))
     root.mkdir(parents=True, exist_ok=True)
-    partial = root / f".{path.name}.{os.getpid()}"
+    partial = root / f".{path.name}.{uuid4().hex}"
     try:
         with partial.open("wb") as file:
             file.write(packed)

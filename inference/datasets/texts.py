@@ -4,11 +4,11 @@ As `versions` and `snapshots` are for bars, but texts are rows: one JSON array a
 """
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import msgspec
 import zstandard
@@ -94,7 +94,7 @@ def write_texts(root: Path, texts: Texts, manifest: TextsManifest) -> Path:
     path = texts_path(root, manifest.digest())
     if not path.exists():
         root.mkdir(parents=True, exist_ok=True)
-        partial = root / f".{path.name}.{os.getpid()}"
+        partial = root / f".{path.name}.{uuid4().hex}"
         partial.write_bytes(zstandard.ZstdCompressor(level=9).compress(msgspec.json.encode(texts)))
         partial.replace(path)
     return path

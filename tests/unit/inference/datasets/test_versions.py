@@ -1,5 +1,6 @@
 """A version's address is that of its content, and its file is believed only if it holds that."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,6 +97,17 @@ def test_writing_a_version_again_leaves_it_alone(tmp_path: Path) -> None:
     assert write_snapshot(tmp_path, panel, manifest) == first
     assert first.stat().st_mtime_ns == was
     assert [path.name for path in tmp_path.iterdir()] == [first.name]
+
+
+def test_two_who_write_one_version_at_once_both_find_it(tmp_path: Path) -> None:
+    panel = random_panel()
+    manifest = manifest_of(panel)
+    for round_ in range(5):
+        root = tmp_path / str(round_)
+        with ThreadPoolExecutor(4) as pool:
+            paths = list(pool.map(lambda at: write_snapshot(at, panel, manifest), [root] * 4))
+        assert len(set(paths)) == 1
+        assert [path.name for path in root.iterdir()] == [paths[0].name]
 
 
 @pytest.mark.parametrize("harm", ["cut", "garbage", "other"])
