@@ -17,7 +17,9 @@ Options = TypeVar("Options", bound=msgspec.Struct)
 
 _LOG = logging.getLogger(__name__)
 MOST_THREADS = 4
-"""Threads that one model may compute with; the engine runs several models side by side."""
+"""Threads that one large model computes with, if nothing else is set."""
+SMALL = 1
+"""The same of small nets and of trees."""
 
 
 def read_options(member: Member, kind: type[Options]) -> Options:
@@ -58,9 +60,16 @@ def device_for(wanted: str, *, usable: bool, framework: str) -> str:
     return "cpu"
 
 
-def thread_limit() -> int:
-    """Return how many threads a model may compute with on this machine."""
-    return max(1, min(MOST_THREADS, os.cpu_count() or 1))
+def thread_limit(most: int = MOST_THREADS) -> int:
+    """Return how many threads a model may compute with: what `OMP_NUM_THREADS` says, else `most`.
+
+    The desk sets that variable for its worker (`OUTCRY_ENGINE_THREADS`). Small nets are best with
+    one: threads that wait for each other at every step lose more on a busy machine than they gain.
+    """
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    if told.isdigit() and int(told) > 0:
+        return int(told)
+    return max(1, min(most, os.cpu_count() or 1))
 
 
 def as_columns(found: object, member: Member, rows: int) -> Floats:

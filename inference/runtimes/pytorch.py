@@ -14,7 +14,7 @@ from inference.runtimes.architectures import (
     tensor_shapes,
 )
 from inference.runtimes.files import member_file
-from inference.runtimes.options import device_for, import_framework, thread_limit
+from inference.runtimes.options import SMALL, device_for, import_framework, thread_limit
 from inference.runtimes.runtime import Loaded
 from inference.runtimes.weights import check_shapes, read_weights
 
@@ -31,7 +31,7 @@ class PyTorchRuntime:
         optional = optional_tensor_shapes(architecture)
         check_shapes(path.name, tensors, tensor_shapes(architecture), optional=optional)
         device = device_for(device, usable=torch.cuda.is_available(), framework="PyTorch")
-        torch.set_num_threads(thread_limit())
+        torch.set_num_threads(thread_limit(SMALL))
         # It imports torch at its top.
         from inference.runtimes.pytorch_net import TorchNet  # noqa: PLC0415
 

@@ -16,6 +16,7 @@ from inference.requests import Floats, Rows
 from inference.runtimes.columns import member_columns, numbers
 from inference.runtimes.files import member_file
 from inference.runtimes.options import (
+    SMALL,
     as_columns,
     device_for,
     import_framework,
@@ -53,7 +54,7 @@ class XGBoostRuntime:
         booster = xgboost.Booster()
         try:
             booster.load_model(path)
-            booster.set_param({"device": device, "nthread": thread_limit()})
+            booster.set_param({"device": device, "nthread": thread_limit(SMALL)})
             check_booster(
                 path.name, bytes(booster.save_raw("json")), columns=booster.num_features()
             )
@@ -143,7 +144,7 @@ class LoadedBooster:
     def _explain(self, matrix: Floats) -> Floats:
         names = None if self._names is None else list(self._names)
         data = self._xgboost.DMatrix(
-            matrix, missing=np.nan, feature_names=names, nthread=thread_limit()
+            matrix, missing=np.nan, feature_names=names, nthread=thread_limit(SMALL)
         )
         found = self._booster.predict(
             data, pred_contribs=True, iteration_range=self._rounds, strict_shape=True

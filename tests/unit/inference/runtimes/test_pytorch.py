@@ -93,6 +93,14 @@ def test_on_the_cpu_nothing_is_compiled(tmp_path: Path, monkeypatch: pytest.Monk
     assert load(tmp_path, "mlp").run(rows(3)).columns is not None
 
 
-def test_a_network_computes_with_a_bounded_number_of_threads(tmp_path: Path) -> None:
+def test_a_network_computes_with_one_thread_or_as_many_as_were_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     load(tmp_path, "mlp")
-    assert torch.get_num_threads() <= 4
+    assert torch.get_num_threads() == 1
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    load(tmp_path, "mlp")
+    assert torch.get_num_threads() == 2
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    load(tmp_path, "mlp")
