@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from app.domain.ids import UserId
@@ -50,9 +49,9 @@ async def list_models(settings: Settings, asked: ModelFilter) -> None:
     if not page.items:
         Console(stderr=True).print("There are no such models.")
         return
-    table = Table("model", "status", "alias", "type", "framework", "skill", "trained", box=None)
-    for card in page.items:
-        table.add_row(
+    rows = [("model", "status", "alias", "type", "framework", "skill", "trained")]
+    rows += [
+        (
             label(card),
             card.status + (" (quarantined)" if card.quarantined_at else ""),
             ", ".join(card.aliases),
@@ -61,7 +60,13 @@ async def list_models(settings: Settings, asked: ModelFilter) -> None:
             _skill(card),
             _day(card.trained_at),
         )
-    _out.print(table)
+        for card in page.items
+    ]
+    # As wide as it needs: names are there to be copied, never cut.
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        _out.print(Text(line.rstrip(), "bold" if number == 0 else ""), soft_wrap=True)
 
 
 async def show_model(settings: Settings, ref: str, *, as_json: bool) -> None:

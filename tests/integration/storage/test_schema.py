@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
 from alembic import command
@@ -16,8 +17,16 @@ from app.storage.errors import SchemaIsNewer, StorageError
 from app.storage.migrate import revisions, sqlalchemy_connection, upgrade
 from app.storage.schema import metadata
 from tests.integration.storage.desk import Desk, ask
+from tools.signal_views import RULES, RULES_VERSION
 
 FIRST = "8683f5158156"
+BEFORE_MODELS = "51a7c0de7777"
+SIGNAL = """
+INSERT INTO market_signals (id, model_id, symbol, market, timeframe, signal_type, kind, direction,
+       strength, reason, edge, valid_from, valid_until, valid_bars, known_at, counted)
+VALUES ($1, $2, 'X', 'stock USD', '1d', 'entry', 'entry', 'bullish', 40, 'because', 'too few',
+        '2026-01-05', '2026-01-09', 5, '2026-01-05', true)
+"""
 MIGRATIONS = Path(__file__).parents[3] / "migrations"
 
 
@@ -30,6 +39,19 @@ async def empty(postgres: EmbeddedPostgres) -> AsyncIterator[Database]:
         yield database
     async with Database(postgres.connect_kwargs, pool_size=1) as database:
         await database.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def _undo(database: Database, revision: str) -> None:
+    """Bring a database back to an earlier schema."""
+
+    def undo(connection: sa.Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+
+    async with sqlalchemy_connection(database.connect_kwargs) as connection:
+        await connection.run_sync(undo)
 
 
 async def test_an_empty_database_is_brought_up_to_date_once(empty: Database) -> None:
@@ -51,17 +73,32 @@ async def test_what_came_after_the_first_release_can_be_undone_and_done_again(
     empty: Database,
 ) -> None:
     await upgrade(empty)
-
-    def undo(connection: sa.Connection) -> None:
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.attributes["connection"] = connection
-        command.downgrade(config, FIRST)
-
-    async with sqlalchemy_connection(empty.connect_kwargs) as connection:
-        await connection.run_sync(undo)
+    await _undo(empty, FIRST)
     assert await empty.fetchval("SELECT version_num FROM alembic_version") == FIRST
     assert await upgrade(empty) is True
+
+
+async def test_signals_of_every_rule_set_find_their_model_when_the_models_come(
+    empty: Database,
+) -> None:
+    await upgrade(empty)
+    await _undo(empty, BEFORE_MODELS)
+    older = new_id()
+    await empty.execute(
+        "INSERT INTO instruments (id, symbol, name, source) VALUES ($1, 'X', 'X', 'x')", new_id()
+    )
+    for model_id in (RULES, older):
+        await empty.execute(SIGNAL, new_id(), model_id)
+
+    assert await upgrade(empty)
+    rows = await empty.fetch("SELECT id, version, status FROM models ORDER BY status")
+    assert [(row["id"], row["status"]) for row in rows] == [
+        (RULES, "deployed"),
+        (older, "deprecated"),
+    ]
+    assert rows[0]["version"] == RULES_VERSION
+    with pytest.raises(asyncpg.ForeignKeyViolationError):
+        await empty.execute(SIGNAL, new_id(), new_id())
 
 
 async def test_processes_that_start_at_once_migrate_once(empty: Database) -> None:

@@ -1,6 +1,7 @@
 """Requests really sent, to a receiver on this machine."""
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
@@ -33,6 +34,15 @@ class Receiver:
                 return web.Response(status=302, headers={"Location": "/elsewhere"})
             case "/long":
                 return web.Response(body=b"x" * 10_000)
+            case "/whole":
+                return web.Response(body=b"y" * 700_000)
+            case "/cut":
+                answer = web.StreamResponse(headers={"Content-Length": "1000"})
+                await answer.prepare(request)
+                await answer.write(b"y" * 10)
+                if request.transport is not None:
+                    request.transport.abort()
+                return answer
             case "/never":
                 await asyncio.sleep(30)
         return web.Response(status=201, text="taken", headers={"X-Said": "so"})
@@ -181,3 +191,38 @@ async def test_a_proxy_of_the_environment_is_not_asked(
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     outbound = Outbound(Allowed.read([f"127.0.0.1:{port}"]))
     assert (await outbound.send("GET", f"http://127.0.0.1:{port}/")).status == 201
+
+
+async def test_a_download_is_written_piece_by_piece_and_ends_at_its_limit(port: int) -> None:
+    outbound = Outbound(Allowed.read([f"127.0.0.1:{port}"]), limits=QUICK)
+    parts: list[bytes] = []
+    url = f"http://127.0.0.1:{port}/whole"
+    size = await outbound.download(url, parts.append, most=1_000_000, total_s=5)
+    assert b"".join(parts) == b"y" * size
+    assert size == 700_000
+    with pytest.raises(OutboundFailed, match="more bytes than the 699,999 that are allowed"):
+        await outbound.download(url, parts.append, most=699_999, total_s=5)
+
+
+async def test_a_download_that_does_not_come_whole_or_at_all_fails(port: int) -> None:
+    outbound = Outbound(Allowed.read([f"127.0.0.1:{port}"]), limits=QUICK)
+    base = f"http://127.0.0.1:{port}"
+    for path, words in (
+        ("/redirect", "answered 302 instead of 200"),
+        ("/never", "no answer within 0.3 seconds"),
+        ("/cut", "closed|no HTTP answer"),
+    ):
+        with pytest.raises(OutboundFailed, match=words):
+            await outbound.download(base + path, lambda _: None, most=1_000_000, total_s=0.3)
+    with pytest.raises(OutboundRefused):
+        await outbound.download("http://10.0.0.1/x", lambda _: None, most=10, total_s=0.3)
+
+
+async def test_a_disk_that_is_full_is_not_called_the_lines_fault(port: int) -> None:
+    outbound = Outbound(Allowed.read([f"127.0.0.1:{port}"]), limits=QUICK)
+
+    def full(_: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        await outbound.download(f"http://127.0.0.1:{port}/whole", full, most=1_000_000, total_s=5)
