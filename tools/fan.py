@@ -45,7 +45,7 @@ def forecast(history: History, told: Told, what: What, data: dict[str, Any]) -> 
         "fan": _paths(close, int(bars.epochs()[-1]), times, model),
         "baselineFan": _paths(close, int(bars.epochs()[-1]), times, baseline),
     }
-    shown = ("what", "event", "horizonBars", "valuePercent", "probabilityPercent", "answer",
+    shown = ("what", "event", "horizonBars", "expectedPercent", "probabilityPercent", "answer",
              "interval", "quantiles", "baseline", "edge", "skill", "confidence", "contributions",
              "model", "modelId", "predictionId", "resolvesAt", "degraded")  # fmt: skip
     return Card(

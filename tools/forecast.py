@@ -91,12 +91,14 @@ class Forecast:
                     "available": False,
                     "reason": told.reason,
                     "howToGetOne": told.how,
+                    **_judged(told),
                     "notes": notes(history),
                 },
                 summary=f"looked for a model of {history.symbol}'s {asked.what}: there is none",
                 source=history.instrument.source,
                 as_of=history.as_of,
-                units={"close": history.instrument.currency, "horizonBars": "bars"},
+                units={"close": history.instrument.currency, "horizonBars": "bars"}
+                | ({} if told.skill is None else _SKILL_UNITS),
             )
         data = {**start, **said(told, asked.what), "notes": notes(history)}
         return ToolResult(
@@ -190,7 +192,7 @@ def said(told: Told, what: What) -> dict[str, Any]:
             }
     else:
         turn = in_percent(what)
-        data["valuePercent"] = turn(float(told.value))
+        data["expectedPercent"] = turn(float(told.value))
         if told.low is not None and told.high is not None and told.level is not None:
             data["interval"] = {
                 "lowPercent": turn(told.low),
@@ -289,22 +291,35 @@ def units(what: What, timeframe: str) -> dict[str, str]:
     each = "% a day" if timeframe == "1d" else "% a bar"
     moved = each if what == "volatility" else "%"
     return {
+        "expectedPercent": moved,
         "valuePercent": moved,
         "lowPercent": moved,
         "highPercent": moved,
         "coveragePercent": "%",
         "levelPercent": "%",
         "probabilityPercent": "%",
-        "skillPercent": "%",
-        "skillLowPercent": "%",
-        "skillHighPercent": "%",
-        "intervalPercent": "%",
+        **_SKILL_UNITS,
         "confidencePercent": "%",
         "cameTruePercent": "%",
         "cases": "past cases",
-        "evaluatedCases": "past cases",
         "horizonBars": "bars",
     }
+
+
+def _judged(told: Untrained) -> dict[str, Any]:
+    """Return what was found out about a model that does not serve."""
+    if told.skill is None:
+        return {}
+    return {"edge": "no measured edge", "judgedModel": told.model, "skill": _skill(told.skill)}
+
+
+_SKILL_UNITS = {
+    "skillPercent": "%",
+    "skillLowPercent": "%",
+    "skillHighPercent": "%",
+    "intervalPercent": "%",
+    "evaluatedCases": "past cases",
+}
 
 
 def _skill(skill: Skill) -> dict[str, Any]:

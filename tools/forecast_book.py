@@ -94,6 +94,9 @@ class Untrained(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     how: str
     """What would make it possible."""
+    model: str = ""
+    """One that was trained, judged, and found no better than its baseline."""
+    skill: Skill | None = None
 
 
 class PastTold(msgspec.Struct, frozen=True, kw_only=True):

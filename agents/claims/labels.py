@@ -117,6 +117,7 @@ _PHRASES = {
     "roe": "return on equity",
     "name": "{}",
     "valuePercent": "forecast",
+    "expectedPercent": "forecast",
     "cameTruePercent": "came true at that {}",
     "dataClosedAt": "close of the last bar",
     "madeOf": "day of the {}",

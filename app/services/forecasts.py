@@ -4,9 +4,11 @@ from uuid import UUID
 
 from app.domain.errors import Refusal
 from app.domain.ids import UserId, new_id
+from app.domain.models import ModelFilter
 from app.domain.predictions import Prediction
 from app.domain.principal import Principal
-from app.services.prediction_ports import ModelBook
+from app.services.paging import MAX_LIMIT
+from app.services.prediction_ports import ModelCatalog
 from app.services.predictions import PredictCommand, Predictions
 from inference.cards import ModelCard
 from tools.errors import ToolError
@@ -19,7 +21,7 @@ _PAID = ("openai", "anthropic")
 class Forecasts:
     """Implements `tools.forecast_book.ForecastBook`."""
 
-    def __init__(self, predictions: Predictions, models: ModelBook) -> None:
+    def __init__(self, predictions: Predictions, models: ModelCatalog) -> None:
         self._predictions = predictions
         self._models = models
 
@@ -36,7 +38,7 @@ class Forecasts:
             task, timeframe=wanted.timeframe, horizon=wanted.horizon_bars
         )
         if card is None:
-            return _untrained(wanted, task)
+            return _untrained(wanted, task, await self._judged(task, wanted))
         principal = _person(principal_id)
         made = await self._made(principal, card, wanted, deadline_s)
         if made.model_id != card.id:  # an experiment let its challenger answer
@@ -59,6 +61,18 @@ class Forecasts:
             limit=limit,
         )
         return [_past(one) for one in found if one.task in _TASKS and one.output is not None]
+
+    async def _judged(self, task: str, wanted: Wanted) -> ModelCard | None:
+        """Return the newest version that was judged and found not good enough to serve."""
+        ready = await self._models.page(
+            ModelFilter(task=task, status="ready"), cursor=None, limit=MAX_LIMIT
+        )
+        for card in ready.items:
+            fits = (card.timeframe, card.horizon_bars) == (wanted.timeframe, wanted.horizon_bars)
+            evaluation = card.evaluation()
+            if fits and evaluation is not None and not evaluation.has_skill:
+                return card
+        return None
 
     async def _made(
         self, principal: Principal, card: ModelCard, wanted: Wanted, deadline_s: float
@@ -99,7 +113,7 @@ def _with_id(command: PredictCommand, request_id: str) -> PredictCommand:
     )
 
 
-def _untrained(wanted: Wanted, task: str) -> Untrained:
+def _untrained(wanted: Wanted, task: str, judged: ModelCard | None) -> Untrained:
     ahead = "bar" if wanted.horizon_bars == 1 else "bars"
     return Untrained(
         reason=(
@@ -107,6 +121,8 @@ def _untrained(wanted: Wanted, task: str) -> Untrained:
             f"{wanted.timeframe} bars is deployed here."
         ),
         how=f"outcry train {task} trains one; an administrator deploys it when it shows skill.",
+        model="" if judged is None else f"{judged.name}@{judged.version}",
+        skill=None if judged is None else _skill(judged),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 from uuid import UUID
 
 from app.domain.ids import UserId
+from app.domain.models import ModelFilter
 from app.domain.predictions import (
     Answered,
     NewPrediction,
@@ -16,6 +17,7 @@ from app.domain.predictions import (
     Settled,
 )
 from app.domain.views import Position
+from app.services.paging import Page
 from app.services.routes import Route
 from inference.bundle import Bundle
 from inference.cards import ModelCard
@@ -37,6 +39,14 @@ class ModelBook(Protocol):
         self, task: str, *, timeframe: str | None = None, horizon: int | None = None
     ) -> ModelCard | None:
         """Return what forecasts a task by default."""
+        ...
+
+
+class ModelCatalog(ModelBook, Protocol):
+    """The same, with those that do not serve."""
+
+    async def page(self, asked: ModelFilter, *, cursor: str | None, limit: int) -> Page[ModelCard]:
+        """Return versions, the newest first."""
         ...
 
 

@@ -69,7 +69,7 @@ def lines(data: dict[str, Any]) -> list[str]:
     """Return a forecast in a few lines."""
     head = f"{data['symbol']}, next {data['horizonBars']} bars of {data['timeframe']}"
     if not data["available"]:
-        return [f"{head}: {data['reason']}", data["howToGetOne"]]
+        return [f"{head}: {data['reason']}", data["howToGetOne"], *_skill(data)]
     told = [f"{head}: {_value(data, data.get('interval'))}"]
     told.append(f"event       {data['event']}")
     if "baseline" in data:
@@ -83,16 +83,21 @@ def lines(data: dict[str, Any]) -> list[str]:
         else f"confidence  {sure['confidencePercent']:.0f} % ({sure['measuredOn']}, "
         f"n {sure['cases']:,})"
     )
-    if "skill" in data:
-        skill = data["skill"]
-        told.append(
-            f"skill       {skill['skillPercent']:+.1f} % against {skill['against']} (95 % interval "
-            f"{skill['skillLowPercent']:+.1f} to {skill['skillHighPercent']:+.1f}): {data['edge']}"
-        )
+    told += _skill(data)
     until = "" if data["resolvesAt"] is None else f", known on {data['resolvesAt'][:10]}"
     told.append(f"model       {data['model']}, data to {data['lastBar']}{until}")
     told.append(f"prediction  {data['predictionId']}, cost: {data['cost']}")
     return told
+
+
+def _skill(data: dict[str, Any]) -> list[str]:
+    if "skill" not in data:
+        return []
+    skill = data["skill"]
+    return [
+        f"skill       {skill['skillPercent']:+.1f} % against {skill['against']} (95 % interval "
+        f"{skill['skillLowPercent']:+.1f} to {skill['skillHighPercent']:+.1f}): {data['edge']}"
+    ]
 
 
 def _of(data: dict[str, Any]) -> dict[str, Any]:
@@ -106,7 +111,8 @@ def _value(data: dict[str, Any], interval: dict[str, Any] | None = None) -> str:
         "" if data["what"] != "volatility" else " a day" if data["timeframe"] == "1d" else " a bar"
     )
     sign = "+" if data["what"] == "returns" else ""
-    said = f"{data['valuePercent']:{sign}.1f} %{each}"
+    value = data.get("expectedPercent", data.get("valuePercent"))
+    said = f"{value:{sign}.1f} %{each}"
     if interval is None:
         return said
     return (

@@ -13,8 +13,10 @@ from safetensors.numpy import save_file
 
 from app.domain.errors import NotFound
 from app.domain.ids import new_id
+from app.domain.models import ModelFilter
 from app.services.answering import Answering
 from app.services.features import FeatureReader
+from app.services.paging import Page
 from app.services.panels import series_of
 from app.services.predictions import Predictions
 from app.services.settlement import Settlement
@@ -213,9 +215,14 @@ class SmallModels:
     ) -> ModelCard | None:
         for card in self.cards.values():
             bundle = self.bundles[card.id]
-            if card.task == task and horizon in (None, bundle.horizon_bars):
+            serves = card.status == "deployed"
+            if serves and card.task == task and horizon in (None, bundle.horizon_bars):
                 return card
         return None
+
+    async def page(self, asked: ModelFilter, *, cursor: str | None, limit: int) -> Page[ModelCard]:
+        every = {card.id: card for card in self.cards.values()}.values()
+        return Page([one for one in every if (one.task, one.status) == (asked.task, asked.status)])
 
     async def bundle(self, card: ModelCard) -> Bundle:
         return self.bundles[card.id]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from app.domain.principal import Principal
@@ -12,9 +13,11 @@ from app.services.conversations import Conversations
 from app.services.forecasts import Forecasts
 from app.storage.conversation_reads import ConversationReads
 from app.storage.journal_store import PostgresJournal
+from inference.cards import BaselineScore
 from tests.integration.predictions.small_models import (
     BARS,
     DIRECTION,
+    EVALUATION,
     VARIANCE,
     PredictionDesk,
     expected_variance,
@@ -51,7 +54,7 @@ async def test_the_tool_tells_value_interval_baseline_skill_confidence_and_model
     data = result.data
     move = 100 * expected_variance("AAA", BARS) ** 0.5
     assert data["available"] is True
-    assert data["valuePercent"] == pytest.approx(move)
+    assert data["expectedPercent"] == pytest.approx(move)
     assert data["interval"]["coveragePercent"] == pytest.approx(80)
     assert data["interval"]["lowPercent"] == pytest.approx(move * 2.718281828**-0.35)
     assert data["baseline"]["name"] == "log-HAR"
@@ -72,7 +75,7 @@ async def test_the_tool_tells_value_interval_baseline_skill_confidence_and_model
     assert card.content["baselineFan"]
     stored = await desk.predictions.get(ann, UUID(data["predictionId"]))
     assert stored.output is not None
-    assert 100 * stored.output.value**0.5 == pytest.approx(data["valuePercent"])
+    assert 100 * stored.output.value**0.5 == pytest.approx(data["expectedPercent"])
 
 
 async def test_asked_again_about_the_same_bars_it_is_the_same_prediction(
@@ -96,6 +99,24 @@ async def test_without_a_model_it_says_how_to_train_one(
     assert result.data["available"] is False
     assert "outcry train volatility_regime" in result.data["howToGetOne"]
     assert (await call(toolbox, desk, ann, horizon=20)).data["available"] is False
+
+
+async def test_a_model_that_was_judged_and_found_no_better_is_told_with_its_skill(
+    desk: PredictionDesk, ann: Principal, toolbox: ToolBox
+) -> None:
+    await desk.load()
+    no_better = BaselineScore(
+        name="climatology", loss=0.25, skill=-0.002, skill_low=-0.008, skill_high=0.003
+    )
+    judged = msgspec.structs.replace(EVALUATION, metric="Brier score", baselines=(no_better,))
+    await desk.models.add(
+        DIRECTION, evaluation=judged, status="ready", timeframe="1d", horizon_bars=5
+    )
+    data = (await call(toolbox, desk, ann, what="direction")).data
+    assert (data["available"], data["edge"]) == (False, "no measured edge")
+    assert data["judgedModel"] == "direction-small@1"
+    assert data["skill"]["skillPercent"] == pytest.approx(-0.2)
+    assert (await call(toolbox, desk, ann, what="direction", horizon=1)).data.get("skill") is None
 
 
 async def test_a_model_that_fails_is_a_failure_with_its_reason(

@@ -25,7 +25,7 @@ def sentence(results: Results) -> str:
 
 def volatility(one: Result, indicators: Result | None) -> str:
     """Return "I expect calm-to-normal moves for the next five days: 1.3 % a day (…)"."""
-    value = one.number("valuePercent")
+    value = one.number("expectedPercent")
     if value is None:
         return ""
     each = "a day" if one.text("timeframe") == "1d" else "a bar"

@@ -17,8 +17,9 @@ def forecast(ask: Ask, results: Results) -> str:
     """Write what the models expect; without any, what is known instead."""
     made = expected.found(results)
     available = {what: one for what, one in made.items() if one.at("available") is True}
+    judged = [_judged(one) for one in made.values() if one.at("available") is False]
     if not available:
-        return say.paragraphs(advice.forecast(ask, results), _how(made))
+        return say.paragraphs(advice.forecast(ask, results), *judged, _how(made))
     indicators = results.good("indicators")
     parts = []
     for what, one in available.items():
@@ -31,6 +32,7 @@ def forecast(ask: Ask, results: Results) -> str:
                 parts.append(say.sentences(_regime(one), _worth(one)))
             case _:
                 parts.append(direction(one))
+    parts += judged
     absent = {what: one for what, one in made.items() if what not in available}
     return say.paragraphs(
         *parts,
@@ -133,20 +135,25 @@ def _worth(one: Result) -> str:
             )
     else:
         said.append("How often that holds, nobody has measured.")
+    said.append(_skill(one))
+    return " ".join(part for part in said if part)
+
+
+def _skill(one: Result) -> str:
+    """Return how the model did on what it had not seen, against its hardest baseline."""
     skill = one.number("skill", "skillPercent")
     low, high = one.number("skill", "skillLowPercent"), one.number("skill", "skillHighPercent")
-    if skill is not None and low is not None and high is not None:
-        over = (
-            f"its {one.text('skill', 'metric')} was {say.percent(abs(skill))} "
-            f"{'below' if skill >= 0 else 'above'} that of {one.text('skill', 'against')} "
-            f"({say.percent(one.number('skill', 'intervalPercent') or 95, digits=0)} interval "
-            f"{say.percent(low)} to {say.percent(high)})"
-        )
-        if one.text("edge") == "measured edge":
-            said.append(f"On data it had not seen, {over}.")
-        else:
-            said.append(f"There is **no measured edge**: on data it had not seen, {over}.")
-    return " ".join(said)
+    if skill is None or low is None or high is None:
+        return ""
+    coverage = say.percent(one.number("skill", "intervalPercent") or 95, digits=0)
+    over = (
+        f"its {one.text('skill', 'metric')} was {say.percent(abs(skill))} "
+        f"{'below' if skill >= 0 else 'above'} that of {one.text('skill', 'against')} "
+        f"({coverage} interval {say.percent(low)} to {say.percent(high)})"
+    )
+    if one.text("edge") == "measured edge" or one.at("available") is False:
+        return f"On data it had not seen, {over}."
+    return f"There is **no measured edge**: on data it had not seen, {over}."
 
 
 def _about(one: Result, ask: Ask) -> str:
@@ -162,8 +169,20 @@ def _about(one: Result, ask: Ask) -> str:
     return f"{said}."
 
 
+def _judged(one: Result) -> str:
+    """Say that a model was trained for it and is no better than its baseline."""
+    if one.text("edge") != "no measured edge":
+        return ""
+    what = "direction" if one.text("what") == "direction" else _SUBJECTS[one.text("what")]
+    return (
+        f"On {what} I have **no measured edge**: a model was trained and judged, and does not "
+        f"serve. {_skill(one)}"
+    )
+
+
 def _how(absent: dict[str, Result]) -> str:
     """Say what is not forecast here, and how to get there."""
+    absent = {what: one for what, one in absent.items() if not one.text("edge")}
     if not absent:
         return ""
     subjects = say.listed((_SUBJECTS[what] for what in absent), word="or")

@@ -118,6 +118,24 @@ async def test_asked_how_forecasts_went_it_counts_and_lists_them(question: str) 
     assert answer.unverified() == []
 
 
+async def test_a_model_that_is_no_better_is_no_edge_and_is_told_with_what_it_was_worth() -> None:
+    desk, _ = forecasting(trained=False)
+    answer = await desk.ask("Will GOOG rise?")
+    said = answer.text.replace("\u00a0", " ")
+    assert "On direction I have **no measured edge**: a model was trained and judged" in said
+    assert "that of climatology" in said
+    assert "outcry train" not in said
+    assert answer.unverified() == []
+
+
+async def test_a_value_that_reads_like_its_baseline_is_proven_all_the_same() -> None:
+    desk, _ = forecasting()
+    answer = await desk.ask("How volatile will MSFT be?")
+    assert answer.text.count("1.3\u00a0%") == 2
+    assert answer.unverified() == []
+    assert (await desk.ask("How does MSFT look?")).unverified() == []
+
+
 async def test_nobody_asked_for_a_forecast_yet_is_said() -> None:
     desk, _ = forecasting(trained=False)
     answer = await desk.ask("How did your last forecast do?")
