@@ -1,7 +1,8 @@
 """Whether a trained model serves: only with skill, and only if the present champion is no better.
 
 A challenger of other design has to be better on the same cases, beyond chance. The same design
-trained on newer data takes over unless it is worse: it knows more, and rarely differs.
+trained on newer data takes over unless it is worse: it knows more, and rarely differs. Where the
+two share too few cases to tell, it takes over too, on its own skill above 0.
 """
 
 import asyncio
@@ -54,6 +55,8 @@ def _verdict(comparison: Comparison | None, against: str, *, refit: bool) -> tup
     if comparison is None:
         return False, f"It is not deployed: {against} keeps no losses to compare it with."
     said = comparison.in_words()
+    if comparison.verdict == "not comparable" and refit:
+        return True, f"It replaces {against}, the same design on older data; {said}."
     if comparison.verdict == "not comparable":
         return False, f"It is not deployed: with {against} it is not comparable, {said}."
     if refit and comparison.verdict != "worse":
@@ -72,7 +75,7 @@ def _is_refit(card: ModelCard, champion: ModelCard) -> bool:
         and old is not None
         and (new.recipe, new.code, new.options, new.seed)
         == (old.recipe, old.code, old.options, old.seed)
-        and new.as_of >= old.as_of
+        and new.as_of > old.as_of
     )
 
 

@@ -100,6 +100,22 @@ async def test_another_design_that_is_alike_does_not_take_over_and_a_refit_does(
     assert (await desk.versions())[0].status == "deprecated"
 
 
+async def test_a_refit_on_newer_bars_of_others_takes_over_and_on_older_ones_does_not(
+    desk: TrainingDesk,
+) -> None:
+    await desk.stock("NEWER", bars=300)
+    whys = []
+    for symbol in ("AAA", "NEWER", "BBB"):
+        command = TrainCommand(recipe="echo", symbols=(symbol,), deploy=True)
+        job, _ = await desk.done(await desk.training.submit(command, by=None))
+        assert job.result is not None
+        whys.append(job.result["judgement"]["why"])
+
+    assert "the same design on older data; they share only 0 cases" in whys[1]
+    assert "not comparable" in whys[2]
+    assert [card.aliases for card in await desk.versions()] == [(), ("champion",), ()]
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
