@@ -27,6 +27,7 @@ from inference.requests import Answers, Floats, Rows
 _LENGTH = struct.Struct(">Q")
 HEADER_BYTES = _LENGTH.size
 MAX_FRAME_BYTES = 2 * 2**30
+_LARGE = 64 * 2**10
 
 
 class Array(msgspec.Struct, frozen=True, array_like=True):
@@ -126,10 +127,11 @@ read_to_worker = msgspec.msgpack.Decoder(ToWorker).decode
 read_from_worker = msgspec.msgpack.Decoder(FromWorker).decode
 
 
-def frame(message: ToWorker | FromWorker) -> bytes:
-    """Return the bytes of one frame, length first."""
+def frame(message: ToWorker | FromWorker) -> tuple[bytes, ...]:
+    """Return the pieces of one frame, length first; a large body is not copied once more."""
     body = _encode(message)
-    return _LENGTH.pack(len(body)) + body
+    header = _LENGTH.pack(len(body))
+    return (header, body) if len(body) > _LARGE else (header + body,)
 
 
 def length_of(header: bytes | bytearray | memoryview) -> int:

@@ -30,6 +30,7 @@ from inference.runtimes.connections import VARIABLE, Connection, write_connectio
 
 _ROOT = Path(__file__).resolve().parents[2]
 _REAP_S = 5.0
+_BUFFER_BYTES = 4 * 2**20
 _NOT_FOR_MODELS = frozenset(
     (
         "OUTCRY_SECRET_KEY", "OUTCRY_ADMIN_PASSWORD", "DATABASE_URL", "OPENAI_API_KEY",
@@ -102,6 +103,10 @@ class WorkerProcess(asyncio.Protocol):
             OSError: it cannot be started.
         """
         ours, theirs = socket.socketpair()
+        for end in (ours, theirs):
+            # As much as the system allows: a large batch then passes in fewer pieces.
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
         spawning = asyncio.ensure_future(asyncio.to_thread(_spawn, command, theirs))
         try:
             self._process = await asyncio.shield(spawning)
@@ -126,7 +131,8 @@ class WorkerProcess(asyncio.Protocol):
     def send(self, message: ToWorker) -> None:
         """Send one frame; after the end of the process it goes nowhere."""
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(frame(message))
+            for piece in frame(message):
+                self._transport.write(piece)
 
     def kill(self, why: str) -> None:
         """End the process at once; `on_lost` follows."""

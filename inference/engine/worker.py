@@ -104,10 +104,11 @@ class Worker:
         return data
 
     def _send(self, message: FromWorker) -> None:
-        data = frame(message)
+        pieces = frame(message)
         try:
             with self._sending:
-                self._line.sendall(data)
+                for piece in pieces:
+                    self._line.sendall(piece)
         except OSError:
             os._exit(0)  # the engine has gone, perhaps without a farewell
 

@@ -1,10 +1,16 @@
-"""What the engine costs over the bare model, without HTTP: one call, and a large batch."""
+"""What the engine costs over the bare model, without HTTP: one call, and a large batch.
 
+`python -m tests.benchmarks.engine_alone FOLDER` prints the figures of a bundle as JSON.
+"""
+
+import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import uvloop
 
 from inference.engine.engine import Engine
 from inference.engine.pipeline import LoadedModel
@@ -17,10 +23,11 @@ BATCH_ROWS = 16_384
 SIZES = (16, 64, 256, 1_024, 4_096)
 
 
-async def engine_alone(folder: Path, rows: np.ndarray[Any, Any]) -> Figures:
+async def engine_alone(folder: Path) -> Figures:
     """Return p50 of one call, bare and through the worker, and rows per second of batches."""
     model = LoadedModel.load(folder, runtime_for=runtime_for)
     names = tuple(column.name for column in model.bundle.inputs)
+    rows = np.random.default_rng(64).normal(size=(64, len(names)))
     one = Rows(names, rows[:1])
     many = Rows(names, np.resize(rows, (BATCH_ROWS, rows.shape[1])))
     (bare,) = model._members
@@ -63,3 +70,7 @@ def _rows_per_s(bare: Any, many: Rows, size: int) -> float:
     ]
     seconds = _timed(lambda: [bare.run(part) for part in parts])
     return len(many) / seconds
+
+
+if __name__ == "__main__":
+    print(json.dumps(uvloop.run(engine_alone(Path(sys.argv[1])))))

@@ -8,6 +8,8 @@ import asyncio
 import importlib.util
 import json
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,11 +30,10 @@ from inference.engine.pipeline import LoadedModel
 from inference.requests import Rows
 from inference.runtimes.catalog import runtime_for
 from tests.benchmarks import cpu, prediction_peers
-from tests.benchmarks.engine_alone import engine_alone
 from tests.benchmarks.http_load import Asked, LoadFailed, ask, post
 from tests.benchmarks.load import percentile
 from tests.benchmarks.prediction_peers import Absent, running
-from tests.benchmarks.results import Figures, median, significant
+from tests.benchmarks.results import ROOT, Figures, median, significant
 from tests.benchmarks.server import LOAD_CORE
 from tests.fakes.cards import evaluation
 from tests.faults.server import Server
@@ -144,14 +145,16 @@ class Product:
         self.together.append(together)
         self.us_per_request.append(spent / together.requests * 1e6)
 
-    def figures(self) -> Figures:
+    def figures(self, *, last: int = 0) -> Figures:
+        """Return the medians of all rounds, or of the last ones: those beside one peer."""
+        alone, together = self.alone[-last:], self.together[-last:]
         return {
-            "one_client_per_s": median([asked.per_second for asked in self.alone]),
-            "one_client_p50_ms": median([percentile(a.latencies_ms, 0.5) for a in self.alone]),
-            "clients_64_per_s": median([asked.per_second for asked in self.together]),
-            "clients_64_p50_ms": median([percentile(a.latencies_ms, 0.5) for a in self.together]),
-            "clients_64_p99_ms": median([percentile(a.latencies_ms, 0.99) for a in self.together]),
-            "cpu_us_per_request": median(self.us_per_request),
+            "one_client_per_s": median([asked.per_second for asked in alone]),
+            "one_client_p50_ms": median([percentile(a.latencies_ms, 0.5) for a in alone]),
+            "clients_64_per_s": median([asked.per_second for asked in together]),
+            "clients_64_p50_ms": median([percentile(a.latencies_ms, 0.5) for a in together]),
+            "clients_64_p99_ms": median([percentile(a.latencies_ms, 0.99) for a in together]),
+            "cpu_us_per_request": median(self.us_per_request[-last:]),
             "rss_mib": significant(cpu.rss_bytes(self.pids) / 2**20),
         }
 
@@ -217,7 +220,7 @@ async def predictions() -> Figures:
         folders = [save_network(work / SMALL, (256,), "numpy")]
         if with_torch:
             folders.append(save_network(work / LARGE, (1024,) * 4, "pytorch"))
-        figures["engine"] = await engine_alone(folders[0], inputs())
+        figures["engine"] = await asyncio.to_thread(_engine_alone, folders[0])
         await seed(work / "data", folders)
         weights = save_for_peers(work / "weights.npz", (256,))
         large = save_for_peers(work / "large.npz", (1024,) * 4)
@@ -229,6 +232,19 @@ async def predictions() -> Figures:
                     figures["large"] = await _large(server, key, work, large)
             finally:
                 os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    return figures
+
+
+def _engine_alone(folder: Path) -> Figures:
+    """Measure without HTTP in a process whose numpy has one thread, as the worker's has."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.engine_alone", str(folder)],
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        check=True,
+        cwd=ROOT,
+    )
+    figures: Figures = json.loads(done.stdout.splitlines()[-1])
     return figures
 
 
@@ -244,9 +260,10 @@ async def _against_peers(
     server: Server, key: str, work: Path, weights: Path, folder: Path
 ) -> Figures:
     ours = await _ours(server, key, SMALL)
-    figures: Figures = {"peers": {}}
+    figures: Figures = {}
     best: dict[str, Figures] = {}
     for name, start in _peers(work, weights).items():
+        print(f"  beside {name}", flush=True)
         try:
             best[name] = await _beside(ours, start)
         except Absent as absent:
@@ -254,15 +271,7 @@ async def _against_peers(
             best[name] = {"absent": str(absent)}
             await _round(ours)
     figures["ours"] = ours.figures()
-    for name, found in best.items():
-        figures["peers"][name] = found
-        if "absent" not in found:
-            found["times_64_clients"] = significant(
-                figures["ours"]["clients_64_per_s"] / found["clients_64_per_s"], 3
-            )
-            found["p50_share"] = significant(
-                figures["ours"]["one_client_p50_ms"] / found["one_client_p50_ms"], 3
-            )
+    figures["peers"] = best
     figures["bit_equal"] = _equal(ours.bodies, folder)
     return figures
 
@@ -307,7 +316,14 @@ async def _beside(ours: Product, start: Any) -> Figures:
         for _ in range(ROUNDS):
             await ours.measure()
             await product.measure()
-        return product.figures()
+        found, beside = product.figures(), ours.figures(last=ROUNDS)
+        found["times_64_clients"] = significant(
+            beside["clients_64_per_s"] / found["clients_64_per_s"], 3
+        )
+        found["p50_share"] = significant(
+            beside["one_client_p50_ms"] / found["one_client_p50_ms"], 3
+        )
+        return found
 
 
 async def _round(ours: Product) -> None:
@@ -329,10 +345,6 @@ async def _large(server: Server, key: str, work: Path, weights: Path) -> Figures
         print(f"  litserve, large: {absent}", flush=True)
         await _round(ours)
     found["ours"] = ours.figures()
-    if "litserve_batched" in found:
-        found["times_litserve"] = significant(
-            found["ours"]["clients_64_per_s"] / found["litserve_batched"]["clients_64_per_s"], 3
-        )
     return found
 
 

@@ -33,7 +33,7 @@ from inference.requests import Answers, Rows
 def test_rows_arrive_as_they_were_sent_to_the_bit() -> None:
     numbers = np.array([[0.1, np.nan], [-0.0, 5e-324]])
     rows = Rows(("a", "b"), numbers, {"t": ("ü", "")})
-    sent = frame(run_of(7, "model", rows, (1, 1), explain=True))
+    sent = b"".join(frame(run_of(7, "model", rows, (1, 1), explain=True)))
     assert length_of(sent[:HEADER_BYTES]) == len(sent) - HEADER_BYTES
     run = read_to_worker(sent[HEADER_BYTES:])
     assert not isinstance(run, Load)
@@ -51,7 +51,7 @@ def test_rows_arrive_as_they_were_sent_to_the_bit() -> None:
     ],
 )
 def test_answers_arrive_as_they_were_sent(answers: Answers) -> None:
-    sent = frame(Done(3, 0.25, given_of(answers)))
+    sent = b"".join(frame(Done(3, 0.25, given_of(answers))))
     done = read_from_worker(sent[HEADER_BYTES:])
     assert isinstance(done, Done)
     assert done.together is not None
@@ -87,6 +87,12 @@ def test_an_error_that_is_not_known_is_the_models() -> None:
 
 
 def test_a_length_that_no_frame_has_is_refused() -> None:
-    assert length_of(frame(Alive())[:HEADER_BYTES]) > 0
+    assert length_of(frame(Alive())[0][:HEADER_BYTES]) > 0
     with pytest.raises(ValueError, match="a frame of"):
         length_of(b"\xff" * HEADER_BYTES)
+
+
+def test_a_large_body_is_sent_apart_from_its_length() -> None:
+    rows = Rows(("a",), np.zeros((20_000, 1)))
+    header, body = frame(run_of(1, "model", rows, (20_000,), explain=False))
+    assert length_of(header) == len(body)
