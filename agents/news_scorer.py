@@ -7,7 +7,7 @@ What an LLM says about the past is not point in time: it may have read what happ
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -37,6 +37,30 @@ Price = Callable[[Usage], Decimal | None]
 """What tokens cost in USD; None: nobody knows."""
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """One request that was sent, and what it cost."""
+
+    provider: str
+    model: str
+    answered: bool
+    usage: Usage
+    """Zeros where the provider told none."""
+    reserved_usd: Decimal | None
+    """The most it could have cost."""
+    amount_usd: Decimal | None
+    """None: nobody knows the price."""
+    estimated: bool
+    """The provider told no usage: the amount is the most it can have been."""
+    latency_ms: int
+
+
+Keep = Callable[[Asked], Awaitable[None]]
+
+
+async def _forget(_: Asked) -> None:
+    """Keep no account."""
+
+
 class _Judged(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     i: int
     positive: float
@@ -50,8 +74,17 @@ _decoder = msgspec.json.Decoder(list[_Judged])
 class LLMScorer:
     """Implements `tools.market.scorer.Scorer`."""
 
-    def __init__(self, llm: LLM, model: str, *, price: Price, at_most_usd: Decimal | None) -> None:
-        """`at_most_usd`: what all requests together may cost; None sets no ceiling.
+    def __init__(
+        self,
+        llm: LLM,
+        model: str,
+        *,
+        price: Price,
+        at_most_usd: Decimal | None,
+        keep: Keep = _forget,
+    ) -> None:
+        """`at_most_usd`: what all requests together may cost; None sets no ceiling. `keep` is told
+        of every request once it is over.
 
         Raises:
             ScoringFailed: a ceiling is set that could not be kept, because the price is not known.
@@ -69,6 +102,7 @@ class LLMScorer:
         self._model = model
         self._price = price
         self._at_most = at_most_usd
+        self._keep = keep
 
     async def score(self, texts: Sequence[Text]) -> list[Sentiment]:
         """Return what the LLM says of each text.
@@ -104,14 +138,31 @@ class LLMScorer:
                 f"The next {len(texts)} texts might cost {most} USD; {self.spent_usd} of "
                 f"{self._at_most} USD are spent. Nothing was sent."
             )
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        usage: Usage | None = None
+        answered = False
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 reply = await self._llm.complete(request, lambda delta: None)
+            usage, answered = reply.usage, True
         except (AgentError, TimeoutError) as error:
-            self.spent_usd += most or Decimal(0)
             raise ScoringFailed(f"{self.name} failed: {error or 'no answer in time'}") from error
-        paid = most if reply.usage is None else self._price(reply.usage)
-        self.spent_usd += paid or Decimal(0)
+        finally:
+            paid = most if usage is None else self._price(usage)
+            self.spent_usd += paid or Decimal(0)
+            await self._keep(
+                Asked(
+                    provider=self._llm.provider,
+                    model=self._model,
+                    answered=answered,
+                    usage=usage or Usage(),
+                    reserved_usd=most,
+                    amount_usd=paid,
+                    estimated=usage is None,
+                    latency_ms=round((loop.time() - began) * 1000),
+                )
+            )
         return _read(reply.text, len(texts))
 
 

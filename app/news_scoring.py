@@ -10,14 +10,17 @@ from rich.console import Console
 from agents.llms.builtin.model import BuiltinLLM
 from agents.llms.catalog import Catalog
 from agents.messages import Usage
-from agents.news_scorer import AT_ONCE, LLMScorer
+from agents.news_scorer import AT_ONCE, Keep, LLMScorer
 from app.domain.errors import Invalid
-from app.security.people import utc_now
+from app.security.passwords import Passwords
+from app.security.people import People, utc_now
 from app.security.sealing import Sealer, load_secret_key
 from app.services.pricing import PriceBook
 from app.settings import Settings
+from app.storage.accounts import Accounts
 from app.storage.engine import Database
 from app.storage.news import PostgresNews
+from app.storage.scoring_costs import ScoringCosts
 from app.storage.secrets import StoredSecrets
 from app.wiring.desk import llm_environment, open_database
 from app.wiring.news import sentiment_model
@@ -51,7 +54,10 @@ async def score_again(settings: Settings, wanted: ScoringWanted) -> None:
         if wanted.scorer == "llm":
             catalog = await _catalog(settings, database)
             try:
-                scorer = await _llm_scorer(catalog, wanted)
+                people = People(Accounts(database), Passwords())
+                owner = await people.ensure_owner(settings.admin_email, settings.admin_password)
+                costs = ScoringCosts(database, owner.id)
+                scorer = await _llm_scorer(catalog, wanted, keep=costs.add)
                 try:
                     await _score(database, scorer, wanted)
                 finally:
@@ -97,7 +103,7 @@ async def _catalog(settings: Settings, database: Database) -> Catalog:
     return catalog
 
 
-async def _llm_scorer(catalog: Catalog, wanted: ScoringWanted) -> LLMScorer:
+async def _llm_scorer(catalog: Catalog, wanted: ScoringWanted, *, keep: Keep) -> LLMScorer:
     if (wanted.at_most_usd is None) == (not wanted.unpriced):
         raise Invalid(
             "Scoring by an LLM costs money: give --max-usd AMOUNT, or --unpriced for a model of "
@@ -110,7 +116,9 @@ async def _llm_scorer(catalog: Catalog, wanted: ScoringWanted) -> LLMScorer:
     def price(usage: Usage) -> Decimal | None:
         return prices.price(chosen.provider, chosen.model, usage, at=utc_now())
 
-    return LLMScorer(chosen.llm, chosen.model, price=price, at_most_usd=wanted.at_most_usd)
+    return LLMScorer(
+        chosen.llm, chosen.model, price=price, at_most_usd=wanted.at_most_usd, keep=keep
+    )
 
 
 def usd(said: str) -> Decimal:

@@ -9,6 +9,9 @@ import msgspec
 from agents.messages import Usage
 from app.domain.ids import AttemptId, ConversationId, RunId, UserId
 
+NEWS_SCORING = "6b0d6f5e-5c6f-5b7a-9a55-6e6577730001"
+"""Stands as conversation and agent of what was spent on scoring news, which has neither."""
+
 
 class CostEntry(msgspec.Struct, frozen=True):
     """One row per provider attempt: reserved before the call, settled exactly once after it."""

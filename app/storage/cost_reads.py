@@ -2,20 +2,24 @@
 
 from datetime import datetime
 
+from app.domain.costs import NEWS_SCORING
 from app.domain.ids import UserId
 from app.domain.money import plain
 from app.domain.views import CostGroup, CostGrouping
 from app.storage.engine import Database
 
+_SCORING = "news scoring (outcry score)"
 _GROUPS: dict[CostGrouping, tuple[str, str, str]] = {
     "conversation": (
         "k.conversation_id::text",
-        "max((SELECT c.title FROM conversations c WHERE c.id = k.conversation_id))",
+        f"max(CASE k.conversation_id WHEN '{NEWS_SCORING}' THEN '{_SCORING}' ELSE"
+        " (SELECT c.title FROM conversations c WHERE c.id = k.conversation_id) END)",
         "amount DESC, key",
     ),
     "agent": (
         "k.agent_id::text",
-        "max((SELECT a.name FROM agents a WHERE a.id = k.agent_id))",
+        f"max(CASE k.agent_id WHEN '{NEWS_SCORING}' THEN '{_SCORING}' ELSE"
+        " (SELECT a.name FROM agents a WHERE a.id = k.agent_id) END)",
         "amount DESC, key",
     ),
     "model": ("k.provider || '/' || k.model", "max(k.model)", "amount DESC, key"),

@@ -2,8 +2,12 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
+from agents.messages import Usage
+from agents.news_scorer import Asked
+from app.storage.scoring_costs import ScoringCosts
 from tests.integration.rest.rest_desk import Clients, Desk
 from tests.integration.rest.test_conversations import walk
 
@@ -137,3 +141,27 @@ async def test_cost_groups_are_paged(desk: Desk, people: Clients) -> None:
         await desk.converse(ann, "q", amount=Decimal(amount))
     items = await walk(people.client("ann").get, "/costs")
     assert [item["amount"] for item in items] == ["5", "4", "3", "2", "1"]
+
+
+async def test_what_scoring_news_cost_is_among_the_owners_costs(
+    desk: Desk, people: Clients
+) -> None:
+    ann = desk.people["ann"]
+    costs = ScoringCosts(desk.database, ann.user_id)
+    paid = Asked(
+        provider="openai",
+        model="m",
+        answered=True,
+        usage=Usage(input_tokens=300, output_tokens=100),
+        reserved_usd=Decimal("0.05"),
+        amount_usd=Decimal("0.04"),
+        estimated=False,
+        latency_ms=1200,
+    )
+    await costs.add(paid)
+    await costs.add(msgspec.structs.replace(paid, answered=False, estimated=True, usage=Usage()))
+    for grouping in ("conversation", "agent"):
+        answer = await people.client("ann").get(f"/costs?groupBy={grouping}")
+        (item,) = answer.json()["items"]
+        assert item["label"] == "news scoring (outcry score)"
+        assert (item["amount"], item["attempts"], item["inputTokens"]) == ("0.08", 2, 300)

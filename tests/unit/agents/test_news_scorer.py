@@ -12,7 +12,7 @@ from agents.llms.builtin.model import BuiltinLLM
 from agents.llms.llm import LLMRequest
 from agents.llms.scripted import ScriptedLLM, ScriptedReply
 from agents.messages import Usage
-from agents.news_scorer import AT_ONCE, SYSTEM, LLMScorer
+from agents.news_scorer import AT_ONCE, SYSTEM, Asked, LLMScorer
 from tools.market.scorer import ScoringFailed, Text
 
 
@@ -107,3 +107,20 @@ async def test_without_a_price_no_ceiling_can_be_kept() -> None:
 def test_the_built_in_model_is_no_judge() -> None:
     with pytest.raises(ScoringFailed, match="does not judge texts"):
         LLMScorer(BuiltinLLM(), "builtin", price=a_cent_a_hundred_tokens, at_most_usd=Decimal(1))
+
+
+async def test_every_request_is_told_with_what_it_cost_also_a_failed_one() -> None:
+    kept: list[Asked] = []
+
+    async def keep(one: Asked) -> None:
+        kept.append(one)
+
+    llm = ScriptedLLM([judged, ScriptedReply(error=LLMUnavailable("away"))])
+    scoring = LLMScorer(llm, "model-1", price=a_cent_a_hundred_tokens, at_most_usd=None, keep=keep)
+    with pytest.raises(ScoringFailed):
+        await scoring.score([Text(f"Title {n}") for n in range(AT_ONCE + 1)])
+    good, bad = kept
+    assert (good.answered, good.amount_usd, good.estimated) == (True, Decimal("0.04"), False)
+    assert good.usage == Usage(input_tokens=300, output_tokens=100)
+    assert (bad.answered, bad.amount_usd, bad.estimated) == (False, bad.reserved_usd, True)
+    assert scoring.spent_usd == sum(one.amount_usd or 0 for one in kept)
