@@ -28,6 +28,7 @@ from inference.bundle import BUNDLE_FILE, Bundle, read_bundle
 from inference.cards import FRAMEWORKS, Framework, ModelCard, ModelPerformance
 from inference.errors import NotAllowed
 from inference.lifecycle import label
+from inference.runtimes.intake import check_members
 
 log = structlog.get_logger(__name__)
 
@@ -218,7 +219,10 @@ class Models(ModelStates):
     async def _put(self, folder: Path) -> tuple[str, Bundle]:
         def put() -> tuple[str, Bundle]:
             digest = self._artifacts.put(folder)
-            return digest, read_bundle((self._artifacts.open(digest) / BUNDLE_FILE).read_bytes())
+            opened = self._artifacts.open(digest)
+            bundle = read_bundle((opened / BUNDLE_FILE).read_bytes())
+            check_members(opened, bundle)
+            return digest, bundle
 
         with full_disk_told():
             return await asyncio.to_thread(put)

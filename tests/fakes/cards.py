@@ -31,7 +31,13 @@ def bundle(**changes: Any) -> Bundle:
         framework="numpy",
         inputs=(InputColumn(name="x"),),
         members=(
-            Member(name="ridge", runtime="numpy", file="ridge.safetensors", architecture="linear"),
+            Member(
+                name="ridge",
+                runtime="numpy",
+                file="ridge.safetensors",
+                architecture="linear",
+                options={"inputs": 1},
+            ),
         ),
         head=Head(kind="value"),
         timeframe="1d",

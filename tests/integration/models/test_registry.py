@@ -13,9 +13,10 @@ from app.domain.models import Measured, ModelFilter, NewModel
 from app.services.models import Models
 from app.storage.engine import Database
 from inference.artifacts import ArtifactStore
+from inference.bundle import Member
 from inference.cards import ModelCard, ModelPerformance
 from inference.errors import BadModel, DamagedArtifact, NotAllowed
-from tests.fakes.cards import evaluation, write_model
+from tests.fakes.cards import bundle, evaluation, write_model
 from tools.signal_views import RULES, RULES_VERSION
 
 NEW = NewModel(name="calm", type="regression", framework="numpy", architecture="linear")
@@ -180,6 +181,23 @@ async def test_files_that_do_not_fit_leave_the_version_as_it_was(
     with pytest.raises(BadModel, match="they must agree"):
         await models.attach(card.id, write_model(tmp_path / "m"))
     assert await models.get(card.id) == card
+    linear = await models.create(NEW)
+    wide = bundle(
+        members=(
+            Member(
+                name="ridge",
+                runtime="numpy",
+                file="ridge.safetensors",
+                architecture="linear",
+                options={"inputs": 2},
+            ),
+        )
+    )
+    folder = write_model(tmp_path / "wide")
+    (folder / "bundle.json").write_bytes(msgspec.json.encode(wide))
+    with pytest.raises(BadModel, match="weight"):
+        await models.attach(linear.id, folder)
+    assert await models.get(linear.id) == linear
     other = await trained(models, tmp_path / "n", name="other")
     with pytest.raises(NotAllowed, match="files are attached while"):
         await models.attach(other.id, tmp_path / "n")
