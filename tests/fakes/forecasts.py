@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from tools.forecast_book import Basis, PastTold, Skill, Told, Untrained, Wanted, What
 
 NO_SKILL = Skill(
-    value=0.0005, low=-0.0021, high=0.0031, baseline="climatology", metric="Brier score",
+    value=-0.0022, low=-0.0077, high=0.0031, baseline="climatology", metric="Brier score",
     n=90_480, has_edge=False,
 )  # fmt: skip
 

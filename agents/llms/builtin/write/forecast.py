@@ -146,11 +146,11 @@ def _skill(one: Result) -> str:
     if skill is None or low is None or high is None:
         return ""
     coverage = say.percent(one.number("skill", "intervalPercent") or 95, digits=0)
-    over = (
-        f"its {one.text('skill', 'metric')} was {say.percent(abs(skill))} "
-        f"{'below' if skill >= 0 else 'above'} that of {one.text('skill', 'against')} "
-        f"({coverage} interval {say.percent(low)} to {say.percent(high)})"
-    )
+    metric, against = one.text("skill", "metric"), one.text("skill", "against")
+    over = f"its {metric} was {say.percent(skill)} below that of {against}"
+    if skill < 0:
+        over = f"its skill against {against} was {say.percent(skill)} ({metric})"
+    over += f" ({coverage} interval {say.percent(low)} to {say.percent(high)})"
     if one.text("edge") == "measured edge" or one.at("available") is False:
         return f"On data it had not seen, {over}."
     return f"There is **no measured edge**: on data it had not seen, {over}."

@@ -123,7 +123,7 @@ async def test_a_model_that_is_no_better_is_no_edge_and_is_told_with_what_it_was
     answer = await desk.ask("Will GOOG rise?")
     said = answer.text.replace("\u00a0", " ")
     assert "On direction I have **no measured edge**: a model was trained and judged" in said
-    assert "that of climatology" in said
+    assert "its skill against climatology was −0.2 % (Brier score)" in said
     assert "outcry train" not in said
     assert answer.unverified() == []
 
