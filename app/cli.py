@@ -21,7 +21,7 @@ from app.verbs.models import model
 from app.verbs.people import key, secret, user
 from app.verbs.pictures import chart
 from app.verbs.predictions import predict, settle
-from app.verbs.records import import_fundamentals, import_news, score
+from app.verbs.records import import_encoder, import_fundamentals, import_news, score
 from app.verbs.serving import serve_llm
 from app.verbs.shared import data_dir_option, run, settings_with
 from app.verbs.training import evaluate, train
@@ -136,7 +136,7 @@ def doctor(data_dir: Path | None) -> None:
     sys.exit(0 if run(examine(settings_with(data_dir=data_dir))) else 1)
 
 
-for record in (import_news, import_fundamentals):
+for record in (import_news, import_fundamentals, import_encoder):
     import_group.add_command(record)
 for verb in (
     chart,

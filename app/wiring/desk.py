@@ -198,6 +198,7 @@ async def open_desk(
                 sockets,
                 on_progress=on_progress,
                 forecasts=predictions.forecasts,
+                engine=engine.engine,
             )
         )
         market.intake.listeners += [

@@ -10,6 +10,7 @@ from app.services.bar_intake import BarIntake
 from app.services.charts import Charts
 from app.services.market import MarketData
 from app.services.market_records import MarketRecords
+from app.services.prediction_ports import PredictionEngine
 from app.services.signals import SignalBook
 from app.services.tool_calls import ToolCalls
 from app.settings import Settings
@@ -66,11 +67,12 @@ async def open_market(
     *,
     on_progress: Progress,
     forecasts: ForecastBook | None = None,
+    engine: PredictionEngine | None = None,
 ) -> AsyncIterator[MarketDesk]:
     """Open the market side of the desk, with the prices that ship loaded."""
     instruments, bars = PostgresInstruments(database), PostgresBars(database)
     intake = BarIntake(instruments, bars, clock=utc_now)
-    news = open_news(settings, database, instruments)
+    news = open_news(settings, database, instruments, engine)
     fundamentals = open_fundamentals(database, instruments, bars)
     signals = SignalBook(
         PostgresSignals(database),

@@ -169,7 +169,8 @@ class Recurrent:
     def long_run(self, *, paths: int, steps: int, seed: int) -> Floats:
         """Return long paths from rest, to look at what they are like."""
         long = replace(self.options, paths=paths, steps=steps)
-        row = np.array([[*np.zeros(WINDOW), 0.0, float(seed)]])
+        # At 1 % a day, so that no draw is cut off for being impossible.
+        row = np.array([[*np.zeros(WINDOW), np.log(1e-4), float(seed)]])
         return _run(GruPaths(self.member(), long, self.tensors), row)
 
 

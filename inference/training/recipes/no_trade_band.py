@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from inference.bundle import Bundle, Head, InputColumn, Member, PreprocessingStep
@@ -22,6 +23,7 @@ from inference.datasets.volatility_target import BOUND, WARM_UP
 from inference.errors import BadInput
 from inference.panel import Panel, Times
 from inference.requests import Floats
+from inference.training.comparison import LOSSES_FILE, CaseLosses
 from inference.training.paired import baseline_score, mean_difference
 from inference.training.policy_gradient import descend
 from inference.training.recipe import (
@@ -46,6 +48,7 @@ STRETCH, LEAD_IN = 250, 40
 _START = np.log([0.1, 0.1])
 _STEPS, _RATE = 120, 0.08
 LEAST_BARS = 1000
+METRIC = "cost of being off target and of trading, bp a bar"
 MEMORY = 10
 """Bars over which losses are taken to resemble each other: a position lasts."""
 ALWAYS, TENTH, FIXED = "always rebalance", "fixed band of 10 %", "best fixed band"
@@ -90,10 +93,13 @@ class NoTradeBand:
         paths = paths_of(panel, target=chosen["target_volatility"], most=chosen["most_weight"])
         cuts = _cuts(paths, share=chosen["test_share"])
         done: dict[str, list[tuple[Times, Floats, Floats]]] = {}
+        symbols: list[str] = []
         for index, (start, stop) in enumerate(pairwise(cuts)):
             progress(index / len(cuts), f"learning from what was known at {start}")
             edges, fixed = learn(stretches(paths, until=start), costs)
-            test, times = _test(paths, start, stop)
+            test, times, names = _test(paths, start, stop)
+            counted = test.counts > 0
+            symbols += names[counted].tolist()
             for name, policy in {
                 self.name: edges,
                 ALWAYS: Edges(0.0, 0.0),
@@ -101,7 +107,6 @@ class NoTradeBand:
                 FIXED: fixed,
             }.items():
                 run = simulate(test, policy, costs)
-                counted = test.counts > 0
                 loss = 1e4 * (run.off + run.paid)[counted]
                 done.setdefault(name, []).append((times[counted], loss, run.traded[counted]))
         progress(1.0 - 1.0 / len(cuts), "learning from everything")
@@ -110,7 +115,10 @@ class NoTradeBand:
         progress(1.0, "done")
         return Trained(
             bundle=_bundle(panel, chosen),
-            files={"policy.safetensors": policy_weights(final)},
+            files={
+                "policy.safetensors": policy_weights(final),
+                LOSSES_FILE: _losses(symbols, done[self.name]).to_bytes(),
+            },
             evaluation=evaluation,
             performance=ModelPerformance(),
             parameters=ModelParameters(
@@ -220,7 +228,9 @@ def stretches(paths: Sequence[Path], *, until: np.datetime64 | None) -> Days:
     )
 
 
-def _test(paths: Sequence[Path], start: np.datetime64, stop: np.datetime64) -> tuple[Days, Times]:
+def _test(
+    paths: Sequence[Path], start: np.datetime64, stop: np.datetime64
+) -> tuple[Days, Times, NDArray[np.str_]]:
     pieces = []
     for path in paths:
         first, last = np.searchsorted(path.times, [start, stop], side="right")
@@ -230,7 +240,8 @@ def _test(paths: Sequence[Path], start: np.datetime64, stop: np.datetime64) -> t
     times = np.full(days.wanted.shape, np.datetime64(0, "s"))
     for column, (path, begin, _, last) in enumerate(pieces):
         times[: last - begin, column] = path.times[begin:last]
-    return days, times
+    names = np.broadcast_to(np.array([path.symbol for path, *_ in pieces]), times.shape)
+    return days, times, names
 
 
 def _side_by_side(pieces: Sequence[tuple[Path, int, int, int]]) -> Days:
@@ -318,6 +329,15 @@ def _bundle(panel: Panel, chosen: Mapping[str, Any]) -> Bundle:
     )
 
 
+def _losses(symbols: Sequence[str], parts: Sequence[tuple[Times, Floats, Floats]]) -> CaseLosses:
+    return CaseLosses(
+        METRIC,
+        tuple(symbols),
+        np.concatenate([part[0] for part in parts]),
+        np.concatenate([part[1] for part in parts]),
+    )
+
+
 def _evaluate(
     name: str,
     done: Mapping[str, Sequence[tuple[Times, Floats, Floats]]],
@@ -342,7 +362,7 @@ def _evaluate(
     years = times.astype("datetime64[Y]").astype(int) + 1970
     best = min(rivals, key=lambda one: float(losses[one].mean()))
     evaluation = Evaluation(
-        metric="cost of being off target and of trading, bp a bar",
+        metric=METRIC,
         loss=float(losses[name].mean()),
         n=len(times),
         n_refits=len(done[name]),

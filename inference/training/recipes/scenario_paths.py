@@ -23,6 +23,7 @@ from inference.errors import BadInput
 from inference.panel import Panel, Times
 from inference.requests import Floats
 from inference.runtimes.path_sampling import GRU, SEED, GruMixture
+from inference.training.comparison import LOSSES_FILE, CaseLosses
 from inference.training.gru_training import require_torch
 from inference.training.paired import baseline_score
 from inference.training.path_models import (
@@ -55,6 +56,7 @@ from inference.training.recipe import (
 TIERS = {"fhs": "filtered historical simulation", "gru": "recurrent mixture of normals"}
 BLOCKS, SINGLES = "block bootstrap", "iid bootstrap"
 INTERVAL = 0.8
+METRIC = "energy score of paths, in daily deviations"
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 LEAST_BARS = 750
 _JUDGED_PATHS = 200
@@ -121,7 +123,10 @@ class ScenarioPaths:
         progress(1.0, "done")
         return Trained(
             bundle=_bundle(panel, final, chosen),
-            files={f"{final.member().architecture}.safetensors": save(final.tensors)},
+            files={
+                f"{final.member().architecture}.safetensors": save(final.tensors),
+                LOSSES_FILE: _losses(TIERS[chosen["tier"]], judged).to_bytes(),
+            },
             evaluation=evaluation,
             performance=ModelPerformance(),
             parameters=_parameters(final, chosen),
@@ -279,6 +284,15 @@ def _facts(
     return {"model": sampled, **means}
 
 
+def _losses(name: str, judged: Sequence[Judged]) -> CaseLosses:
+    return CaseLosses(
+        METRIC,
+        tuple(case.symbol for case in judged),
+        np.array([case.time for case in judged], dtype="datetime64[s]"),
+        np.array([case.scores[name] for case in judged]),
+    )
+
+
 def _evaluate(
     name: str, judged: Sequence[Judged], densities: Sequence[Floats], refits: int
 ) -> Evaluation:
@@ -304,7 +318,7 @@ def _evaluate(
         return float(1.0 - losses[name][mask].mean() / losses[best][mask].mean())
 
     return Evaluation(
-        metric="energy score of paths, in daily deviations",
+        metric=METRIC,
         loss=float(losses[name].mean()),
         n=len(judged),
         n_refits=refits,
