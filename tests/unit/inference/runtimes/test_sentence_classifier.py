@@ -37,7 +37,7 @@ def written(folder: Path, *, weight: np.ndarray) -> Loaded:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(model, str(place / "model.onnx"))
-    tokenizer = {
+    tokenizer: dict[str, object] = {
         "version": "1.0",
         "truncation": None,
         "padding": None,
