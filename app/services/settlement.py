@@ -129,7 +129,12 @@ class Settlement:
         ended = instrument.delisted_on
         written = 0
         for one in wanted:
-            settled = outcome_of(one, series, now=now)
+            try:
+                settled = outcome_of(one, series, now=now)
+            except Exception:
+                # One forecast that cannot be graded must not keep the others from it.
+                log.exception("settlement.failed", prediction_id=str(one.id))
+                continue
             if settled is None and ended is not None and _never(one, ended, now):
                 settled = _unknowable(one, now)
             if settled is not None:

@@ -136,6 +136,22 @@ async def test_bars_that_are_heard_of_settle_what_they_decide(
     assert after.loss == pytest.approx((after.output.probabilities["up"] - rose) ** 2)
 
 
+async def test_one_forecast_that_cannot_be_graded_keeps_no_other_from_it(
+    desk: PredictionDesk, ann: Principal
+) -> None:
+    await desk.load()
+    await desk.models.add(DIRECTION, weight=0.05)
+    await desk.models.add(VARIANCE)
+    broken, whole = await made(desk, ann, "direction-small"), await made(desk, ann)
+    await desk.database.execute(
+        "UPDATE predictions SET metadata = metadata - 'classes' WHERE id = $1", broken.id
+    )
+    await desk.append(BARS + 22)
+    assert await desk.settlement.sweep() == 1
+    assert (await desk.predictions.get(ann, whole.id)).grade is not None
+    assert (await desk.predictions.get(ann, broken.id)).grade is None
+
+
 async def test_a_split_in_between_is_no_storm(desk: PredictionDesk, ann: Principal) -> None:
     await desk.load()
     await desk.models.add(VARIANCE)
