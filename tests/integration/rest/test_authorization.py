@@ -80,8 +80,7 @@ async def owned(desk: Desk, people: Clients) -> dict[str, UUID]:
     }
 
 
-SHARED = {"agent_id", "model_id", "signal_id", "suspect_id"}
-SHARED = {"experiment_id", "agent_id", "signal_id", "suspect_id"}
+SHARED = {"agent_id", "experiment_id", "model_id", "signal_id", "suspect_id"}
 """Ids of what belongs to nobody in particular."""
 
 
