@@ -3,11 +3,15 @@
 import asyncio
 import json
 import re
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 
+from inference.packing import MEDIA_TYPE, pack
+from tests.fakes.cards import evaluation, write_model
 from tests.faults.client import Answer, Frame, Wire, run_command
 from tests.faults.server import Response, Server
 
@@ -31,6 +35,19 @@ PUBLIC = {
     "/api/v1/models/{}/artifact",
     "/api/v1/models/{}/transition",
     "/api/v1/models/{}/aliases",
+    "/api/v1/models/{}/drift",
+    "/api/v1/models/{}/reports",
+    "/api/v1/experiments/{}",
+    "/api/v1/experiments/{}/reading",
+    "/api/v1/experiments/{}/stop",
+    "/api/v1/experiments/{}/promote",
+    # The Open Inference Protocol: models by name.
+    "/v2/models/{}",
+    "/v2/models/{}/ready",
+    "/v2/models/{}/infer",
+    "/v2/models/{}/versions/{}",
+    "/v2/models/{}/versions/{}/ready",
+    "/v2/models/{}/versions/{}/infer",
     # The OpenAPI document.
     "/schema/{}",
 }
@@ -42,6 +59,8 @@ OWNED = {
     "messages": "message",
     "me/api-keys": "api_key",
     "alerts": "alert",
+    "predictions": "prediction",
+    "jobs": "job",
 }
 """First words of a route to what its first parameter names."""
 
@@ -49,13 +68,35 @@ BODIES: dict[str, Any] = {
     "PATCH": {"title": "mine now"},
     "PATCH /api/v1/alerts/{}": {"name": "mine now"},
     "POST": None,
+    "POST /api/v1/conversations/{}/read": {"seq": 1},
+    "POST /api/v1/predictions/{}/feedback": {"rating": 1, "comment": "mine now"},
     "PUT": {},
 }
 
 
+def predict(desk: Server, key: str, folder: Path) -> tuple[str, str]:
+    """Let a small model serve and ask it by the batch; return the job and a prediction of it."""
+
+    def call(method: str, path: str, body: Any = None, **headers: str) -> Any:
+        answer = desk.request(method, f"/api/v1{path}", body, key=key, headers=headers or None)
+        assert answer.status < 300, (path, answer.body)
+        return answer.body
+
+    new = {"name": "calm", "type": "regression", "framework": "numpy", "architecture": "linear"}
+    card = new | {"validationMetrics": {"evaluation": evaluation()}}
+    packed = b"".join(pack(write_model(folder), extra={"card.json": msgspec.json.encode(card)}))
+    model = call("POST", "/models", new)["id"]
+    call("PUT", f"/models/{model}/artifact", packed, **{"Content-Type": MEDIA_TYPE})
+    call("POST", f"/models/{model}/transition", {"status": "ready"})
+    asked = {"modelId": model, "inputs": [{"features": {"x": 1.0}}]}
+    job = call("POST", "/predictions/batch", asked)["id"]
+    (prediction,) = call("GET", f"/predictions?jobId={job}")["items"]
+    return job, prediction["id"]
+
+
 @pytest.fixture(scope="module")
-async def owned(desk: Server, key: str) -> dict[str, str]:
-    """Ids of the first user: a conversation, its run, its messages, a key."""
+async def owned(desk: Server, key: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Ids of the first user: a conversation, its run, its messages, a key, a forecast, a job."""
     async with Wire.open(desk.port, key=key) as wire:
         await wire.hello()
         answer: Answer = await wire.ask("secret plan: script=steady tokens=3 ms=1")
@@ -66,8 +107,13 @@ async def owned(desk: Server, key: str) -> dict[str, str]:
     alert = await asyncio.to_thread(
         desk.request, "POST", "/api/v1/alerts", {"symbol": "GOOG", "condition": condition}, key=key
     )
+    job, prediction = await asyncio.to_thread(
+        predict, desk, key, tmp_path_factory.mktemp("model") / "calm"
+    )
     return {
         "alert": alert.body["id"],
+        "job": job,
+        "prediction": prediction,
         "conversation": answer.thread_id,
         "run": answer.run_id,
         "message": answer.end["metadata"]["outcry"]["messageId"],
@@ -125,7 +171,7 @@ async def test_every_route_answers_a_foreign_id_like_an_unknown_one(
         assert foreign.status == 404, (method, path, foreign.body)
         assert foreign.body["code"] == "not_found"
         checked += 1
-    assert checked >= 8
+    assert checked >= 12
 
 
 async def test_nothing_of_it_was_changed_or_ended_by_trying(
@@ -133,10 +179,28 @@ async def test_nothing_of_it_was_changed_or_ended_by_trying(
 ) -> None:
     conversation = await ask(desk, "GET", f"/api/v1/conversations/{owned['conversation']}", key)
     keys = await ask(desk, "GET", "/api/v1/me/api-keys", key)
+    prediction = await ask(desk, "GET", f"/api/v1/predictions/{owned['prediction']}", key)
+    job = await ask(desk, "GET", f"/api/v1/jobs/{owned['job']}", key)
 
     assert conversation.status == 200
     assert conversation.body["title"] != "mine now"
     assert owned["api_key"] in {item["id"] for item in keys.body["items"]}
+    assert prediction.body["feedback"] is None
+    assert job.status == 200
+    assert job.body["status"] != "cancelled"
+
+
+async def test_the_table_of_a_foreign_batch_reads_like_that_of_an_unknown_one(
+    desk: Server, key: str, other_key: str, owned: dict[str, str]
+) -> None:
+    path = "/api/v1/predictions/export?jobId="
+    mine = await ask(desk, "GET", path + owned["job"], key)
+    foreign = await ask(desk, "GET", path + owned["job"], other_key)
+    unknown_id = str(uuid4())
+    unknown = await ask(desk, "GET", path + unknown_id, other_key)
+
+    assert owned["prediction"] in mine.raw.decode()
+    assert comparable(foreign, owned["job"]) == comparable(unknown, unknown_id)
 
 
 async def test_lists_and_search_show_nothing_foreign(
@@ -149,6 +213,8 @@ async def test_lists_and_search_show_nothing_foreign(
         "/api/v1/costs?groupBy=conversation",
         "/api/v1/me/api-keys",
         "/api/v1/alerts",
+        "/api/v1/predictions",
+        "/api/v1/jobs",
     ):
         response = await ask(desk, "GET", path, other_key)
         assert response.status == 200, (path, response.body)
