@@ -35,7 +35,7 @@ from app.wiring.live import Sockets
 log = structlog.get_logger(__name__)
 
 WEB_FOLDER = Path(__file__).resolve().parent / "web" / "dist"
-_AS_IT_IS = (r"^/$", r"^/sign-in$", r"^/c/", r"^/assets/", r"^/[^/]*\.", r"^/ws$")
+_AS_IT_IS = (r"^/$", r"^/sign-in$", r"^/c/", r"^/models", r"^/assets/", r"^/[^/]*\.", r"^/ws$")
 """Not compressed: the web client, which the build has packed already, and the websocket."""
 _MAX_FRAME_BYTES = 256 * 1024
 _PING_S = 20.0

@@ -96,7 +96,10 @@ class WebClientController(Controller):
     include_in_schema = False
     guards = (anyone,)
 
-    @get(["/", "/sign-in", "/screen", "/scorecard", "/alerts"], name="web_page")
+    @get(
+        ["/", "/sign-in", "/screen", "/scorecard", "/alerts", "/models"],
+        name="web_page",
+    )
     async def page(
         self, request: Request[Any, Any, Any], web_client: NamedDependency[WebClient]
     ) -> Response[bytes]:
@@ -111,6 +114,16 @@ class WebClientController(Controller):
         web_client: NamedDependency[WebClient],
     ) -> Response[bytes]:
         """Return the page for a conversation's address."""
+        return _page(request, web_client)
+
+    @get("/models/{model_id:str}")
+    async def model(
+        self,
+        request: Request[Any, Any, Any],
+        model_id: FromPath[str],
+        web_client: NamedDependency[WebClient],
+    ) -> Response[bytes]:
+        """Return the page for a model's address."""
         return _page(request, web_client)
 
     @get("/m/{symbol:path}")

@@ -1,16 +1,12 @@
 """The desk by keyboard, on a phone, in the dark, and for those who do not see it."""
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 from playwright.async_api import expect
 
-from tests.e2e.browser import Tab
+from tests.e2e.accessibility import AXE, violations
 from tests.e2e.conftest import NewTab
 from tests.faults.server import Server
 
-AXE = Path(__file__).resolve().parents[2] / "app/web/node_modules/axe-core/axe.min.js"
 GOOG = "How does GOOG look right now, and is that unusual?"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
@@ -189,22 +185,3 @@ async def test_axe_finds_nothing_serious_on_the_pages_of_the_market(
     assert await violations(tab) == []
     await tab.page.set_viewport_size({"width": 390, "height": 844})
     assert await violations(tab) == []
-
-
-async def violations(tab: Tab) -> list[str]:
-    """Return what breaks WCAG 2.2 AA seriously, as `rule: element`."""
-    found: list[dict[str, Any]] = await tab.page.evaluate(
-        """async () => {
-            const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-            const { violations } = await axe.run({ runOnly: tags });
-            return violations.map(({ id, impact, nodes }) => ({
-                id, impact, nodes: nodes.map((node) => node.html.slice(0, 160)),
-            }));
-        }"""
-    )
-    return [
-        f"{one['id']}: {node}"
-        for one in found
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
-    ]

@@ -58,6 +58,14 @@ export interface StoredAttachment {
   content?: Record<string, unknown> | null;
 }
 
+/** How a forecast that an answer shows turned out; `grade` is null while that is not known. */
+export interface Grade {
+  predictionId: string;
+  toolCallId: string;
+  grade: "hit" | "miss" | "none" | null;
+  words: string;
+}
+
 export interface StoredMessage {
   id: string;
   role: "user" | "assistant" | "system";
@@ -71,6 +79,7 @@ export interface StoredMessage {
   toolCalls?: StoredToolCall[];
   claims?: Claim[];
   receipt?: Receipt | null;
+  grades?: Grade[];
   attachments?: StoredAttachment[];
 }
 

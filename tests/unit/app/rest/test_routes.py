@@ -28,6 +28,8 @@ OPEN_ON_PURPOSE = {
     "GET /screen",
     "GET /scorecard",
     "GET /alerts",
+    "GET /models",
+    "GET /models/{}",
     "GET /assets/{}",
     "GET /{}",
     "GET /schema",

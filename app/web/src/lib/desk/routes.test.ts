@@ -11,6 +11,11 @@ it("knows each address", () => {
   expect(parse("/screen")).toEqual({ at: "screen" });
   expect(parse("/scorecard/")).toEqual({ at: "scorecard" });
   expect(parse("/alerts")).toEqual({ at: "alerts" });
+  expect(parse("/models")).toEqual({ at: "models" });
+  expect(parse("/models/01890000-0000-7000-8000-00000000000A/")).toEqual({
+    at: "model",
+    id: "01890000-0000-7000-8000-00000000000a",
+  });
 });
 
 it("finds its way back from a market's address, whatever is in the symbol", () => {

@@ -7,7 +7,9 @@ export type Route =
   | { at: "market"; symbol: string }
   | { at: "screen" }
   | { at: "scorecard" }
-  | { at: "alerts" };
+  | { at: "alerts" }
+  | { at: "models" }
+  | { at: "model"; id: string };
 
 export type PageRoute = Exclude<Route, { at: "home" | "sign-in" | "conversation" }>;
 
@@ -25,14 +27,20 @@ export function parse(path: string): Route {
   if (talk !== undefined) return { at: "conversation", id: talk.toLowerCase() };
   const symbol = decoded(/^\/m\/(.+?)\/?$/.exec(path)?.[1] ?? "");
   if (symbol !== null && symbol !== "") return { at: "market", symbol: symbol.toUpperCase() };
-  const name = /^\/(screen|scorecard|alerts)\/?$/.exec(path)?.[1];
-  if (name !== undefined) return { at: name as "screen" | "scorecard" | "alerts" };
+  const model = /^\/models\/([0-9a-fA-F-]{36})\/?$/.exec(path)?.[1];
+  if (model !== undefined) return { at: "model", id: model.toLowerCase() };
+  const name = /^\/(screen|scorecard|alerts|models)\/?$/.exec(path)?.[1];
+  if (name !== undefined) return { at: name as "screen" | "scorecard" | "alerts" | "models" };
   return path.startsWith("/sign-in") ? { at: "sign-in" } : { at: "home" };
 }
 
 /** Whether it is a page of its own, without composer or evidence. */
 export function isPage(route: Route): route is PageRoute {
   return route.at !== "home" && route.at !== "sign-in" && route.at !== "conversation";
+}
+
+export function modelPath(id: string): string {
+  return `/models/${id}`;
 }
 
 export function marketPath(symbol: string): string {

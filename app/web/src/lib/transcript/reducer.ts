@@ -52,6 +52,7 @@ export function newAnswer(runId: string): Answer {
     cards: [],
     claims: [],
     receipt: null,
+    grades: [],
     cost: null,
     step: null,
     failure: null,

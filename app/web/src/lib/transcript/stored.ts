@@ -89,6 +89,7 @@ function answerOf(runId: string, stored: readonly StoredMessage[]): Answer {
     cards: stored.flatMap(cardsOf),
     claims: last?.claims ?? [],
     receipt: last?.receipt ?? null,
+    grades: stored.flatMap((message) => message.grades ?? []),
     failure:
       stopped === "failed" ? { code: "failed", message: "This answer broke off." } : null,
     settled: true,

@@ -1,6 +1,6 @@
 /** What a conversation looks like to a person: turns, each a question and its answers. */
 
-import type { AgentName } from "../rest";
+import type { AgentName, Grade } from "../rest";
 import type { Claim, Cost, LlmName, Receipt } from "../protocol/types";
 
 export interface Evidence {
@@ -57,6 +57,8 @@ export interface Answer {
   cards: Card[];
   claims: Claim[];
   receipt: Receipt | null;
+  /** Of the forecasts it shows. */
+  grades: Grade[];
   cost: Cost | null;
   /** What is happening now, in plain words. */
   step: string | null;

@@ -1,0 +1,22 @@
+import { expect, it } from "vitest";
+import { hardest, inOrder, skillWord, type Evaluation, type Model } from "./shapes";
+
+const score = (name: string, skill: number, skillLow: number, skillHigh: number) => ({ name, skill, skillLow, skillHigh, loss: 1, dmT: null });
+
+it("names the baseline that is hardest to beat", () => {
+  const evaluation = { baselines: [score("EWMA", 0.4, 0.3, 0.5), score("HAR", 0.1, 0.05, 0.15)] } as unknown as Evaluation;
+  expect(hardest(evaluation)?.name).toBe("HAR");
+  expect(hardest(undefined)).toBeNull();
+});
+
+it("calls skill only what lies above 0 with its whole interval", () => {
+  expect(skillWord(score("x", 0.1, 0.02, 0.2))).toBe("has skill");
+  expect(skillWord(score("x", 0.1, -0.02, 0.2))).toBe("no usable skill");
+  expect(skillWord(score("x", -0.1, -0.2, -0.02))).toBe("worse than its baseline");
+});
+
+it("shows those that serve first", () => {
+  const model = (name: string, status: string) => ({ name, status, createdAt: "2026-01-01" }) as Model;
+  const names = inOrder([model("b", "ready"), model("c", "deployed"), model("a", "deprecated"), model("a", "deployed")]).map((one) => one.name + one.status);
+  expect(names).toEqual(["adeployed", "cdeployed", "bready", "adeprecated"]);
+});

@@ -1,0 +1,143 @@
+/** Models, their cards, jobs and experiments, as the REST door says them (docs/rest.md). */
+
+export interface BaselineScore {
+  name: string;
+  loss: number;
+  skill: number;
+  skillLow: number;
+  skillHigh: number;
+  dmT: number | null;
+}
+
+export interface Evaluation {
+  metric: string;
+  loss: number;
+  n: number;
+  nRefits: number;
+  first: string;
+  last: string;
+  purgeBars: number;
+  baselines: BaselineScore[];
+  byYear: Record<string, number>;
+  bySymbol: Record<string, number>;
+  coverage: Record<string, number>;
+  calibrationError: number | null;
+  /** Mean forecast, observed rate, cases. */
+  reliability: [number, number, number][];
+  other: Record<string, number>;
+  notes: string[];
+}
+
+export interface Model {
+  id: string;
+  name: string;
+  version: string;
+  type: string;
+  framework: string;
+  architecture: string;
+  status: string;
+  task: string | null;
+  timeframe: string | null;
+  horizonBars: number | null;
+  recipe: string | null;
+  aliases: string[];
+  failure: string | null;
+  deployedDespite: string | null;
+  trainedAt: string | null;
+  createdAt: string;
+  validationMetrics: { evaluation?: Evaluation; notes?: string[] };
+}
+
+export interface Lineage {
+  dataset: { name: string; version: number; digest: string; asOf: string | null; size: number } | null;
+  recipe: string | null;
+  artifact: string | null;
+  predictions: number;
+  signals: number;
+}
+
+export interface ModelEvent {
+  id: string;
+  kind: string;
+  details: Record<string, unknown>;
+  createdAt: string;
+}
+
+export interface ColumnDrift {
+  column: string;
+  psi: number | null;
+  p: number | null;
+  level: string;
+}
+
+export interface Report {
+  createdAt: string;
+  calls: { since: string; n: number; failed: number; timedOut: number; latencyP50Ms: number | null; latencyP95Ms: number | null };
+  skill: { n: number; moments: number; skill: number | null; low: number | null; high: number | null };
+  calibration: { n: number; nominal: number | null; coverage: number | null; low: number | null; high: number | null };
+  inputs: ColumnDrift[];
+  alarms: string[];
+  notes: string[];
+}
+
+export interface Job {
+  id: string;
+  kind: string;
+  title: string;
+  status: "queued" | "running" | "completed" | "failed" | "cancelled";
+  percent: number;
+  stage: string;
+  error: string | null;
+  createdAt: string;
+  startedAt: string | null;
+  endedAt: string | null;
+}
+
+export interface Experiment {
+  id: string;
+  model: string;
+  mode: string;
+  share: number;
+  championVersion: string;
+  challengerVersion: string;
+  status: string;
+  startedAt: string;
+  endedAt: string | null;
+  decision: { reason?: string } | null;
+}
+
+export interface Reading {
+  verdict: string;
+  words: string;
+  pairs: number;
+  waiting: number;
+  evidenceBetter: number;
+  evidenceWorse: number;
+  evidenceNeeded: number;
+}
+
+export interface Recipe {
+  name: string;
+  task: string;
+  description: string;
+  options: Record<string, unknown>;
+}
+
+/** The baseline that is hardest to beat; null when there was no evaluation. */
+export function hardest(evaluation: Evaluation | undefined): BaselineScore | null {
+  const all = evaluation?.baselines ?? [];
+  return all.reduce<BaselineScore | null>((found, one) => (found === null || one.skill < found.skill ? one : found), null);
+}
+
+/** What an interval of skill says: only one that lies above 0 is skill. */
+export function skillWord(score: { skillLow: number; skillHigh: number }): string {
+  return score.skillLow > 0 ? "has skill" : score.skillHigh < 0 ? "worse than its baseline" : "no usable skill";
+}
+
+const ORDER = ["deployed", "ready", "validating", "training", "failed", "deprecated"];
+
+/** Those that serve first, then by name and age. */
+export function inOrder(models: readonly Model[]): Model[] {
+  const rank = (one: Model): number => ORDER.indexOf(one.status);
+  return [...models].sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name) || b.createdAt.localeCompare(a.createdAt));
+}
