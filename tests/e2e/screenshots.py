@@ -28,6 +28,8 @@ WATCHED = "Tell me when the RSI of GOOG is above 60"
 DESK: dict[str, Any] = {"viewport": {"width": 1440, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 LARGEST = 300_000
+LAST_MODEL = "scenario-paths-20@1"
+LEARNING_MS = 600_000
 _COMPLETE = re.compile(r"\d m?s")
 
 
@@ -46,6 +48,8 @@ def photograph(browser: Browser, server: Server, path: str, to: Path, **options:
                 )
         if path == "/scorecard":
             page.wait_for_selector("[data-score]")
+        elif path == "/models":
+            page.wait_for_selector(".models .scale")
         elif wide:
             page.wait_for_selector("[data-drawn=true] canvas")
         if path.startswith("/m/"):
@@ -67,6 +71,15 @@ def sign_in(context: Any, server: Server) -> None:
         _session.append(server.sign_in())
     name, value = _session[0].split("=", 1)
     context.add_cookies([{"name": name, "value": value, "url": server.origin}])
+
+
+def learn(browser: Browser, server: Server) -> None:
+    """Wait until the desk has trained the models it comes with."""
+    with browser.new_context(**DESK) as context:
+        sign_in(context, server)
+        page = context.new_page()
+        page.goto(f"{server.origin}/models")
+        expect(page.get_by_role("link", name=LAST_MODEL)).to_be_visible(timeout=LEARNING_MS)
 
 
 def ask(browser: Browser, server: Server) -> str:
@@ -107,8 +120,12 @@ def main() -> None:
         raise SystemExit(f"Cannot take pictures: {NO_BROWSER}.")
     with tempfile.TemporaryDirectory(prefix="outcry-pictures-") as place:
         Path(place).chmod(0o711)
-        with serving(Path(place) / "data") as server, sync_playwright() as playwright:
+        with (
+            serving(Path(place) / "data", OUTCRY_DEFAULT_MODELS="1") as server,
+            sync_playwright() as playwright,
+        ):
             browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+            learn(browser, server)
             path = ask(browser, server)
             photograph(browser, server, path, folder / "desk.png", color_scheme="light", **DESK)
             photograph(browser, server, path, folder / "desk-dark.png", color_scheme="dark", **DESK)
@@ -118,6 +135,7 @@ def main() -> None:
                 ("market", "/m/GOOG", {"color_scheme": "light", **DESK}),
                 ("market-phone", "/m/GOOG", {"color_scheme": "dark", **PHONE}),
                 ("scorecard", "/scorecard", {"color_scheme": "light", **DESK}),
+                ("models", "/models", {"color_scheme": "light", **DESK}),
                 ("alert", fired, {"color_scheme": "light", **DESK}),
             ):
                 photograph(browser, server, address, folder / f"{name}.png", **look)
