@@ -1,7 +1,6 @@
 """safetensors files that are not what they say are refused with the tensor named (F38)."""
 
 import json
-import resource
 import subprocess
 import sys
 import textwrap
@@ -138,7 +137,7 @@ def test_a_hundred_thousand_tensors_and_big_files_stay_below_half_a_gibibyte(
         file.truncate(file.tell() + size)
     program = textwrap.dedent(
         """
-        import resource, sys
+        import sys
         from pathlib import Path
         from inference.errors import BadModel
         from inference.formats.tensors import check_tensors
@@ -148,7 +147,9 @@ def test_a_hundred_thousand_tensors_and_big_files_stay_below_half_a_gibibyte(
                 print(name, "fine")
             except BadModel as wrong:
                 print(wrong)
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        # Not `ru_maxrss`, which also knows the process that this one was started from.
+        status = Path("/proc/self/status").read_text()
+        print(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
         """
     )
     done = subprocess.run(
@@ -160,8 +161,7 @@ def test_a_hundred_thousand_tensors_and_big_files_stay_below_half_a_gibibyte(
     assert f"'{MAX_TENSORS}'" in many_said
     assert "not JSON" in deep_said
     assert big_said == "big fine"
-    assert int(peak_kib) < 512 * 1024
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > 0
+    assert 0 < int(peak_kib) < 512 * 1024
 
 
 @given(st.data())

@@ -117,7 +117,7 @@ async def test_opinions_change_no_other_digit_of_any_signal() -> None:
             one,
             sentiment_analysis=None,
             fundamental_analysis=None,
-            metadata={"like": one.metadata["like"]},
+            metadata={**plain[key].metadata, "like": one.metadata["like"]},
             indicators=[vote for vote in one.indicators if vote.weight > 0],
         )
         assert bare == plain[key]
@@ -145,7 +145,8 @@ async def test_nothing_stored_leaves_them_null() -> None:
     stored = await fired(bars, now=close, opinions=opinions)
     assert all(one.sentiment_analysis is None for one in stored.values())
     assert all(one.fundamental_analysis is None for one in stored.values())
-    assert all(one.metadata.keys() == {"like"} for one in stored.values())
+    assert all(one.metadata.keys() == {"like", "opinions"} for one in stored.values())
+    assert {one.metadata["opinions"] for one in stored.values()} == {"read", "not_read"}
 
 
 async def test_invented_news_is_said_to_be_invented() -> None:
