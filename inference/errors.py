@@ -14,11 +14,15 @@ InferenceError
     └── ModelFailed          it answered nonsense: NaN, the wrong length, an impossible value
 """
 
+from inference.usage import Usage
+
 
 class InferenceError(Exception):
     """Whatever the prediction engine reports; the message is meant for people."""
 
     code = "inference_failed"
+    usage: tuple[Usage, ...] = ()
+    """What was used of others' language models before it failed: that is paid for all the same."""
 
 
 class BadModel(InferenceError):

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.errors import BadInput
+from inference.usage import Usage
 
 Floats = NDArray[np.float64]
 
@@ -100,6 +101,8 @@ class Answers:
     contribution_names: tuple[str, ...] = ()
     paths: Floats | None = None
     """Shape (rows, paths, steps): sampled log returns, for scenario models."""
+    usage: tuple[Usage, ...] = ()
+    """What the rows used of others' language models; empty for whatever runs here."""
 
     def __len__(self) -> int:
         return len(self.values)

@@ -243,7 +243,7 @@ def said(told: Told, what: What) -> dict[str, Any]:
         "dataClosedAt": stamp(told.as_of),
         "resolvesAt": None if told.resolves_at is None else stamp(told.resolves_at),
         "degraded": told.degraded,
-        "cost": "on the receipt" if told.paid else "none: it runs on this desk",
+        "cost": told.cost,
     }
 
 

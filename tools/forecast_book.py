@@ -84,8 +84,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     contributions: dict[str, float] = {}
     degraded: bool = False
     latency_ms: float = 0.0
-    paid: bool = False
-    """The model is somebody's paid service: what it cost is on the receipt."""
+    cost: str = "not known"
+    """What it cost, in words."""
 
 
 class Untrained(msgspec.Struct, frozen=True, kw_only=True):

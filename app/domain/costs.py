@@ -12,6 +12,9 @@ from app.domain.ids import AttemptId, ConversationId, RunId, UserId
 NEWS_SCORING = "6b0d6f5e-5c6f-5b7a-9a55-6e6577730001"
 """Stands as conversation and agent of what was spent on scoring news, which has neither."""
 
+PREDICTING = "6b0d6f5e-5c6f-5b7a-9a55-6e6577730002"
+"""The same for what models of the prediction engine used of others' language models."""
+
 
 class CostEntry(msgspec.Struct, frozen=True):
     """One row per provider attempt: reserved before the call, settled exactly once after it."""

@@ -5,10 +5,13 @@ known; its outcome and its grade are filled in then, apart from what people say 
 """
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal, TypeAlias, get_args
 from uuid import UUID
 
 import msgspec
+
+from agents.messages import Usage
 
 PredictionStatus: TypeAlias = Literal["pending", "processing", "completed", "failed", "timeout"]
 PredictionGrade: TypeAlias = Literal["hit", "miss", "none"]
@@ -87,6 +90,35 @@ class ConfidenceBasis(Shape, frozen=True, omit_defaults=True):
     note: str = ""
 
 
+class PredictionCost(Shape, frozen=True):
+    """What a prediction cost whoever runs this desk."""
+
+    amount: str
+    """Decimal string in `currency`; "0" where it is not priced too."""
+    currency: str
+    priced: bool
+    """False: what it truly cost is not known here."""
+    words: str
+    """For people."""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    models: list[str] = []
+    """Others' language models that were asked, "provider/model"."""
+
+
+class Spent(msgspec.Struct, frozen=True, kw_only=True):
+    """One cost entry of a prediction: what it used of one language model."""
+
+    provider: str
+    model: str
+    usage: Usage
+    amount_usd: Decimal | None
+    """None: the price is not known."""
+    is_complete: bool
+    """False: the provider did not tell all that was used."""
+
+
 class PredictionFeedback(Shape, frozen=True, omit_defaults=True):
     """The seed's PredictionFeedback: what a person says, apart from the outcome."""
 
@@ -154,6 +186,8 @@ class Prediction(Shape, frozen=True):
     shadow_of: UUID | None = None
     experiment_id: UUID | None = None
     variant: str | None = None
+    cost: PredictionCost | None = None
+    """None: it was not answered, or before costs were kept."""
     metadata: dict[str, Any] = {}
 
 
@@ -195,6 +229,9 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
     as_of: datetime | None = None
     resolves_at: datetime | None = None
     feature_hash: str | None = None
+    cost: PredictionCost | None = None
+    spent: tuple[Spent, ...] = ()
+    """Becomes cost entries."""
     metadata: dict[str, Any] = {}
 
 

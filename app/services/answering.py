@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+import msgspec
 import numpy as np
 import structlog
 
@@ -26,6 +27,7 @@ from app.services import confidence
 from app.services.features import Case, FeatureReader, resolves_at
 from app.services.market_baselines import baseline
 from app.services.market_tasks import TASKS
+from app.services.prediction_costs import PredictionCosts, cost_of
 from app.services.prediction_inputs import check_horizon, read_market, read_rows
 from app.services.prediction_ports import BundleReader, PredictionEngine, PredictionStore
 from inference.bundle import Bundle
@@ -40,6 +42,7 @@ from inference.errors import (
     Overloaded,
 )
 from inference.requests import Answers, Rows
+from inference.usage import Usage
 
 log = structlog.get_logger(__name__)
 
@@ -70,9 +73,11 @@ class Answering:
         features: FeatureReader,
         *,
         clock: Callable[[], datetime],
+        costs: PredictionCosts,
         on_damage: Callable[[ModelCard, str], Awaitable[None]] | None = None,
     ) -> None:
         """Args:
+        costs: prices what others' language models were used for.
         on_damage: hears of a model whose bytes are not those that were approved.
         """
         self._store = store
@@ -80,6 +85,7 @@ class Answering:
         self._engine = engine
         self._features = features
         self._clock = clock
+        self._costs = costs
         self._on_damage = on_damage
 
     async def prepare(self, card: ModelCard, given: dict[str, Any]) -> Asked:
@@ -136,7 +142,7 @@ class Answering:
         except Overloaded:
             raise
         except InferenceError as error:
-            return await self._unanswered(card, error, begun)
+            return await self._unanswered(card, asked, error, begun)
 
     async def _damaged(self, card: ModelCard, error: InferenceError) -> None:
         if isinstance(error, DamagedArtifact) and self._on_damage is not None:
@@ -163,12 +169,17 @@ class Answering:
                 priority="batch",
                 explain=explain,
             )
-        except (BadInput, ModelFailed):
-            return await self._one_by_one(card, asked, deadline_s=deadline_s, explain=explain)
+        except (BadInput, ModelFailed) as error:
+            alone = await self._one_by_one(card, asked, deadline_s=deadline_s, explain=explain)
+            return await self._with_tried(asked, alone, error.usage)
         except Overloaded:
             raise
         except InferenceError as error:
-            return [await self._unanswered(card, error, begun) for _ in asked]
+            # What was used for all of them is entered once.
+            first, *others = asked
+            told = [await self._unanswered(card, first, error, begun)]
+            error.usage = ()
+            return told + [await self._unanswered(card, one, error, begun) for one in others]
         latency_ms = _since(begun)
         past = await self._store.past(card.id, before=self._clock(), limit=PAST)
         return [
@@ -186,10 +197,28 @@ class Answering:
             for one in asked
         ]
 
-    async def _unanswered(self, card: ModelCard, error: InferenceError, begun: float) -> Answered:
+    async def _with_tried(
+        self, asked: Sequence[Asked], answered: list[Answered], usage: tuple[Usage, ...]
+    ) -> list[Answered]:
+        """Enter with the first of several what they were asked together for, in vain."""
+        if not usage:
+            return answered
+        spent = (*await self._costs.spent(usage), *answered[0].spent)
+        first = msgspec.structs.replace(
+            answered[0], spent=spent, cost=cost_of(asked[0].bundle, spent)
+        )
+        return [first, *answered[1:]]
+
+    async def _unanswered(
+        self, card: ModelCard, asked: Asked, error: InferenceError, begun: float
+    ) -> Answered:
         await self._damaged(card, error)
         log.warning("prediction.not_answered", model=card.name, reason=error.code)
+        spent = await self._costs.spent(error.usage)
+        begun_elsewhere = bool(spent) or isinstance(error, DeadlineExceeded)
         return Answered(
+            cost=cost_of(asked.bundle, spent) if begun_elsewhere else None,
+            spent=spent,
             status="timeout" if isinstance(error, DeadlineExceeded) else "failed",
             latency_ms=_since(begun),
             error_code=error.code,
@@ -211,6 +240,8 @@ class Answering:
         """
         bundle, case = asked.bundle, asked.case
         output = _output(bundle, answers)
+        spent = await self._costs.spent(answers.usage)
+        cost = cost_of(bundle, spent)
         evaluation = card.evaluation()
         interval, sure, basis = await self._confidence(
             card, bundle, answers, output, evaluation, past
@@ -225,6 +256,8 @@ class Answering:
                 confidence_basis=basis,
                 event=bundle.event,
                 task=bundle.task,
+                cost=cost,
+                spent=spent,
                 metadata=_metadata(bundle),
             )
         horizon = bundle.horizon_bars
@@ -244,6 +277,8 @@ class Answering:
             as_of=case.as_of,
             resolves_at=None if horizon is None else resolves_at(case, horizon),
             feature_hash=case.feature_hash,
+            cost=cost,
+            spent=spent,
             metadata=_metadata(bundle)
             | {
                 "featureView": bundle.feature_view,

@@ -15,7 +15,6 @@ from tools.errors import ToolError
 from tools.forecast_book import TASK_OF, Basis, PastTold, Skill, Told, Untrained, Wanted, What
 
 _TASKS = {task: what for what, task in TASK_OF.items()}
-_PAID = ("openai", "anthropic")
 
 
 class Forecasts:
@@ -157,7 +156,7 @@ def _told(made: Prediction, card: ModelCard) -> Told:
         contributions=output.features or {},
         degraded=made.degraded,
         latency_ms=made.latency_ms or 0.0,
-        paid=card.framework in _PAID,
+        cost="not known" if made.cost is None else made.cost.words,
     )
 
 

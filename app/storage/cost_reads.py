@@ -2,23 +2,26 @@
 
 from datetime import datetime
 
-from app.domain.costs import NEWS_SCORING
+from app.domain.costs import NEWS_SCORING, PREDICTING
 from app.domain.ids import UserId
 from app.domain.money import plain
 from app.domain.views import CostGroup, CostGrouping
 from app.storage.engine import Database
 
 _SCORING = "news scoring (outcry score)"
+_PREDICTING = "predictions (models that ask an LLM)"
 _GROUPS: dict[CostGrouping, tuple[str, str, str]] = {
     "conversation": (
         "k.conversation_id::text",
-        f"max(CASE k.conversation_id WHEN '{NEWS_SCORING}' THEN '{_SCORING}' ELSE"
+        f"max(CASE k.conversation_id WHEN '{NEWS_SCORING}' THEN '{_SCORING}'"
+        f" WHEN '{PREDICTING}' THEN '{_PREDICTING}' ELSE"
         " (SELECT c.title FROM conversations c WHERE c.id = k.conversation_id) END)",
         "amount DESC, key",
     ),
     "agent": (
         "k.agent_id::text",
-        f"max(CASE k.agent_id WHEN '{NEWS_SCORING}' THEN '{_SCORING}' ELSE"
+        f"max(CASE k.agent_id WHEN '{NEWS_SCORING}' THEN '{_SCORING}'"
+        f" WHEN '{PREDICTING}' THEN '{_PREDICTING}' ELSE"
         " (SELECT a.name FROM agents a WHERE a.id = k.agent_id) END)",
         "amount DESC, key",
     ),

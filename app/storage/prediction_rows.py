@@ -11,6 +11,7 @@ from app.domain.predictions import (
     Outcome,
     PastForecast,
     Prediction,
+    PredictionCost,
     PredictionFeedback,
     PredictionOutput,
 )
@@ -40,6 +41,8 @@ _feedback = msgspec.json.Decoder(PredictionFeedback)
 def prediction_of(row: Record) -> Prediction:
     """Return the prediction of a row of `PREDICTION_COLUMNS`."""
     basis = row["confidence_basis"]
+    metadata = from_json(row["metadata"])
+    cost = metadata.pop("cost", None)
     return Prediction(
         id=row["id"],
         model_id=row["model_id"],
@@ -77,7 +80,8 @@ def prediction_of(row: Record) -> Prediction:
         shadow_of=row["shadow_of"],
         experiment_id=row["experiment_id"],
         variant=row["variant"],
-        metadata=from_json(row["metadata"]),
+        cost=None if cost is None else msgspec.convert(cost, PredictionCost),
+        metadata=metadata,
     )
 
 

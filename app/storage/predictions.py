@@ -7,7 +7,8 @@ from uuid import UUID
 
 import msgspec
 
-from app.domain.ids import UserId
+from app.domain.costs import PREDICTING
+from app.domain.ids import UserId, new_id
 from app.domain.predictions import (
     Answered,
     NewPrediction,
@@ -37,6 +38,15 @@ _FINISH = """
            feature_hash = $19, metadata = metadata || $20
      WHERE id = $1 AND status IN ('pending', 'processing')
 """
+_SPENT = """
+    INSERT INTO cost_entries (id, conversation_id, user_id, agent_id, provider, model, status,
+           outcome, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, amount_usd,
+           estimated, latency_ms, created_at, settled_at)
+    SELECT $2, $3, coalesce(user_id, $3), $3, $4, $5, 'settled', $6, $7, $8, $9, $10, $11, $12,
+           $13::int, now() - make_interval(secs => $13::int / 1000.0), now()
+      FROM predictions WHERE id = $1
+"""
+"""What a prediction used of a language model; it belongs to whoever asked for the prediction."""
 _SETTLE = """
     UPDATE predictions
        SET metadata = CASE
@@ -76,12 +86,16 @@ class PostgresPredictions:
 
     async def finish(self, prediction_id: UUID, answered: Answered) -> None:
         """Write what the model answered. Nothing changes where that was written before."""
-        await self._database.execute(_FINISH, *_answered(prediction_id, answered))
+        async with self._database.transaction() as connection:
+            await connection.execute(_FINISH, *_answered(prediction_id, answered))
+            # Spent is spent, also where nobody waited for it any more.
+            await connection.executemany(_SPENT, _spent(prediction_id, answered))
 
     async def finish_many(self, answers: Sequence[tuple[UUID, Answered]]) -> None:
         """Write many answers at once."""
         async with self._database.transaction() as connection:
             await connection.executemany(_FINISH, [_answered(*one) for one in answers])
+            await connection.executemany(_SPENT, [row for one in answers for row in _spent(*one)])
 
     async def attach_job(self, user_id: UserId, batch: str, job_id: UUID) -> int:
         """Say which job makes the predictions of a batch; return how many they are."""
@@ -321,8 +335,22 @@ def _answered(prediction_id: UUID, one: Answered) -> tuple[Any, ...]:
         prediction_id, one.status, one.latency_ms, _json(one.output), one.confidence,
         _json(one.confidence_basis), one.error_code, one.error, one.degraded, _json(one.baseline),
         _json(one.interval), one.event, one.task, one.symbol, one.timeframe, one.horizon_bars,
-        one.as_of, one.resolves_at, one.feature_hash, _json(one.metadata),
+        one.as_of, one.resolves_at, one.feature_hash,
+        _json(one.metadata if one.cost is None else one.metadata | {"cost": one.cost}),
     )  # fmt: skip
+
+
+def _spent(prediction_id: UUID, one: Answered) -> list[tuple[Any, ...]]:
+    return [
+        (
+            prediction_id, new_id(), UUID(PREDICTING), spent.provider, spent.model,
+            "succeeded" if one.status == "completed" else "failed", spent.usage.input_tokens,
+            spent.usage.output_tokens, spent.usage.cache_read_tokens,
+            spent.usage.cache_write_tokens, spent.amount_usd, not spent.is_complete,
+            round(one.latency_ms),
+        )
+        for spent in one.spent
+    ]  # fmt: skip
 
 
 def _json(value: object) -> EncodedJson | None:

@@ -179,7 +179,11 @@ async def open_desk(
         # Finishes a change of OUTCRY_SECRET_KEY, and refuses a wrong one before anything is served.
         await secrets.rotate()
 
-        connections = model_connections(await llm_environment(settings, secrets))
+        environment = await llm_environment(settings, secrets)
+        catalog = Catalog(environment, builtin=BuiltinLLM())
+        stack.push_async_callback(catalog.aclose)
+        prices = PriceBook(redirected=catalog.redirected)
+        connections = model_connections(environment)
         engine = await stack.enter_async_context(
             open_engine(settings, database, connections=connections)
         )
@@ -188,7 +192,13 @@ async def open_desk(
         experiments = Experiments(StoredExperiments(database), engine.models, clock=utc_now)
         predictions = await stack.enter_async_context(
             open_predictions(
-                database, engine.models, engine.bundles, engine.engine, jobs, experiments
+                database,
+                engine.models,
+                engine.bundles,
+                engine.engine,
+                jobs,
+                experiments,
+                prices,
             )
         )
         market = await stack.enter_async_context(
@@ -209,8 +219,6 @@ async def open_desk(
             AgentReads(database), tools=market.toolbox.specs, prompts=PROMPTS, clock=utc_now
         )
         await agents.ensure_defaults()
-        catalog = Catalog(await llm_environment(settings, secrets), builtin=BuiltinLLM())
-        stack.push_async_callback(catalog.aclose)
         await _prepare(catalog)
 
         process = new_owner(new_id())
@@ -218,7 +226,6 @@ async def open_desk(
         journal_store = await stack.enter_async_context(PostgresJournal(database))
         journal = await stack.enter_async_context(Journal(journal_store, publisher))
         events, runner = StoredEvents(database), Runner(market.toolbox)
-        prices = PriceBook(redirected=catalog.redirected)
         runs = Runs(
             StoredRuns(database),
             journal,

@@ -12,8 +12,10 @@ from app.services.forecasts import Forecasts
 from app.services.jobs import Jobs
 from app.services.models import Models
 from app.services.prediction_batches import PredictionBatches
+from app.services.prediction_costs import PredictionCosts
 from app.services.prediction_ports import BundleReader, PredictionEngine, Router
 from app.services.predictions import Predictions
+from app.services.pricing import PriceBook
 from app.services.settlement import Settlement
 from app.storage.bars import PostgresBars
 from app.storage.engine import Database
@@ -41,6 +43,7 @@ async def open_predictions(
     engine: PredictionEngine,
     jobs: Jobs,
     router: Router,
+    prices: PriceBook,
 ) -> AsyncIterator[PredictionDesk]:
     """Open what makes predictions; what was begun is waited for at the end."""
     instruments, bars = PostgresInstruments(database), PostgresBars(database)
@@ -51,7 +54,15 @@ async def open_predictions(
         if card.artifact is not None:
             await models.quarantine(card.artifact, why)
 
-    answering = Answering(store, bundles, engine, features, clock=utc_now, on_damage=on_damage)
+    answering = Answering(
+        store,
+        bundles,
+        engine,
+        features,
+        clock=utc_now,
+        costs=PredictionCosts(prices, clock=utc_now),
+        on_damage=on_damage,
+    )
     predictions = Predictions(store, models, answering, clock=utc_now, router=router)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(predictions.close)

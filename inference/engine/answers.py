@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from inference.requests import Answers, Floats, Rows
+from inference.usage import joined, parts_of
 
 
 def join_rows(calls: Sequence[Rows]) -> Rows:
@@ -52,6 +53,7 @@ def join_answers(parts: Sequence[Answers]) -> Answers:
         contributions=_together([part.contributions for part in parts]),
         contribution_names=first.contribution_names,
         paths=_together([part.paths for part in parts]),
+        usage=joined([part.usage for part in parts]),
     )
 
 
@@ -76,4 +78,5 @@ def _slice(answers: Answers, start: int, stop: int) -> Answers:
         contributions=cut(answers.contributions),
         contribution_names=answers.contribution_names,
         paths=cut(answers.paths),
+        usage=parts_of(answers.usage, start, stop),
     )

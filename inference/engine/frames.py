@@ -23,6 +23,7 @@ from inference.errors import (
     WorkerLost,
 )
 from inference.requests import Answers, Floats, Rows
+from inference.usage import Usage
 
 _LENGTH = struct.Struct(">Q")
 HEADER_BYTES = _LENGTH.size
@@ -73,6 +74,14 @@ class Alive(msgspec.Struct, frozen=True, array_like=True, tag="alive"):
     """The worker still works at something."""
 
 
+class Used(msgspec.Struct, frozen=True, array_like=True):
+    """What rows used of somebody's language model."""
+
+    provider: str
+    model: str
+    tokens: Array
+
+
 class Failure(msgspec.Struct, frozen=True, array_like=True, tag="failure"):
     """An error of ours, to be raised on the other side."""
 
@@ -81,6 +90,7 @@ class Failure(msgspec.Struct, frozen=True, array_like=True, tag="failure"):
     framework: str = ""
     extra: str = ""
     retry_after_s: float = 1.0
+    used: tuple[Used, ...] = ()
 
 
 class Loaded(msgspec.Struct, frozen=True, array_like=True, tag="loaded"):
@@ -108,6 +118,7 @@ class Given(msgspec.Struct, frozen=True, array_like=True, tag="given"):
     contributions: Array | None = None
     contribution_names: tuple[str, ...] = ()
     paths: Array | None = None
+    used: tuple[Used, ...] = ()
 
 
 class Done(msgspec.Struct, frozen=True, array_like=True, tag="done"):
@@ -182,7 +193,16 @@ def given_of(answers: Answers) -> Given:
         contributions=_maybe(answers.contributions),
         contribution_names=answers.contribution_names,
         paths=_maybe(answers.paths),
+        used=_used_of(answers.usage),
     )
+
+
+def _used_of(usage: tuple[Usage, ...]) -> tuple[Used, ...]:
+    return tuple(Used(one.provider, one.model, array(one.tokens)) for one in usage)
+
+
+def _usage_of(used: tuple[Used, ...]) -> tuple[Usage, ...]:
+    return tuple(Usage(one.provider, one.model, numbers_of(one.tokens)) for one in used)
 
 
 def _maybe(numbers: Floats | None) -> Array | None:
@@ -214,6 +234,7 @@ def answers_of(given: Given) -> Answers:
         contributions=_back(given.contributions),
         contribution_names=given.contribution_names,
         paths=_back(given.paths),
+        usage=_usage_of(given.used),
     )
 
 
@@ -243,11 +264,18 @@ def failure_of(error: InferenceError) -> Failure:
         framework=error.framework if isinstance(error, MissingFramework) else "",
         extra=error.extra if isinstance(error, MissingFramework) else "",
         retry_after_s=error.retry_after_s if isinstance(error, Overloaded) else 1.0,
+        used=_used_of(error.usage),
     )
 
 
 def error_of(failure: Failure) -> InferenceError:
     """Return an error that has travelled; one we do not know is a failure of the model."""
+    error = _error_of(failure)
+    error.usage = _usage_of(failure.used)
+    return error
+
+
+def _error_of(failure: Failure) -> InferenceError:
     if failure.code == MissingFramework.code:
         return MissingFramework(failure.framework, extra=failure.extra)
     if failure.code == Overloaded.code:

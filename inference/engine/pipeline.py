@@ -20,6 +20,7 @@ from inference.engine.inputs import InputCheck
 from inference.errors import BadModel, InferenceError, ModelFailed
 from inference.requests import Answers, Floats, Rows
 from inference.runtimes.runtime import Loaded, Outputs, Runtime
+from inference.usage import Usage
 
 RuntimeFor = Callable[[str], Runtime]
 """Name of a runtime -> the runtime; `inference.runtimes.catalog.runtime_for`."""
@@ -124,19 +125,31 @@ class LoadedModel:
         most = self.bundle.max_batch
         if len(checked) <= most:
             return self._answer(checked, explain=explain)
-        starts = range(0, len(checked), most)
-        return join_answers(
-            [self._answer(part(checked, start, start + most), explain=explain) for start in starts]
-        )
+        made: list[Answers] = []
+        try:
+            for start in range(0, len(checked), most):
+                one = self._answer(part(checked, start, start + most), explain=explain)
+                made.append(one)
+        except InferenceError as error:
+            error.usage = (*(used for one in made for used in one.usage), *error.usage)
+            raise
+        return join_answers(made)
 
     def _answer(self, rows: Rows, *, explain: bool) -> Answers:
         prepared = self._prepare(rows)
-        pairs = zip(self.bundle.members, self._members, strict=True)
-        outputs = [_run(loaded, member, prepared, explain=explain) for member, loaded in pairs]
-        answers = answer_of(self.bundle, self._join(outputs, len(rows)), len(rows))
-        if len(answers) != len(rows):
-            raise ModelFailed(f"the model gave {len(answers)} answers for {len(rows)} rows")
-        return self._explained(answers, outputs, len(rows)) if explain else answers
+        outputs: list[Outputs] = []
+        try:
+            for member, loaded in zip(self.bundle.members, self._members, strict=True):
+                outputs.append(_run(loaded, member, prepared, explain=explain))
+            answers = answer_of(self.bundle, self._join(outputs, len(rows)), len(rows))
+            if len(answers) != len(rows):
+                raise ModelFailed(f"the model gave {len(answers)} answers for {len(rows)} rows")
+            if explain:
+                answers = self._explained(answers, outputs, len(rows))
+        except InferenceError as error:
+            error.usage = (*_used(outputs), *error.usage)
+            raise
+        return replace(answers, usage=used) if (used := _used(outputs)) else answers
 
     def _join(self, outputs: Sequence[Outputs], rows: int) -> Outputs:
         if self.bundle.combine == "single":
@@ -168,6 +181,10 @@ def part(rows: Rows, start: int, stop: int) -> Rows:
     """Return the rows from `start` up to `stop`."""
     texts = {name: column[start:stop] for name, column in rows.texts.items()}
     return Rows(rows.names, rows.numbers[start:stop], texts)
+
+
+def _used(outputs: Sequence[Outputs]) -> tuple[Usage, ...]:
+    return tuple(one.usage for one in outputs if one.usage is not None)
 
 
 def _run(loaded: Loaded, member: Member, rows: Rows, *, explain: bool) -> Outputs:

@@ -14,6 +14,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -41,6 +42,7 @@ from inference.engine.pipeline import LoadedModel, RuntimeFor, is_distant, open_
 from inference.errors import BadModel, InferenceError, ModelFailed
 from inference.requests import Answers, Rows
 from inference.runtimes.connections import connections_among, take_connections
+from inference.usage import parts_of
 
 ALIVE_S = 0.5
 """So often a worker that is at work says so."""
@@ -177,25 +179,32 @@ class Worker:
             if isinstance(together, Answers):
                 return given_of(together), []
             if len(run.sizes) == 1:
-                return None, [together]
+                return None, [failure_of(together)]
             # One of them spoils it: everybody else shall have theirs.
             each: list[Given | Failure] = []
             start = 0
             for size in run.sizes:
-                found = self._answer(model, part(rows, start, start + size), explain=run.explain)
-                each.append(given_of(found) if isinstance(found, Answers) else found)
-                start += size
+                stop = start + size
+                found = self._answer(model, part(rows, start, stop), explain=run.explain)
+                # What was asked in vain before was paid too.
+                usage = (*parts_of(together.usage, start, stop), *found.usage)
+                if isinstance(found, Answers):
+                    each.append(given_of(replace(found, usage=usage)))
+                else:
+                    found.usage = usage
+                    each.append(failure_of(found))
+                start = stop
             return None, each
 
-    def _answer(self, model: LoadedModel, rows: Rows, *, explain: bool) -> Answers | Failure:
+    def _answer(self, model: LoadedModel, rows: Rows, *, explain: bool) -> Answers | InferenceError:
         try:
             return model.answer(rows, explain=explain)
         except InferenceError as error:
-            return failure_of(error)
+            return error
         except MemoryError:
-            return failure_of(ModelFailed(_NO_MEMORY))
+            return ModelFailed(_NO_MEMORY)
         except Exception as error:  # whatever one batch does, the next one shall run
-            return failure_of(ModelFailed(f"it failed: {type(error).__name__}: {error}"))
+            return ModelFailed(f"it failed: {type(error).__name__}: {error}")
 
 
 def limit_memory(mib: int) -> None:

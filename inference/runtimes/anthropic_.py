@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.bundle import Member
-from inference.errors import BadInput, ModelFailed
+from inference.errors import BadInput, InferenceError, ModelFailed
 from inference.requests import Rows
 from inference.runtimes.connections import Connections, no_connections
 from inference.runtimes.llm_answers import (
@@ -19,7 +19,8 @@ from inference.runtimes.llm_answers import (
     read_answer,
 )
 from inference.runtimes.llm_http import Caller, map_all
-from inference.runtimes.runtime import Loaded, Outputs, Usage
+from inference.runtimes.runtime import Loaded, Outputs
+from inference.usage import Told, Usage
 
 API_VERSION = "2023-06-01"
 SIZE_BYTES = 64 * 1024
@@ -64,9 +65,17 @@ class AnthropicModel:
         bodies = [self._body(prompt) for prompt in prompts(rows, self._member, self._options)]
         found = self._caller.post_all(self._path, bodies, timeout_s=self._options.timeout_s)
         name = self._member.name
-        answers = map_all(self._read, found, model=name)
-        usages = map_all(_usage, found, model=name)
-        return outputs_of(answers, Usage.total(self._options.model, usages))
+        usage = Usage.of(
+            self._options.connection or self._member.runtime,
+            self._options.model,
+            map_all(_usage, found, model=name),
+        )
+        try:
+            answers = map_all(self._read, found, model=name)
+        except InferenceError as error:
+            error.usage = (usage,)
+            raise
+        return outputs_of(answers, usage)
 
     def close(self) -> None:
         """Close the connections."""
@@ -107,11 +116,11 @@ class AnthropicModel:
         return read_answer(calls[0]["input"], self._member, self._options)
 
 
-def _usage(answer: Any) -> tuple[int, int, int] | None:
+def _usage(answer: Any) -> Told | None:
     told = answer.get("usage")
     if told is None:
         return None
     cached = int(told.get("cache_read_input_tokens") or 0)
     written = int(told.get("cache_creation_input_tokens") or 0)
     fresh = int(told["input_tokens"])
-    return fresh + cached + written, int(told["output_tokens"]), cached
+    return fresh + cached + written, int(told["output_tokens"]), cached, written

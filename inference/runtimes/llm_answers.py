@@ -16,7 +16,8 @@ from inference.bundle import Member
 from inference.errors import BadInput, BadModel, ModelFailed
 from inference.requests import Floats, Rows
 from inference.runtimes.options import read_options
-from inference.runtimes.runtime import Outputs, Usage
+from inference.runtimes.runtime import Outputs
+from inference.usage import Usage
 
 MOST_CHARACTERS = 20_000
 """Of one text in a prompt."""

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from inference.bundle import Member
-from inference.errors import BadInput, ModelFailed
+from inference.errors import BadInput, InferenceError, ModelFailed
 from inference.requests import Rows
 from inference.runtimes.connections import Connections, no_connections
 from inference.runtimes.llm_answers import (
@@ -22,7 +22,8 @@ from inference.runtimes.llm_answers import (
     read_answer,
 )
 from inference.runtimes.llm_http import Caller, map_all
-from inference.runtimes.runtime import Loaded, Outputs, Usage
+from inference.runtimes.runtime import Loaded, Outputs
+from inference.usage import Told, Usage
 
 SIZE_BYTES = 64 * 1024
 
@@ -64,9 +65,17 @@ class OpenAIModel:
             "/chat/completions", bodies, timeout_s=self._options.timeout_s
         )
         name = self._member.name
-        answers = map_all(self._read, found, model=name)
-        usages = map_all(_usage, found, model=name)
-        return outputs_of(answers, Usage.total(self._options.model, usages))
+        usage = Usage.of(
+            self._options.connection or self._member.runtime,
+            self._options.model,
+            map_all(_usage, found, model=name),
+        )
+        try:
+            answers = map_all(self._read, found, model=name)
+        except InferenceError as error:
+            error.usage = (usage,)
+            raise
+        return outputs_of(answers, usage)
 
     def close(self) -> None:
         """Close the connections."""
@@ -105,9 +114,9 @@ class OpenAIModel:
         return read_answer(found, self._member, self._options)
 
 
-def _usage(answer: Any) -> tuple[int, int, int] | None:
+def _usage(answer: Any) -> Told | None:
     told = answer.get("usage")
     if told is None:
         return None
     cached = (told.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
-    return int(told["prompt_tokens"]), int(told["completion_tokens"]), int(cached)
+    return int(told["prompt_tokens"]), int(told["completion_tokens"]), int(cached), 0

@@ -4,41 +4,13 @@ A runtime imports its framework when it loads, never before, and refuses with `M
 where it is absent. It gets files that were verified already and never reads outside the folder.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from inference.bundle import Member
 from inference.requests import Floats, Rows
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What a run used of somebody else's language model; whoever pays prices it."""
-
-    model: str
-    """The provider's name of it."""
-    calls: int
-    input_tokens: int
-    """All of them, those read from the provider's cache too."""
-    output_tokens: int
-    cached_input_tokens: int = 0
-    is_complete: bool = True
-    """False where an answer did not tell: then the figures are a lower bound."""
-
-    @classmethod
-    def total(cls, model: str, told: Sequence[tuple[int, int, int] | None]) -> "Usage":
-        """Return the sum of (input, output, cached input) over calls; None: it was not told."""
-        known = [one for one in told if one is not None]
-        return cls(
-            model,
-            len(told),
-            sum(given for given, _, _ in known),
-            sum(made for _, made, _ in known),
-            sum(cached for _, _, cached in known),
-            len(known) == len(told),
-        )
+from inference.usage import Usage
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,9 @@ from app.domain.principal import Principal
 from app.services.answering import Answering
 from app.services.experiments import Experiments
 from app.services.models import Models
+from app.services.prediction_costs import PredictionCosts
 from app.services.predictions import PredictCommand, Predictions
+from app.services.pricing import PriceBook
 from app.storage.engine import Database
 from app.storage.experiments import StoredExperiments
 from app.storage.models import StoredModels
@@ -47,7 +49,12 @@ class ExperimentDesk(PredictionDesk):
         self.experiments = Experiments(StoredExperiments(database), self.registry, clock=self.clock)
         self.sick: str | None = None
         self.answering = Answering(
-            self.store, Bundles(artifacts), self, self.features, clock=self.clock
+            self.store,
+            Bundles(artifacts),
+            self,
+            self.features,
+            clock=self.clock,
+            costs=PredictionCosts(PriceBook(), clock=self.clock),
         )
         self.predictions = Predictions(
             self.store,

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,7 +19,9 @@ from app.services.answering import Answering
 from app.services.features import FeatureReader
 from app.services.paging import Page
 from app.services.panels import series_of
+from app.services.prediction_costs import PredictionCosts
 from app.services.predictions import Predictions
+from app.services.pricing import PriceBook
 from app.services.settlement import Settlement
 from app.storage.bars import PostgresBars
 from app.storage.engine import Database
@@ -37,6 +40,7 @@ from inference.datasets.views import FeatureView, Table
 from inference.engine.in_process import InProcessEngine
 from inference.panel import Panel
 from inference.runtimes.catalog import runtime_for
+from inference.runtimes.connections import Connection, connections_among
 from tools.market.bars import Bars
 from tools.market.instruments import Instrument
 
@@ -243,10 +247,17 @@ class PredictionDesk:
         self.bars = PostgresBars(database, clock=clock)
         self.store = PostgresPredictions(database)
         self.models = SmallModels(database, root)
-        self.engine = InProcessEngine(self.models.open, runtime_for=runtime_for)
+        self.connections: dict[str, Connection] = {}
+        finds = partial(runtime_for, connections=connections_among(self.connections))
+        self.engine = InProcessEngine(self.models.open, runtime_for=finds)
         self.features = FeatureReader(self.instruments, self.bars, {VIEW.key: VIEW}, clock=clock)
         self.answering = Answering(
-            self.store, self.models.bundle, self.engine, self.features, clock=clock
+            self.store,
+            self.models.bundle,
+            self.engine,
+            self.features,
+            clock=clock,
+            costs=PredictionCosts(PriceBook(), clock=clock),
         )
         self.predictions = Predictions(self.store, self.models, self.answering, clock=clock)
         self.settlement = Settlement(self.store, self.instruments, self.bars, clock=clock)

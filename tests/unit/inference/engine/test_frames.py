@@ -28,6 +28,19 @@ from inference.errors import (
     WorkerLost,
 )
 from inference.requests import Answers, Rows
+from inference.usage import Usage
+
+
+def test_what_was_used_arrives_with_answers_and_with_failures() -> None:
+    used = Usage.of("openai", "m", [(10, 2, 3, 0), None])
+    failed = ModelFailed("no")
+    failed.usage = (used,)
+    answered = answers_of(given_of(Answers(np.zeros(2), usage=(used,)))).usage
+    for (arrived,) in (answered, error_of(failure_of(failed)).usage):
+        assert (arrived.provider, arrived.model, arrived.calls) == ("openai", "m", 2)
+        assert np.array_equal(arrived.tokens, used.tokens, equal_nan=True)
+        assert not arrived.is_complete
+        assert arrived.part(0, 1).is_complete
 
 
 def test_rows_arrive_as_they_were_sent_to_the_bit() -> None:
