@@ -125,8 +125,18 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def has_skill(self) -> bool:
-        """Whether the 95 % interval of skill against the best baseline lies above 0."""
-        return self.best_baseline().skill_low > 0.0
+        """Whether the 95 % interval of skill lies above 0 against every baseline."""
+        return self.least_sure().skill_low > 0.0
+
+    def least_sure(self) -> BaselineScore:
+        """Return the baseline that the model is least surely better than.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if not self.baselines:
+            raise ValueError("an evaluation needs at least one baseline")
+        return min(self.baselines, key=lambda baseline: baseline.skill_low)
 
 
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -97,7 +97,7 @@ def has_skill(card: ModelCard) -> bool:
 
 def no_skill(card: ModelCard) -> str:
     """Say in words what its evaluation shows."""
-    best = checked_evaluation(card).best_baseline()
+    best = checked_evaluation(card).least_sure()
     return (
         f"its skill against {best.name} is {best.skill:+.3f}"
         f" (95 % interval {best.skill_low:+.3f} to {best.skill_high:+.3f}), not above 0"

@@ -85,7 +85,7 @@ class PerformanceView(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     evaluation: dict[str, Any] | None
     best_baseline: dict[str, Any] | None
     has_skill: bool | None
-    """Whether the interval of skill against the best baseline lies above 0; null: not evaluated."""
+    """Whether the interval of skill against every baseline lies above 0; null: not evaluated."""
     deployed_despite: str | None
 
 
@@ -265,6 +265,6 @@ def _performance(card: ModelCard) -> PerformanceView:
         performance=card.performance,
         evaluation=msgspec.to_builtins(evaluation),
         best_baseline=msgspec.to_builtins(best),
-        has_skill=None if best is None else best.skill_low > 0.0,
+        has_skill=evaluation.has_skill if evaluation and evaluation.baselines else None,
         deployed_despite=card.deployed_despite,
     )

@@ -45,7 +45,10 @@ async def list_all(settings: Settings, *, model: str | None) -> None:
         if not found.items:
             out.print("There are no experiments.")
             return
-        table = Table("id", "versions", "mode", "status", "began (UTC)", box=None)
+        table = Table(box=None)
+        table.add_column("id", no_wrap=True, min_width=36)  # whole, to be given to other verbs
+        for name in ("versions", "mode", "status", "began (UTC)"):
+            table.add_column(name, overflow="fold")
         for one in found.items:
             began = f"{one.started_at:%Y-%m-%d %H:%M}"
             table.add_row(str(one.id), Text(_names(one)), one.mode, one.status, began)

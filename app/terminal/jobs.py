@@ -38,7 +38,10 @@ async def list_jobs(settings: Settings, *, kind: str | None, status: JobStatus |
         if not found:
             err.print("There are no jobs.")
             return
-        table = Table("id", "job", "status", "done", "stage", "began (UTC)", box=None)
+        table = Table(box=None)
+        table.add_column("id", no_wrap=True, min_width=36)  # whole, to be given to `cancel`
+        for name in ("job", "status", "done", "stage", "began (UTC)"):
+            table.add_column(name, overflow="fold")
         for job in found:
             table.add_row(str(job.id), Text(job.title), *_where_it_is(job))
         Console(highlight=False).print(table)

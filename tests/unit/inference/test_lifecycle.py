@@ -87,3 +87,12 @@ def test_a_version_gets_the_first_alias_that_is_free() -> None:
         choose_alias(None, held=held, version="3", name="calm")
     with pytest.raises(NotAllowed, match="'best' is no alias"):
         choose_alias("best", held={}, version="1", name="calm")
+
+
+def test_skill_must_be_sure_against_every_baseline_not_only_the_nearest() -> None:
+    good = evaluation(skill=0.02, low=0.01)
+    unsure = msgspec.structs.replace(good.baselines[0], name="EWMA", skill=0.04, skill_low=-0.01)
+    both = msgspec.structs.replace(good, baselines=(*good.baselines, unsure))
+    assert good.has_skill
+    assert both.best_baseline().name != "EWMA"
+    assert not both.has_skill
