@@ -13,6 +13,7 @@ from click.exceptions import Exit
 from rich.console import Console
 from rich.text import Text
 
+from app.verbs.datasets import dataset
 from app.verbs.experiments import experiment
 from app.verbs.feeds import ingest, replay
 from app.verbs.files import export_group, import_group
@@ -146,6 +147,7 @@ for verb in (
     ingest,
     replay,
     serve_llm,
+    dataset,
     experiment,
     job,
     model,

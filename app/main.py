@@ -80,6 +80,8 @@ def create_app(desk: Desk, gateway: Gateway, origins: AllowedOrigins) -> Litesta
         model_imports=desk.registry.imports,
         experiments=desk.experiments,
         model_health=desk.model_health,
+        datasets=desk.datasets.catalog,
+        collecting=desk.datasets.collecting,
         llm=lambda: _llm_name(desk.llm()),
         checks={
             "database": desk.database.check,

@@ -22,6 +22,7 @@ from app.rest.auth import Auth, CookiePolicy
 from app.rest.charts import ChartsController
 from app.rest.conversations import ConversationsController
 from app.rest.costs import CostsController
+from app.rest.datasets import DatasetsController
 from app.rest.experiments import ExperimentsController
 from app.rest.fundamentals import FundamentalsController
 from app.rest.headers import add_security_headers, leave_out_body
@@ -56,6 +57,8 @@ from app.services.alerts import Alerts
 from app.services.charts import Charts
 from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
+from app.services.dataset_catalog import DatasetCatalog
+from app.services.dataset_collecting import DatasetCollecting
 from app.services.experiments import Experiments
 from app.services.fundamentals import FundamentalsService
 from app.services.jobs import Jobs
@@ -99,6 +102,8 @@ class RestServices:
     predictions: Predictions
     experiments: Experiments
     model_health: ModelHealth
+    datasets: DatasetCatalog
+    collecting: DatasetCollecting
     batches: PredictionBatches
     training: Training
     models: Models
@@ -170,6 +175,7 @@ def build_routes(services: RestServices) -> list[Router]:
             TrainingController,
             ExperimentsController,
             ModelReportsController,
+            DatasetsController,
         ],
         middleware=[SignIn(services.authenticator, origins)],
         dependencies={
@@ -194,6 +200,8 @@ def build_routes(services: RestServices) -> list[Router]:
             "predictions": _given(services.predictions),
             "experiments": _given(services.experiments),
             "model_health": _given(services.model_health),
+            "datasets": _given(services.datasets),
+            "collecting": _given(services.collecting),
             "batches": _given(services.batches),
             "training": _given(services.training),
             "models": _given(services.models),

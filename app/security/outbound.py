@@ -123,7 +123,13 @@ class Outbound:
             )
 
     async def download(
-        self, url: str, write: Callable[[bytes], object], *, most: int, total_s: float
+        self,
+        url: str,
+        write: Callable[[bytes], object],
+        *,
+        most: int,
+        total_s: float,
+        headers: Mapping[str, str] | None = None,
     ) -> int:
         """Give the body of a GET to `write`, piece by piece, and return how many bytes it had.
 
@@ -138,7 +144,7 @@ class Outbound:
         limits = msgspec.structs.replace(self._limits, total_s=total_s)
         size = 0
         failure: OSError | None = None
-        async with self._asked("GET", url, limits) as (response, _):
+        async with self._asked("GET", url, limits, headers=headers) as (response, _):
             if response.status != 200:
                 raise OutboundFailed(f"The server answered {response.status} instead of 200.")
             async for part in response.content.iter_chunked(256 * 1024):

@@ -17,6 +17,7 @@ import msgspec
 from app.domain.datasets import DatasetVersion, NewDatasetVersion
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.services.panels import read_panel
+from inference.datasets.bars_profile import describe_bars
 from inference.datasets.snapshots import read_snapshot, snapshot_path, write_snapshot
 from inference.datasets.texts import (
     Texts,
@@ -37,7 +38,6 @@ from tools.market.replays import is_replay
 from tools.market.signals import market_of
 from tools.market.symbols import nearest
 
-_COLUMNS = ("open", "high", "low", "close", "volume", "total")
 _SHOWN = 6
 _DIGEST = re.compile(r"[0-9a-f]{12,64}")
 
@@ -123,12 +123,14 @@ class Datasets:
             manifest_of, panel, sources={one.symbol: one.source for one in chosen}
         )
         path = await asyncio.to_thread(write_snapshot, self._root, panel, manifest)
+        features, report = await asyncio.to_thread(describe_bars, panel, now=wanted.as_of)
         version = await self._store.record(
             NewDatasetVersion(
                 name=_name(wanted, manifest.symbols),
                 description=_description(manifest),
                 source={"type": "database", "uri": "bars", "query": _query(wanted)},
-                features=[{"name": name, "type": "numeric", "statistics": {}} for name in _COLUMNS],
+                features=[msgspec.to_builtins(one) for one in features],
+                quality=msgspec.to_builtins(report),
                 splits={
                     "train": manifest.splits.train,
                     "validation": manifest.splits.validation,

@@ -1,5 +1,7 @@
 """Datasets and their versions, as rows."""
 
+import msgspec
+
 from app.domain.datasets import DatasetVersion, NewDatasetVersion
 from app.domain.ids import new_id
 from app.domain.text import clean_text
@@ -28,9 +30,9 @@ class PostgresDatasets:
             dataset_id = await connection.fetchval(
                 """
                 INSERT INTO datasets (id, name, description, type, source, features, size, splits,
-                                      status, storage_location, created_by)
+                                      status, storage_location, created_by, quality)
                 VALUES ($1, $2, $3, 'training', $4, $5, $6, $7, 'ready', $8,
-                        (SELECT id FROM users WHERE id = $9))
+                        (SELECT id FROM users WHERE id = $9), $10)
                 ON CONFLICT (name) DO UPDATE SET name = excluded.name
                 RETURNING id
                 """,
@@ -43,6 +45,7 @@ class PostgresDatasets:
                 new.splits,
                 new.storage_location,
                 new.created_by,
+                new.quality,
             )
             # The row is locked from here on, so that versions are counted one by one.
             found = await connection.fetchval(
@@ -54,8 +57,9 @@ class PostgresDatasets:
                 found = await connection.fetchval(
                     """
                     INSERT INTO dataset_versions (id, dataset_id, version, digest, manifest,
-                                                  features, size, storage_location, as_of)
-                    SELECT $1, $2, coalesce(max(version), 0) + 1, $3, $4, $5, $6, $7, $8
+                                                  features, size, storage_location, as_of,
+                                                  quality)
+                    SELECT $1, $2, coalesce(max(version), 0) + 1, $3, $4, $5, $6, $7, $8, $9
                       FROM dataset_versions WHERE dataset_id = $2
                     RETURNING id
                     """,
@@ -67,11 +71,14 @@ class PostgresDatasets:
                     new.size,
                     new.storage_location,
                     new.as_of,
+                    new.quality,
                 )
                 await connection.execute(
                     """
                     UPDATE datasets SET features = $2, size = $3, splits = $4, source = $5,
-                                        storage_location = $6, status = 'ready', updated_at = now()
+                                        storage_location = $6, status = 'ready', quality = $7,
+                                        preprocessing_steps = coalesce($8, preprocessing_steps),
+                                        updated_at = now()
                      WHERE id = $1
                     """,
                     dataset_id,
@@ -80,6 +87,10 @@ class PostgresDatasets:
                     new.splits,
                     new.source,
                     new.storage_location,
+                    new.quality,
+                    None
+                    if new.preprocessing_steps is None
+                    else msgspec.to_builtins(new.preprocessing_steps),
                 )
             row = await connection.fetchrow(_VERSION + " WHERE v.id = $1", found)
         return _version(row)

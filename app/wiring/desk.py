@@ -53,6 +53,7 @@ from app.storage.runs import StoredRuns
 from app.storage.secrets import StoredSecrets
 from app.wiring.alerts import AlertDesk, open_alerts
 from app.wiring.connections import model_connections
+from app.wiring.datasets import DatasetDesk, open_datasets
 from app.wiring.engine import EngineDesk, open_engine
 from app.wiring.live import Sockets
 from app.wiring.market import MarketDesk, open_market
@@ -93,6 +94,7 @@ class Desk(msgspec.Struct, kw_only=True):
     jobs: Jobs
     """Whoever serves, or is a worker, enters it; others only queue and read."""
     training: TrainingDesk
+    datasets: DatasetDesk
     catalog: Catalog
     journal: Journal
     runs: Runs
@@ -273,6 +275,7 @@ async def open_desk(
             alerts=alerts,
             jobs=jobs,
             training=open_training(settings, database, engine=engine, market=market, jobs=jobs),
+            datasets=open_datasets(settings, database, sealer, jobs),
             catalog=catalog,
             journal=journal,
             runs=runs,

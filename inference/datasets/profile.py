@@ -171,8 +171,9 @@ def _top(
     database: duckdb.DuckDBPyConnection, table: str, value: str, present: int
 ) -> dict[str, int]:
     found = database.execute(
-        f"SELECT CAST({value} AS VARCHAR) AS v, count(*) AS n FROM {table} "
-        "GROUP BY v HAVING v IS NOT NULL ORDER BY n DESC, v LIMIT ?",
+        "SELECT v, count(*) AS times FROM "
+        f"(SELECT CAST({value} AS VARCHAR) AS v FROM {table}) "
+        "WHERE v IS NOT NULL GROUP BY v ORDER BY times DESC, v LIMIT ?",
         [_TOP],
     ).fetchall()
     counts = {str(text): int(count) for text, count in found}

@@ -126,7 +126,7 @@ def _accuracy(
 ) -> Counted:
     numbers = [column for column in columns if column.is_number]
     price = next(
-        (c for name in ("close", "price", "total") for c in numbers if c.name == name), None
+        (c for name in ("close", "price", "total") for c in numbers if c.name.lower() == name), None
     )
     if roles.time is not None and price is not None:
         return _ticks(database, table, price, roles)
@@ -178,7 +178,7 @@ def _consistency(
     roles: Roles,
     rows: int,
 ) -> Counted:
-    names = {column.name for column in columns if column.is_number}
+    names = {column.name.lower() for column in columns if column.is_number}
     rules = []
     if {"low", "high"} <= names:
         rules.append('"low" > "high"')
@@ -191,13 +191,15 @@ def _consistency(
         wrong = _count(database, f"SELECT count(*) FROM {table} WHERE {broken}")
         return Counted(checked=rows, wrong=wrong)
     key = ", ".join(quoted(name) for name in roles.key)
-    # A whole row twice is no contradiction; it counts against uniqueness.
+    # A whole row twice is no contradiction; it counts against uniqueness. Our names are long,
+    # because the table's own columns stand beside them.
     wrong = _count(
         database,
-        f"SELECT coalesce(sum(CASE WHEN kinds > 1 THEN n ELSE broken END), 0) FROM ("
-        f"SELECT {key}, count(*) AS kinds, sum(n) AS n, "
-        f"sum(CASE WHEN broken THEN n ELSE 0 END) AS broken FROM ("
-        f"SELECT *, {broken} AS broken, count(*) AS n FROM {table} GROUP BY ALL) GROUP BY {key})",
+        "SELECT coalesce(sum(CASE WHEN kinds > 1 THEN alike ELSE broken END), 0) FROM ("
+        "SELECT count(*) AS kinds, sum(_outcry_alike) AS alike, "
+        "sum(CASE WHEN _outcry_broken THEN _outcry_alike ELSE 0 END) AS broken FROM ("
+        f"SELECT *, {broken} AS _outcry_broken, count(*) AS _outcry_alike FROM {table} "
+        f"GROUP BY ALL) GROUP BY {key})",
     )
     return Counted(checked=rows, wrong=wrong)
 
@@ -214,9 +216,9 @@ def _validity(
         if column.is_number:
             value = f"CAST({name} AS DOUBLE)"
             bad = f"NOT isfinite({value})"
-            if column.name in _PRICE_LIKE:
+            if column.name.lower() in _PRICE_LIKE:
                 bad += f" OR {value} <= 0"
-            if column.name == "volume":
+            if column.name.lower() == "volume":
                 bad += f" OR {value} < 0"
         elif column.is_time:
             bad = (

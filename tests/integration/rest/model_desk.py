@@ -8,6 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.domain.errors import NotFound, Unavailable
+from app.security.outbound import Allowed, Outbound
+from app.security.sealing import Sealer
+from app.services.dataset_catalog import DatasetCatalog
+from app.services.dataset_collecting import DatasetCollecting
 from app.services.experiments import Experiments
 from app.services.jobs import Jobs
 from app.services.model_files import ModelFiles
@@ -15,11 +19,14 @@ from app.services.model_health import ModelHealth
 from app.services.model_imports import ModelImports
 from app.services.models import Models
 from app.storage.bars import PostgresBars
+from app.storage.dataset_catalog import StoredDatasets
+from app.storage.datasets import PostgresDatasets
 from app.storage.engine import Database
 from app.storage.experiments import StoredExperiments
 from app.storage.model_reports import StoredModelReports
 from app.storage.models import StoredModels
 from app.wiring.bundles import Bundles
+from app.wiring.datasets import OutsideApi
 from inference.artifacts import ArtifactStore
 from inference.datasets.catalog import VIEWS
 from inference.formats.folder import FolderLimits
@@ -59,6 +66,21 @@ class ModelDesk:
             Bundles(self.artifacts),
             PostgresBars(database),
             VIEWS,
+            clock=clock,
+        )
+        catalog = StoredDatasets(database, Sealer(["a key of a test, long enough to seal with"]))
+        self.datasets = DatasetCatalog(catalog, self.root / "datasets")
+        self.incoming = self.root / "incoming"
+        self.incoming.mkdir()
+        self.collecting = DatasetCollecting(
+            catalog,
+            PostgresDatasets(database),
+            jobs,
+            root=self.root / "datasets",
+            incoming=self.incoming,
+            readers={
+                "api": OutsideApi(Outbound(Allowed())),
+            },
             clock=clock,
         )
         self.web: dict[str, bytes] = {}

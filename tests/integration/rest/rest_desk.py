@@ -212,6 +212,8 @@ class Desk:
             training=self.training,
             experiments=self.registry.experiments,
             model_health=self.registry.health,
+            datasets=self.registry.datasets,
+            collecting=self.registry.collecting,
             signals=self.signals,
             news=self.news,
             fundamentals=self.fundamentals,

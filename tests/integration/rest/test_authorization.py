@@ -46,6 +46,7 @@ BODIES: dict[str, object] = {
     "POST /predictions/batch": {"modelId": "m", "inputs": [{"symbol": "GOOG"}]},
     "POST /predictions/{prediction_id}/feedback": {"rating": 1},
     "POST /bars": {"symbol": "X", "timeframe": "1d", "bars": [1]},
+    "POST /datasets": {"name": "d", "source": {"type": "file", "uri": "d.csv"}},
     "POST /models/train": {"recipe": "echo"},
 }
 
@@ -80,7 +81,7 @@ async def owned(desk: Desk, people: Clients) -> dict[str, UUID]:
     }
 
 
-SHARED = {"agent_id", "experiment_id", "model_id", "signal_id", "suspect_id"}
+SHARED = {"agent_id", "dataset_id", "experiment_id", "model_id", "signal_id", "suspect_id"}
 """Ids of what belongs to nobody in particular."""
 
 

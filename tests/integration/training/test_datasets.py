@@ -56,6 +56,8 @@ async def test_other_bars_are_the_next_version_of_the_dataset(datasets: Datasets
 
     assert (first.version.version, second.version.version) == (1, 2)
     assert first.version.dataset_id == second.version.dataset_id
+    assert first.version.as_of is not None
+    assert second.version.as_of is not None
     assert first.version.as_of <= early < second.version.as_of
 
 

@@ -79,6 +79,8 @@ def services(ring: Ring, tmp_path: Path) -> RestServices:
         model_imports=absent,
         experiments=absent,
         model_health=absent,
+        datasets=absent,
+        collecting=absent,
         predictions=absent,
         batches=absent,
         training=absent,

@@ -131,6 +131,8 @@ BEHIND_REST = (
     "services/alert*.py",
     "services/bar_intake.py",
     "services/conversations.py",
+    "services/dataset*.py",
+    "wiring/datasets.py",
     "services/costs_report.py",
     "services/experiments.py",
     "services/instruments.py",

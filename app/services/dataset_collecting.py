@@ -1,0 +1,235 @@
+"""Collecting datasets as jobs: fetched, written as a version, described, judged.
+
+While it is fetched a dataset is `collecting`, then `processing`, then `ready`. What fails leaves it
+as it was: an older version stays the newest.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol, cast
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import msgspec
+
+from app.domain.datasets import Collectable, DataSource, NewDatasetVersion
+from app.domain.errors import Conflict, Invalid, NotFound
+from app.domain.ids import UserId
+from app.domain.jobs import Job
+from app.services.dataset_catalog import CatalogStore
+from app.services.datasets import DatasetStore
+from app.services.job_runs import JobFailed, JobRun
+from app.services.jobs import Jobs
+from inference.datasets.intake import Format, Taken, take_in
+
+KIND = "dataset.collect"
+MOST_BYTES = 4 * 1024**3
+FETCH_S = 1_800.0
+"""An outside source is given up after so long."""
+_ENDINGS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+}
+
+
+class ReadSource(Protocol):
+    """Brings what a source holds onto this machine."""
+
+    async def __call__(
+        self, source: DataSource, credentials: Mapping[str, str], target: Path
+    ) -> str | None:
+        """Write it to `target`; return its format, None where the source must say it.
+
+        Raises:
+            Invalid, Unavailable: it cannot be had; says why.
+        """
+        ...
+
+
+class DatasetCollecting:
+    """Registers the work and takes orders for it."""
+
+    def __init__(
+        self,
+        catalog: CatalogStore,
+        versions: DatasetStore,
+        jobs: Jobs,
+        *,
+        root: Path,
+        incoming: Path,
+        readers: Mapping[str, ReadSource],
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Args:
+        root: the folder of the versions' files.
+        incoming: files that may be named over the network lie below it.
+        """
+        self._catalog = catalog
+        self._versions = versions
+        self._jobs = jobs
+        self._root = root
+        self._incoming = incoming
+        self._readers = readers
+        self._clock = clock
+        jobs.register(KIND, self._collect)
+
+    async def submit(self, dataset_id: UUID, *, by: UserId | None) -> Job:
+        """Queue a collection; the one that is under way, if there is one.
+
+        Raises:
+            NotFound: there is no such dataset.
+            Conflict: it is archived, or made by a training.
+        """
+        found = await self._catalog.find(dataset_id)
+        if found is None:
+            raise NotFound("There is no such dataset.", code="unknown_dataset")
+        if found.status == "archived":
+            raise Conflict(f"{found.name} is archived.", code="archived")
+        if found.source.type not in {"file", *self._readers}:
+            raise Conflict(
+                f"{found.name} is made by trainings, not collected.", code="made_by_desk"
+            )
+        return await self._jobs.submit(
+            KIND,
+            title=f"collecting {found.name}",
+            payload={"datasetId": str(dataset_id), "by": str(by) if by else None},
+            owner=by,
+            dedupe_key=f"{KIND} {dataset_id}",
+        )
+
+    async def _collect(self, run: JobRun) -> dict[str, Any]:
+        dataset_id = UUID(run.payload["datasetId"])
+        wanted = await self._catalog.collectable(dataset_id)
+        if wanted is None:
+            raise JobFailed("The dataset has gone.")
+        done = False
+        try:
+            await self._catalog.set_status(dataset_id, "collecting")
+            await run.progress(2.0, "fetching")
+            with tempfile.TemporaryDirectory(prefix="outcry-dataset-") as folder:
+                path, kind = await self._fetched(wanted, Path(folder))
+                await self._catalog.set_status(dataset_id, "processing")
+                taken = await self._taken(run, wanted, path, kind)
+            by = run.payload.get("by")
+            version = await self._versions.record(_version(wanted, taken, by and UUID(by)))
+            await self._catalog.set_status(dataset_id, "ready")
+            done = True
+            return {
+                "datasetId": str(dataset_id),
+                "version": version.version,
+                "digest": version.digest,
+                "size": version.size,
+            }
+        finally:
+            if not done:
+                await self._back(wanted)
+
+    async def _back(self, wanted: Collectable) -> None:
+        """Leave the dataset as it was."""
+        status = wanted.status
+        if status in {"collecting", "processing", "ready"}:
+            known = await self._catalog.versions(wanted.id, most=1)
+            status = "ready" if known else "collecting"
+        await self._catalog.set_status(wanted.id, status)
+
+    async def _taken(self, run: JobRun, wanted: Collectable, path: Path, kind: Format) -> Taken:
+        loop = asyncio.get_running_loop()
+
+        def progress(share: float, stage: str) -> None:
+            told = asyncio.run_coroutine_threadsafe(run.progress(30.0 + 65.0 * share, stage), loop)
+            told.result(timeout=60.0)
+
+        return await asyncio.to_thread(
+            take_in,
+            path,
+            kind,
+            self._root,
+            wanted.wishes,
+            now=self._clock(),
+            steps=wanted.preprocessing_steps,
+            progress=progress,
+        )
+
+    async def _fetched(self, wanted: Collectable, folder: Path) -> tuple[Path, Format]:
+        source = wanted.source
+        if source.type == "file":
+            path = await asyncio.to_thread(self._file, source.uri, any_file=wanted.any_file)
+            said = source.format or _ENDINGS.get(path.suffix.lower())
+        else:
+            path = folder / "fetched"
+            reader = self._readers[source.type]
+            try:
+                async with asyncio.timeout(FETCH_S):
+                    found = await reader(source, wanted.credentials, path)
+            except TimeoutError:
+                raise JobFailed(f"The source did not give everything in {FETCH_S:g} s.") from None
+            ending = Path(urlsplit(source.uri).path).suffix.lower()
+            said = found or source.format or _ENDINGS.get(ending)
+        if said is None:
+            raise Invalid("`source.format` must say whether it is csv, parquet, jsonl or json.")
+        if said == "json":
+            lines = folder / "rows.jsonl"
+            await asyncio.to_thread(_as_lines, path, lines)
+            return lines, "jsonl"
+        return path, cast("Format", said)
+
+    def _file(self, uri: str, *, any_file: bool) -> Path:
+        path = Path(uri.removeprefix("file://"))
+        if not any_file:
+            incoming = self._incoming.resolve()
+            path = (incoming / path).resolve()
+            if not path.is_relative_to(incoming):
+                raise Invalid(f"`source.uri` must name a file below {self._incoming.name}/.")
+        if not path.is_file():
+            raise Invalid(f"There is no file {uri}.")
+        return path
+
+
+def _as_lines(path: Path, target: Path) -> None:
+    """Write a JSON array of objects, or an object that holds one, a line each."""
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=msgspec.Raw)
+        if bytes(found).lstrip()[:1] == b"{":
+            parts = msgspec.json.decode(found, type=dict[str, msgspec.Raw])
+            lists = [part for part in parts.values() if bytes(part).lstrip()[:1] == b"["]
+            if len(lists) != 1:
+                raise Invalid("The JSON is an object without exactly one list of rows.")
+            found = lists[0]
+        rows = msgspec.json.decode(found, type=list[dict[str, Any]])
+    except (msgspec.DecodeError, RecursionError) as wrong:
+        raise Invalid(f"What came is no list of JSON objects: {wrong}.") from None
+    with target.open("wb") as out:
+        for row in rows:
+            out.write(msgspec.json.encode(row) + b"\n")
+
+
+def _version(wanted: Collectable, taken: Taken, by: UUID | None) -> NewDatasetVersion:
+    kept: dict[str, Any] = msgspec.to_builtins(wanted.source)
+    kept |= {
+        "wishes": msgspec.to_builtins(wanted.wishes),
+        "anyFile": wanted.any_file,
+        "steps": msgspec.to_builtins(wanted.preprocessing_steps),
+    }
+    return NewDatasetVersion(
+        name=wanted.name,
+        description=wanted.description,
+        source=kept,
+        features=[msgspec.to_builtins(one) for one in taken.features],
+        splits=taken.splits,
+        digest=taken.manifest.digest(),
+        manifest=msgspec.to_builtins(taken.manifest),
+        size=taken.manifest.rows,
+        as_of=taken.as_of,
+        storage_location=taken.path.as_uri(),
+        created_by=by,
+        quality=msgspec.to_builtins(taken.report),
+        preprocessing_steps=taken.steps,
+    )

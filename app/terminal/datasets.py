@@ -1,0 +1,193 @@
+"""`outcry dataset`: list, show, add, collect and profile."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from app.domain.datasets import Dataset, DatasetProfile, DataSource, SourceType
+from app.domain.errors import Invalid
+from app.observability.logs import configure_logging
+from app.services.dataset_catalog import DatasetWish
+from app.services.job_runs import JobFailed
+from app.settings import Settings
+from app.terminal.follow import LocalFollower
+from app.wiring.desk import Desk, open_desk
+from inference.datasets.intake import IntakeWishes
+from inference.datasets.profile import DatasetFeature
+from inference.datasets.quality import Roles
+
+_MOST = 100
+
+
+class AddWishes(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line says."""
+
+    name: str
+    file: Path | None
+    url: str | None
+    format: str | None
+    description: str
+    time: str | None
+    entity: str | None
+    known: str | None
+    embargo_s: float
+    credentials: tuple[str, ...]
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[tuple[Console, Desk]]:
+    configure_logging(level="WARNING", json_lines=settings.log_json)
+    with Console(stderr=True).status("Opening the desk …") as status:
+        async with open_desk(settings, LocalFollower(), on_progress=status.update) as desk:
+            status.stop()
+            yield Console(highlight=False), desk
+
+
+async def list_all(settings: Settings) -> None:
+    """Print datasets, newest first."""
+    async with _opened(settings) as (out, desk):
+        found = await desk.datasets.catalog.page(type=None, status=None, cursor=None, limit=_MOST)
+        if not found.items:
+            out.print("There are no datasets.")
+            return
+        table = Table("dataset", "source", "rows", "columns", "status", "changed (UTC)", box=None)
+        for one in found.items:
+            table.add_row(
+                Text(one.name),
+                one.source.type,
+                f"{one.size:,}",
+                str(len(one.features)),
+                one.status,
+                f"{one.updated_at.astimezone(UTC):%Y-%m-%d %H:%M}",
+            )
+        out.print(table)
+
+
+async def show(settings: Settings, reference: str, *, as_json: bool) -> None:
+    """Print one dataset."""
+    async with _opened(settings) as (out, desk):
+        dataset = await desk.datasets.catalog.find(reference)
+        if as_json:
+            out.print(Text(msgspec.json.encode(dataset).decode()), soft_wrap=True)
+            return
+        out.print(Text(f"{dataset.name} ({dataset.status}, {dataset.type})", style="bold"))
+        out.print(Text(f"{dataset.source.type} {dataset.source.uri}"), soft_wrap=True)
+        if dataset.description:
+            out.print(Text(dataset.description), soft_wrap=True)
+        _print_quality(out, dataset)
+        for version in await desk.datasets.catalog.versions(dataset.id):
+            when = f"{version.created_at.astimezone(UTC):%Y-%m-%d %H:%M}"
+            line = f"@{version.version}  {version.size:,} rows  {version.digest[:12]}  {when}"
+            out.print(Text(line))
+
+
+async def add(settings: Settings, wishes: AddWishes) -> None:
+    """Enter a dataset and collect it.
+
+    Raises:
+        Invalid: not exactly one source was named, or something is not allowed.
+    """
+    wish = DatasetWish(
+        name=wishes.name,
+        description=wishes.description,
+        source=_source(wishes),
+        credentials=dict(_credential(one) for one in wishes.credentials),
+        wishes=IntakeWishes(
+            roles=Roles(time=wishes.time, entity=wishes.entity, known=wishes.known),
+            embargo_s=wishes.embargo_s,
+        ),
+    )
+    async with _opened(settings) as (out, desk):
+        dataset = await desk.datasets.catalog.create(wish, by=desk.owner.id, any_file=True)
+        await _collect(out, desk, dataset)
+
+
+async def collect(settings: Settings, reference: str) -> None:
+    """Fetch a dataset again."""
+    async with _opened(settings) as (out, desk):
+        await _collect(out, desk, await desk.datasets.catalog.find(reference))
+
+
+async def profile(
+    settings: Settings, reference: str, *, version: int | None, as_json: bool
+) -> None:
+    """Print what is in a dataset."""
+    async with _opened(settings) as (out, desk):
+        dataset = await desk.datasets.catalog.find(reference)
+        found = await desk.datasets.catalog.profile(dataset.id, version)
+        if as_json:
+            out.print(Text(msgspec.json.encode(found).decode()), soft_wrap=True)
+            return
+        out.print(Text(f"{found.name}@{found.version}, {found.size:,} rows", style="bold"))
+        _print_columns(out, found.features)
+        _print_quality(out, found)
+
+
+async def _collect(out: Console, desk: Desk, dataset: Dataset) -> None:
+    job = await desk.datasets.collecting.submit(dataset.id, by=desk.owner.id)
+    with Console(stderr=True).status("collecting …") as status:
+        watching = asyncio.create_task(
+            desk.jobs.wait(job.id, seen=lambda one: status.update(f"{one.stage} …"))
+        )
+        await desk.jobs.work_on(job.id)
+        job = await watching
+    if job.status != "completed" or job.result is None:
+        raise JobFailed(job.error or "It was cancelled.")
+    out.print(
+        Text(f"{dataset.name}@{job.result['version']}: {job.result['size']:,} rows, ready."),
+        soft_wrap=True,
+    )
+    _print_quality(out, await desk.datasets.catalog.get(dataset.id))
+
+
+def _source(wishes: AddWishes) -> DataSource:
+    named: dict[SourceType, str] = {}
+    if wishes.file is not None:
+        named["file"] = str(wishes.file.resolve())
+    if wishes.url is not None:
+        named["api"] = wishes.url
+    if len(named) != 1:
+        raise Invalid("Say either --file or --url.")
+    ((kind, uri),) = named.items()
+    return DataSource(type=kind, uri=uri, format=wishes.format)
+
+
+def _credential(said: str) -> tuple[str, str]:
+    """Return name and value: a value on the command line would be seen by everybody here."""
+    name, sign, variable = said.partition("=")
+    if not sign or not name:
+        raise Invalid(f"--credential {said!r}: write NAME=VARIABLE.")
+    if variable not in os.environ:
+        raise Invalid(f"--credential {name}: the environment variable {variable} is not set.")
+    return name, os.environ[variable]
+
+
+def _print_columns(out: Console, features: tuple[DatasetFeature, ...]) -> None:
+    table = Table("column", "type", "missing", "unique", "median", "mean", "min", "max", box=None)
+    for one in features:
+        said = one.statistics
+        numbers = (said.median, said.mean, said.min, said.max)
+        table.add_row(
+            Text(one.name),
+            one.type,
+            *("" if count is None else f"{count:,}" for count in (said.missing, said.unique)),
+            *("" if number is None else f"{number:.6g}" for number in numbers),
+        )
+    out.print(table)
+
+
+def _print_quality(out: Console, found: Dataset | DatasetProfile) -> None:
+    if found.quality is None:
+        return
+    told = msgspec.structs.asdict(found.quality)
+    out.print(
+        Text("  ".join(f"{name} {share:.3f}" for name, share in told.items())), soft_wrap=True
+    )
