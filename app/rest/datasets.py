@@ -73,7 +73,7 @@ class DatasetBody(Body, frozen=True):
     type: DatasetType = "training"
     roles: RolesBody = RolesBody()
     splits: SplitsBody = SplitsBody(train=0.6, validation=0.2, test=0.2)
-    embargo_s: float = 0.0
+    embargo_seconds: float = 0.0
     preprocessing_steps: tuple[StepBody, ...] = ()
 
 
@@ -176,7 +176,7 @@ def _wish(body: DatasetBody) -> DatasetWish:
         wishes=IntakeWishes(
             roles=Roles(time=body.roles.time, entity=body.roles.entity, known=body.roles.known),
             shares=(splits.train, splits.validation, splits.test),
-            embargo_s=body.embargo_s,
+            embargo_s=body.embargo_seconds,
         ),
         preprocessing_steps=tuple(
             PreprocessingStep(type=step.type, parameters=step.parameters, order=step.order)

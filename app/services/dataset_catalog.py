@@ -256,7 +256,7 @@ def check_wish(wish: DatasetWish) -> None:
     if not all(math.isfinite(one) and one > 0 for one in shares) or abs(sum(shares) - 1) > 1e-9:
         raise Invalid("`splits` must be three shares above 0 that add up to 1.")
     if not (math.isfinite(wish.wishes.embargo_s) and 0 <= wish.wishes.embargo_s <= 1e9):
-        raise Invalid("`embargoS` must be a number of seconds, not below 0.")
+        raise Invalid("`embargoSeconds` must be a number of seconds, not below 0.")
     for step in wish.preprocessing_steps:
         if step.type not in STEPS:
             raise Invalid(
