@@ -164,7 +164,7 @@ def _skill(card: ModelCard) -> Skill | None:
     evaluation = card.evaluation()
     if evaluation is None or not evaluation.baselines:
         return None
-    best = evaluation.best_baseline()
+    best = evaluation.least_sure()
     return Skill(
         value=best.skill,
         low=best.skill_low,

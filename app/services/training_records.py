@@ -62,14 +62,14 @@ def result_of(card: ModelCard, judgement: Judgement) -> dict[str, Any]:
     }
     evaluation = card.evaluation()
     if evaluation is not None:
-        hardest = evaluation.best_baseline()
+        least = evaluation.least_sure()
         result["evaluation"] = {
             "metric": evaluation.metric,
             "loss": evaluation.loss,
             "n": evaluation.n,
-            "against": hardest.name,
-            "skill": hardest.skill,
-            "skillLow": hardest.skill_low,
-            "skillHigh": hardest.skill_high,
+            "against": least.name,
+            "skill": least.skill,
+            "skillLow": least.skill_low,
+            "skillHigh": least.skill_high,
         }
     return result

@@ -92,10 +92,10 @@ def _baselines(evaluation: Evaluation) -> Table:
     table.add_column("against")
     for name in (evaluation.metric, "skill", "95 % interval", "DM t"):
         table.add_column(name, justify="right")
-    hardest = evaluation.best_baseline()
+    least = evaluation.least_sure()
     for one in sorted(evaluation.baselines, key=lambda one: one.skill):
         table.add_row(
-            Text(one.name, "bold" if one is hardest else ""),
+            Text(one.name, "bold" if one is least else ""),
             f"{one.loss:.4g}",
             _signed(one),
             f"{one.skill_low:+.1%} … {one.skill_high:+.1%}",
@@ -110,14 +110,12 @@ def _signed(one: BaselineScore) -> Text:
 
 
 def _verdict(evaluation: Evaluation) -> Text:
-    hardest = evaluation.best_baseline()
+    least = evaluation.least_sure()
     if evaluation.has_skill:
-        return Text(
-            f"Skill above zero, also against the hardest baseline ({hardest.name}).", "green"
-        )
-    if hardest.skill_high < 0:
-        return Text(f"Worse than {hardest.name}: use that instead.", "red")
-    return Text(f"No usable skill: against {hardest.name} the interval includes zero.", "yellow")
+        return Text(f"Skill above zero against every baseline, least surely {least.name}.", "green")
+    if least.skill_high < 0:
+        return Text(f"Worse than {least.name}: use that instead.", "red")
+    return Text(f"No usable skill: against {least.name} the interval includes zero.", "yellow")
 
 
 def _details(evaluation: Evaluation) -> Iterator[tuple[str, RenderableType]]:

@@ -157,7 +157,7 @@ def _skill(card: ModelCard, *, whole: bool = False) -> str:
     evaluation = card.evaluation()
     if evaluation is None or not evaluation.baselines:
         return "not evaluated"
-    best = evaluation.best_baseline()
+    best = evaluation.least_sure()
     told = f"{best.skill:+.3f} [{best.skill_low:+.3f}, {best.skill_high:+.3f}]"
     if not whole:
         return told

@@ -206,7 +206,7 @@ def _bundle(timeframe: str, horizon: int, members: tuple[Member, ...], residuals
 
 NOTES = {
     "numpy": "Its inputs were chosen while looking at US large caps of 2017 to 2023; "
-    "docs/forecasts.md has them on other markets.",
+    "the other markets of docs/forecasts.md led to its loss and the cap of its smearing.",
     "boosted": "Its inputs and tree settings were chosen while looking at US large caps of 2017 to "
     "2023. Beside the ridge the trees add little 1 bar ahead, nothing 5 bars: docs/forecasts.md.",
 }

@@ -1,12 +1,12 @@
 import { expect, it } from "vitest";
-import { hardest, inOrder, skillWord, type Evaluation, type Model } from "./shapes";
+import { leastSure, inOrder, skillWord, type Evaluation, type Model } from "./shapes";
 
 const score = (name: string, skill: number, skillLow: number, skillHigh: number) => ({ name, skill, skillLow, skillHigh, loss: 1, dmT: null });
 
-it("names the baseline that is hardest to beat", () => {
+it("names the baseline that it is least surely better than", () => {
   const evaluation = { baselines: [score("EWMA", 0.4, 0.3, 0.5), score("HAR", 0.1, 0.05, 0.15)] } as unknown as Evaluation;
-  expect(hardest(evaluation)?.name).toBe("HAR");
-  expect(hardest(undefined)).toBeNull();
+  expect(leastSure(evaluation)?.name).toBe("HAR");
+  expect(leastSure(undefined)).toBeNull();
 });
 
 it("calls skill only what lies above 0 with its whole interval", () => {

@@ -123,10 +123,10 @@ export interface Recipe {
   options: Record<string, unknown>;
 }
 
-/** The baseline that is hardest to beat; null when there was no evaluation. */
-export function hardest(evaluation: Evaluation | undefined): BaselineScore | null {
+/** The baseline that it is least surely better than, on which the verdict rests; null when there was no evaluation. */
+export function leastSure(evaluation: Evaluation | undefined): BaselineScore | null {
   const all = evaluation?.baselines ?? [];
-  return all.reduce<BaselineScore | null>((found, one) => (found === null || one.skill < found.skill ? one : found), null);
+  return all.reduce<BaselineScore | null>((found, one) => (found === null || one.skillLow < found.skillLow ? one : found), null);
 }
 
 /** What an interval of skill says: only one that lies above 0 is skill. */
