@@ -198,11 +198,17 @@ class Datasets:
 
         Raises:
             NotFound: there is none.
+            Invalid: no recipe learns from what it holds.
             Conflict: its numbers are not on this machine any more, or are damaged.
         """
         version = await self._find(reference)
         if version is None:
             raise NotFound(f"There is no dataset {reference!r}.", code="unknown_dataset")
+        if version.manifest.get("kind") not in ("bars", "texts"):
+            raise Invalid(
+                f"{version.name}@{version.version} holds a table; recipes learn from bars and from "
+                "labelled texts."
+            )
         try:
             if version.manifest.get("kind") == "texts":
                 read = msgspec.convert(version.manifest, TextsManifest)
