@@ -163,7 +163,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     deployed_at: datetime | None = None
     deprecated_at: datetime | None = None
     artifact: str | None = None
-    """Content address: the SHA-256 of the manifest of its files; None for a remote model."""
+    """Content address: the SHA-256 of the manifest of its files. A remote model's hold a bundle."""
     recipe: str | None = None
     task: str | None = None
     """What it forecasts, as asked for by tools: "variance", "return_quantiles", ..."""
@@ -180,6 +180,13 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Why it was deployed although its skill is not above 0, as an admin put it."""
     quarantined_at: datetime | None = None
     """When its bytes were found not to be those that were approved."""
+
+    @property
+    def runs_as(self) -> str | None:
+        """What the engine knows it by: its artifact, and where that is asked if not here."""
+        if self.artifact is None or self.deployment_url is None:
+            return self.artifact
+        return f"{self.artifact}@{self.deployment_url}"
 
     def evaluation(self) -> Evaluation | None:
         """Return the stored walk-forward evaluation, if there is one."""

@@ -11,6 +11,7 @@ InferenceError
     ├── Overloaded           too much is waiting; retry after `retry_after_s`
     ├── DeadlineExceeded     it was not ready in time
     ├── WorkerLost           the process or server that computed it went away
+    ├── NotReady             the server that would compute it is there and does not answer yet
     └── ModelFailed          it answered nonsense: NaN, the wrong length, an impossible value
 """
 
@@ -94,6 +95,12 @@ class WorkerLost(NotAnswered):
     """The process or server that computed it went away."""
 
     code = "worker_lost"
+
+
+class NotReady(NotAnswered):
+    """The server that would compute it is there and does not answer yet, or is left alone."""
+
+    code = "not_ready"
 
 
 class ModelFailed(NotAnswered):

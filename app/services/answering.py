@@ -129,10 +129,10 @@ class Answering:
         """
         begun = time.perf_counter()
         try:
-            if card.artifact is None:
+            if card.runs_as is None:
                 raise InferenceError(f"{card.name}@{card.version} has no artifact to run.")
             answers = await self._engine.predict(
-                card.artifact,
+                card.runs_as,
                 asked.rows,
                 deadline_s=deadline_s,
                 priority=priority,
@@ -159,11 +159,11 @@ class Answering:
             Overloaded: too much is waiting; nothing was tried.
         """
         begun = time.perf_counter()
-        if card.artifact is None or len({one.rows.names for one in asked}) > 1:
+        if card.runs_as is None or len({one.rows.names for one in asked}) > 1:
             return await self._one_by_one(card, asked, deadline_s=deadline_s, explain=explain)
         try:
             answers = await self._engine.predict(
-                card.artifact,
+                card.runs_as,
                 join_rows([one.rows for one in asked]),
                 deadline_s=deadline_s,
                 priority="batch",

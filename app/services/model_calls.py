@@ -31,6 +31,7 @@ class ServedModel:
     card: ModelCard
     bundle: Bundle
     artifact: str
+    """What the engine knows it by."""
 
 
 class ModelCalls:
@@ -91,14 +92,14 @@ class ModelCalls:
         card = await self._models.find(name if version is None else f"{name}@{version}")
         if card.status not in _SERVES:
             raise Conflict(f"{card.name}@{card.version} is {card.status} and does not serve.")
-        if card.artifact is None:
+        if card.runs_as is None:
             raise Conflict(f"{card.name}@{card.version} has no files and cannot be asked here.")
         try:
             bundle = await self._bundles(card)
         except DamagedArtifact as damage:
             await self._damaged(card, damage)
             raise
-        return ServedModel(card, bundle, card.artifact)
+        return ServedModel(card, bundle, card.runs_as)
 
     async def ask(
         self,

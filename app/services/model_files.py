@@ -61,6 +61,7 @@ class PackedCard(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     validation_metrics: dict[str, Any] = {}
     trained_at: datetime | None = None
     knowledge_cutoff: datetime | None = None
+    deployment_url: str | None = None
 
 
 class ModelFiles:
@@ -215,6 +216,7 @@ class ModelFiles:
             architecture=packed.architecture,
             parameters=packed.parameters,
             knowledge_cutoff=packed.knowledge_cutoff,
+            deployment_url=packed.deployment_url,
             created_by=by,
         )
         measured = _measured(packed) or Measured()

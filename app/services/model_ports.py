@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
+from app.domain.errors import Invalid
 from app.domain.models import Lineage, ModelChange, ModelEvent, ModelFilter
 from app.domain.views import Position
 from inference.artifacts import Manifest
@@ -64,6 +65,19 @@ class Artifacts(Protocol):
     def mend(self, digest: str) -> None: ...
 
     def manifest(self, digest: str) -> Manifest: ...
+
+
+JudgeDeployment = Callable[[str], None]
+"""Lets pass a `deploymentUrl` that the desk understands and may go to; raises Invalid."""
+
+
+def no_deployments(url: str) -> None:
+    """Refuse: nothing here reaches other servers.
+
+    Raises:
+        Invalid: always.
+    """
+    raise Invalid("Models on other servers cannot be reached from here.", code="address_refused")
 
 
 Quarantined = Callable[[ModelCard], None]

@@ -14,7 +14,13 @@ from app.domain.errors import NotFound
 from app.domain.ids import UserId, new_id
 from app.domain.models import EventKind, ModelChange, ModelEvent
 from app.services.model_cards import busy, in_status, not_finite
-from app.services.model_ports import Artifacts, ModelStore, Quarantined
+from app.services.model_ports import (
+    Artifacts,
+    JudgeDeployment,
+    ModelStore,
+    Quarantined,
+    no_deployments,
+)
 from app.services.model_reads import ModelReads
 from inference.cards import ModelCard, ModelParameters, ModelPerformance
 from inference.errors import DamagedArtifact, NotAllowed
@@ -37,9 +43,15 @@ class ModelStates(ModelReads):
     """What moves versions and aliases."""
 
     def __init__(
-        self, store: ModelStore, artifacts: Artifacts, *, clock: Callable[[], datetime]
+        self,
+        store: ModelStore,
+        artifacts: Artifacts,
+        *,
+        clock: Callable[[], datetime],
+        judge_deployment: JudgeDeployment = no_deployments,
     ) -> None:
         super().__init__(store, artifacts, clock=clock)
+        self._judge_deployment = judge_deployment
         self.quarantine_listeners: list[Quarantined] = []
 
     async def transition(

@@ -26,6 +26,7 @@ from app.services.model_cards import (
 from app.services.model_states import TRIES, ModelStates
 from inference.bundle import BUNDLE_FILE, Bundle, read_bundle
 from inference.cards import FRAMEWORKS, Framework, ModelCard, ModelPerformance
+from inference.engine.remote import check_place
 from inference.errors import NotAllowed
 from inference.lifecycle import label
 from inference.runtimes.intake import check_members
@@ -40,9 +41,12 @@ class Models(ModelStates):
         """Make a version in status `training`; with an id that is known, return what is stored.
 
         Raises:
-            Invalid: its name or version cannot be used.
+            Invalid: its name or version cannot be used, or the desk may not go to its
+                `deploymentUrl`.
             Conflict: the version is taken.
         """
+        if new.deployment_url is not None:
+            self._judge_deployment(new.deployment_url)
         return await self._add(new, kind="created", details={})
 
     async def add(
@@ -61,7 +65,10 @@ class Models(ModelStates):
         """
         if new.version is not None and await self._store.find_version(new.name, new.version):
             raise Conflict(f"There is a {new.name}@{new.version} already.", code="version_taken")
+        if new.deployment_url is not None:
+            self._judge_deployment(new.deployment_url)
         digest, bundle = await self._put(folder)
+        check_place(bundle, new.deployment_url)
         new = msgspec.structs.replace(
             new,
             recipe=new.recipe or bundle.recipe,
@@ -106,6 +113,7 @@ class Models(ModelStates):
                 " validating. Make a new version"
             )
         digest, bundle = await self._put(folder)
+        check_place(bundle, card.deployment_url)
         framework = card.framework
         if card.recipe == bundle.recipe and bundle.framework in FRAMEWORKS:
             framework = cast("Framework", bundle.framework)

@@ -71,7 +71,7 @@ class NewsModel:
 
     async def _champion(self) -> tuple[ModelCard, Bundle, str]:
         card = await self._models.champion(TASK)
-        if card is None or card.artifact is None:
+        if card is None or card.runs_as is None:
             raise ScoringFailed(
                 "No model of the task 'sentiment' is deployed, so that nothing scores the news. "
                 "Train one (outcry train news_sentiment --texts FILE --deploy), or unset "
@@ -87,7 +87,7 @@ class NewsModel:
                 f"{card.name}@{card.version} reads {', '.join(strange)}; a model of news can read "
                 f"{' and '.join(_COLUMNS)}."
             )
-        return card, bundle, card.artifact
+        return card, bundle, card.runs_as
 
     def _sentiments(self, card: ModelCard, answers: Answers) -> list[Sentiment]:
         if answers.probabilities is None or set(answers.classes) != set(_LABELS):

@@ -197,7 +197,7 @@ async def open_desk(
                 database,
                 engine.models,
                 engine.bundles,
-                engine.engine,
+                engine.routed,
                 jobs,
                 experiments,
                 prices,
@@ -210,7 +210,7 @@ async def open_desk(
                 sockets,
                 on_progress=on_progress,
                 forecasts=predictions.forecasts,
-                engine=engine.engine,
+                engine=engine.routed,
             )
         )
         market.intake.listeners += [

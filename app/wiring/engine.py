@@ -11,12 +11,15 @@ from app.services.models import Models
 from app.settings import Settings
 from app.storage.engine import Database
 from app.storage.models import StoredModels
+from app.wiring.alerts import allowed_places
 from app.wiring.bundles import Bundles
+from app.wiring.remote import GuardedDeployments, GuardedLine
 from inference.artifacts import ArtifactStore
 from inference.cards import ModelCard
 from inference.engine.admission import QueueBounds
 from inference.engine.engine import Engine
 from inference.engine.process import WorkerCommand
+from inference.engine.remote import RoutedEngine
 from inference.engine.served import EngineOptions
 from inference.formats.folder import FolderLimits
 from inference.runtimes.connections import Connection
@@ -29,6 +32,9 @@ class EngineDesk(msgspec.Struct, kw_only=True):
     models: Models
     artifacts: ArtifactStore
     engine: Engine
+    """What runs models here."""
+    routed: RoutedEngine
+    """The same, and those on other servers: what answers are asked of."""
     bundles: Bundles
     calls: ModelCalls
     """Models asked by programs, without a record."""
@@ -68,7 +74,13 @@ async def open_engine(
 ) -> AsyncIterator[EngineDesk]:
     """Open the engine; half-written files of processes that died are removed first."""
     artifacts = open_artifacts(settings)
-    models = Models(StoredModels(database), artifacts, clock=utc_now)
+    allowed = allowed_places(settings)
+    models = Models(
+        StoredModels(database),
+        artifacts,
+        clock=utc_now,
+        judge_deployment=GuardedDeployments(allowed),
+    )
     await models.ensure_rules(RULES, name="market-signals", version=RULES_VERSION, task="signals")
     bundles = Bundles(artifacts)
 
@@ -77,10 +89,12 @@ async def open_engine(
             await models.quarantine(card.artifact, failure)
 
     async with Engine(artifacts.open, options=engine_options(settings, connections)) as engine:
+        routed = RoutedEngine(engine, artifacts.open, GuardedLine(allowed))
         yield EngineDesk(
             models=models,
             artifacts=artifacts,
             engine=engine,
+            routed=routed,
             bundles=bundles,
-            calls=ModelCalls(models, bundles, engine, on_damage=damaged, check=engine.check),
+            calls=ModelCalls(models, bundles, routed, on_damage=damaged, check=engine.check),
         )

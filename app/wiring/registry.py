@@ -16,6 +16,7 @@ from app.storage.engine import Database
 from app.storage.models import StoredModels
 from app.wiring.alerts import allowed_places
 from app.wiring.engine import EngineDesk, open_artifacts
+from app.wiring.remote import GuardedDeployments
 from inference.artifacts import ArtifactStore
 
 
@@ -78,5 +79,10 @@ class RegistryTools(msgspec.Struct, kw_only=True):
 def open_registry_tools(settings: Settings, database: Database) -> RegistryTools:
     """Open the registry alone."""
     artifacts = open_artifacts(settings)
-    models = Models(StoredModels(database), artifacts, clock=utc_now)
+    models = Models(
+        StoredModels(database),
+        artifacts,
+        clock=utc_now,
+        judge_deployment=GuardedDeployments(allowed_places(settings)),
+    )
     return RegistryTools(models=models, files=model_files(settings, models, artifacts))

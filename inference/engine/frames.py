@@ -18,6 +18,7 @@ from inference.errors import (
     InferenceError,
     MissingFramework,
     ModelFailed,
+    NotReady,
     Overloaded,
     UnsafeArtifact,
     WorkerLost,
@@ -250,6 +251,7 @@ _ERRORS: dict[str, type[InferenceError]] = {
         DamagedArtifact,
         DeadlineExceeded,
         ModelFailed,
+        NotReady,
         UnsafeArtifact,
         WorkerLost,
     )

@@ -30,6 +30,8 @@ def runtime_for(name: str, *, connections: Connections = no_connections) -> Runt
     Raises:
         BadModel: there is none of that name.
     """
+    if name == "remote":
+        raise BadModel("a remote member is asked at its model's deploymentUrl; this one has none")
     if name not in _WHERE:
         raise BadModel(f"no runtime {name!r} here; there are {', '.join(RUNTIMES)}")
     module, kind = _WHERE[name]

@@ -27,6 +27,7 @@ from app.storage.model_reports import StoredModelReports
 from app.storage.models import StoredModels
 from app.wiring.bundles import Bundles
 from app.wiring.datasets import OutsideApi
+from app.wiring.remote import GuardedDeployments
 from inference.artifacts import ArtifactStore
 from inference.datasets.catalog import VIEWS
 from inference.formats.folder import FolderLimits
@@ -48,7 +49,10 @@ class ModelDesk:
         self.artifacts = ArtifactStore(self.root, limits=FolderLimits(bytes_in_all=2_000_000))
         self.artifacts.prepare()
         self.models = Models(
-            StoredModels(database), self.artifacts, clock=lambda: datetime.now(UTC)
+            StoredModels(database),
+            self.artifacts,
+            clock=lambda: datetime.now(UTC),
+            judge_deployment=GuardedDeployments(Allowed.read(["127.0.0.1:8085"])),
         )
         self.files = ModelFiles(
             self.models,

@@ -1,0 +1,187 @@
+"""How an adapter reaches its server, and what the server's refusals mean.
+
+The line is given from outside: the desk puts its outbound guard there. Nothing here opens a socket.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, NoReturn, Protocol
+from uuid import uuid4
+
+import msgspec
+
+from inference.errors import (
+    BadInput,
+    BadModel,
+    DeadlineExceeded,
+    ModelFailed,
+    NotReady,
+    Overloaded,
+    WorkerLost,
+)
+
+MOST_SENT = 16 * 2**20
+MOST_READ = 16 * 2**20
+"""Bytes of one request and of one answer."""
+_MOST_SAID = 300
+_AGAIN_S = 0.05
+"""Less time than this is not worth another try."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back, whatever its status."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Names in small letters."""
+    cut: bool = False
+    """There was more than may be read."""
+
+
+class Line(Protocol):
+    """Sends one HTTP request; `app.wiring.remote` has the outbound guard behind it."""
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes,
+        headers: Mapping[str, str],
+        timeout_s: float,
+    ) -> Reply:
+        """Return what came back.
+
+        Raises:
+            BadModel: the desk may not go there.
+            DeadlineExceeded: there was no answer within `timeout_s`.
+            WorkerLost: the server cannot be reached, or hung up.
+        """
+        ...
+
+
+@dataclass
+class Call:
+    """One question to a server: its line, its id, and until when it must be answered."""
+
+    line: Line
+    until: float
+    """On the monotonic clock."""
+    request_id: str = field(default_factory=lambda: str(uuid4()))
+    may_repeat: bool = True
+    """A server that hung up may be asked once more: the answer cannot have done anything."""
+
+    async def get(self, url: str) -> Reply:
+        """Ask for what is at an address."""
+        return await self._send("GET", url, b"")
+
+    async def post(self, url: str, body: Any) -> Reply:
+        """Send JSON."""
+        data = msgspec.json.encode(body)
+        if len(data) > MOST_SENT:
+            raise BadInput(f"the rows have {len(data):,} bytes; {MOST_SENT:,} may be sent at once")
+        return await self._send("POST", url, data)
+
+    async def _send(self, method: str, url: str, body: bytes) -> Reply:
+        try:
+            return await self._once(method, url, body)
+        except WorkerLost:
+            if not self.may_repeat or self.until - monotonic() < _AGAIN_S:
+                raise
+            self.may_repeat = False
+            return await self._once(method, url, body)
+
+    async def _once(self, method: str, url: str, body: bytes) -> Reply:
+        left = self.until - monotonic()
+        if left <= 0.0:
+            raise DeadlineExceeded("the server did not answer in time")
+        headers = {"Accept": "application/json", "X-Request-Id": self.request_id}
+        if body:
+            headers["Content-Type"] = "application/json"
+        reply = await self.line.send(method, url, body=body, headers=headers, timeout_s=left)
+        if reply.cut:
+            raise ModelFailed(f"the server's answer is longer than {MOST_READ:,} bytes")
+        if reply.status in {502, 504}:
+            raise WorkerLost(f"what stands before the server cannot reach it ({reply.status})")
+        return reply
+
+
+def read_json(reply: Reply) -> Any:
+    """Return what an answer says.
+
+    Raises:
+        ModelFailed: it is no JSON; NaN and Infinity are none.
+    """
+    try:
+        return msgspec.json.decode(reply.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        said = " (it holds NaN or Infinity)" if _not_finite(reply.body) else ""
+        raise ModelFailed(f"the server did not answer with JSON{said}") from None
+
+
+def refuse(reply: Reply) -> NoReturn:
+    """Raise what a refused inference means.
+
+    Raises:
+        Overloaded, NotReady, WorkerLost, BadInput, BadModel, ModelFailed: as the status says.
+    """
+    status, said = reply.status, _said(reply.body)
+    if status == 429 or (status == 503 and "retry-after" in reply.headers):
+        raise Overloaded(
+            f"the server is too busy ({status}){said}",
+            retry_after_s=_retry_after(reply.headers.get("retry-after")),
+        )
+    if status == 503:
+        raise NotReady(f"the server is not ready ({status}){said}")
+    if status in {404, 410}:
+        raise WorkerLost(f"the model is gone from its server ({status}){said}")
+    if status in {401, 403}:
+        raise BadModel(f"the server does not let the desk in ({status})")
+    if status in {400, 413, 422}:
+        raise BadInput(f"the server refuses the rows ({status}){said}")
+    if status == 408:
+        raise DeadlineExceeded(f"the server gave up ({status}){said}")
+    if status >= 500:
+        raise ModelFailed(f"the server failed ({status}){said}")
+    raise ModelFailed(f"the server answered {status} instead of 200{said}")
+
+
+def not_ready(reply: Reply, what: str) -> NoReturn:
+    """Raise what a refused look at a model means.
+
+    Raises:
+        NotReady: it is there and does not answer yet.
+        WorkerLost: it is not there.
+        BadModel: the desk is not let in.
+    """
+    if reply.status in {404, 410}:
+        raise WorkerLost(f"there is no {what} on its server ({reply.status}){_said(reply.body)}")
+    if reply.status in {401, 403}:
+        raise BadModel(f"the server does not let the desk in ({reply.status})")
+    raise NotReady(f"{what} is not ready on its server ({reply.status}){_said(reply.body)}")
+
+
+def _said(body: bytes) -> str:
+    """Return the server's own words, if it has some."""
+    try:
+        told = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    if not isinstance(told, dict):
+        return ""
+    words = told.get("error") or told.get("message") or told.get("detail")
+    return f": {words[:_MOST_SAID]}" if isinstance(words, str) else ""
+
+
+def _not_finite(body: bytes) -> bool:
+    return any(word in body for word in (b"NaN", b"Infinity", b"nan", b"inf"))
+
+
+def _retry_after(told: str | None) -> float:
+    try:
+        return max(0.1, min(float(told or 1.0), 3600.0))
+    except ValueError:
+        return 1.0
