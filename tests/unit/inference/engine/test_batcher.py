@@ -216,6 +216,9 @@ class AnyOrder(RuleBasedStateMachine):
         for batch_id in sorted(self.running):
             self.queue.done(batch_id)
         self.running.clear()
+        # What a lost worker gave back may have come too late.
+        for late in self.queue.expire(now=self.now):
+            assert self.waiting.pop(late.id).deadline <= self.now
         for _ in range(len(self.waiting)):
             batch = self.queue.take(now=self.now)
             if batch is None:

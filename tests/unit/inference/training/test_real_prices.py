@@ -47,7 +47,9 @@ def test_what_has_skill_has_it_on_the_shipped_prices(
     assert found.n == n
     assert found.loss == pytest.approx(loss, rel=0.01)
     assert found.best_baseline().skill == pytest.approx(skill, abs=0.01)
-    assert found.has_skill
+    assert found.best_baseline().skill_low > 0
+    # Twenty bars ahead one baseline is not surely beaten: the model does not serve by itself.
+    assert found.has_skill == (options.get("horizon") != 20)
 
 
 @pytest.mark.parametrize("horizon", [1, 5, 20])
