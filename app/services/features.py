@@ -9,13 +9,13 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 
 from app.domain.errors import Invalid, NotFound
 from app.services.instruments import find_instrument
-from app.services.panels import read_panel
+from app.services.panels import moment_of, read_panel
 from inference.bundle import Bundle
 from inference.datasets.views import FeatureView, Table
 from inference.panel import Panel, Series
@@ -185,7 +185,7 @@ def resolves_at(case: Case, horizon_bars: int) -> datetime:
         day = calendar.sessions_after(last.date(), horizon_bars)
         opened = np.array([np.datetime64(day, "s")])
         closes = closing_times(opened, frame, calendar=calendar.name)
-        return _moment(closes[0])
+        return moment_of(closes[0])
     return case.as_of + horizon_bars * TIMEFRAMES[frame]
 
 
@@ -198,7 +198,7 @@ def _row(read: _Read, bundle: Bundle, view: FeatureView, symbol: str, as_of: dat
     table = tables.get(symbol)
     if table is None:
         raise Invalid(f"{symbol} has too little history for {view.key}.", code="too_little_history")
-    if not len(table.times) or _moment(table.times[-1]) != as_of:
+    if not len(table.times) or moment_of(table.times[-1]) != as_of:
         # A view that answers with another moment than it was asked for must not be believed.
         raise Invalid(f"{view.key} has no row for {symbol} as of {as_of.isoformat()}.")
     unknown = [column.name for column in bundle.inputs if column.name not in table.columns]
@@ -224,11 +224,7 @@ def _refuse_gaps(rows: Rows, bundle: Bundle, view: FeatureView, series: Series) 
 
 
 def _close_of(bars: Bars) -> datetime:
-    return _moment(bars.slice(len(bars) - 1).ends()[0])
-
-
-def _moment(time: np.datetime64) -> datetime:
-    return datetime.fromtimestamp(int(time.astype("datetime64[s]").astype(np.int64)), UTC)
+    return moment_of(bars.slice(len(bars) - 1).ends()[0])
 
 
 def _hash(view: str, rows: Rows) -> str:

@@ -5,7 +5,7 @@ Nothing is read that had not closed at the asked moment.
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -57,6 +57,11 @@ def series_of(bars: Bars) -> Series:
         volume=adjusted.volume,
         total=bars.total_return_close(),
     )
+
+
+def moment_of(time: np.datetime64) -> datetime:
+    """Return a time of a series, UTC."""
+    return datetime.fromtimestamp(int(time.astype("datetime64[s]").astype(np.int64)), UTC)
 
 
 def _panel(found: Sequence[Bars], timeframe: str, as_of: datetime, limit: int | None) -> Panel:

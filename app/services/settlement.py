@@ -15,7 +15,7 @@ import structlog
 from app.domain.errors import Unavailable
 from app.domain.predictions import Outcome, Prediction, Settled
 from app.services.market_tasks import TASKS, grade
-from app.services.panels import series_of
+from app.services.panels import moment_of, series_of
 from app.services.prediction_ports import PredictionStore
 from inference.panel import Series
 from tools.errors import UnknownSymbol
@@ -169,8 +169,8 @@ def outcome_of(prediction: Prediction, series: Series, *, now: datetime) -> Sett
     return Settled(
         outcome=Outcome(
             value=graded.value,
-            first_bar=_moment(series.times[at + 1]),
-            last_bar=_moment(series.times[last]),
+            first_bar=moment_of(series.times[at + 1]),
+            last_bar=moment_of(series.times[last]),
             unit=prediction.output.unit,
             words=graded.words,
         ),
@@ -199,10 +199,6 @@ def _unknowable(prediction: Prediction, now: datetime) -> Settled:
         pit=None,
         resolved_at=now,
     )
-
-
-def _moment(time: np.datetime64) -> datetime:
-    return datetime.fromtimestamp(int(time.astype("datetime64[s]").astype(np.int64)), UTC)
 
 
 def _seconds_before(now: datetime, seconds: float) -> datetime:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.monitoring.drift import uniform_distance
+from inference.monitoring.long_run import newey_west
 from inference.panel import Times
 from inference.requests import Floats
 
@@ -53,19 +54,9 @@ def live_skill(
     moments, where = np.unique(times, return_inverse=True)
     weights = (losses - ratio * baseline) / baseline.mean()
     moved = np.asarray(np.bincount(where, weights=weights), dtype=np.float64)
-    error = math.sqrt(_long_run(moved, 2 * horizon_moments) * len(moved)) / len(losses)
+    error = math.sqrt(newey_west(moved, 2 * horizon_moments) * len(moved)) / len(losses)
     skill = 1.0 - ratio
     return LiveSkill(len(losses), len(moments), skill, skill - _Z * error, skill + _Z * error)
-
-
-def _long_run(values: Floats, lags: int) -> float:
-    """Return the long-run variance by Bartlett's kernel (Newey and West 1987)."""
-    count, centred = len(values), values - values.mean()
-    total = float(centred @ centred) / count
-    for lag in range(1, min(lags, count - 1) + 1):
-        weight = 1.0 - lag / (lags + 1.0)
-        total += 2.0 * weight * float(centred[lag:] @ centred[:-lag]) / count
-    return max(total, 0.0)
 
 
 @dataclass(frozen=True)

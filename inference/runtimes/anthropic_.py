@@ -7,23 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from inference.bundle import Member
-from inference.errors import BadInput, InferenceError, ModelFailed
-from inference.requests import Rows
+from inference.errors import ModelFailed
 from inference.runtimes.connections import Connections, no_connections
 from inference.runtimes.llm_answers import (
     LlmOptions,
     answer_schema,
     llm_options,
-    outputs_of,
-    prompts,
     read_answer,
 )
-from inference.runtimes.llm_http import Caller, map_all
-from inference.runtimes.runtime import Loaded, Outputs
-from inference.usage import Told, Usage
+from inference.runtimes.llm_http import Caller
+from inference.runtimes.prompted import PromptedModel
+from inference.runtimes.runtime import Loaded
+from inference.usage import Told
 
 API_VERSION = "2023-06-01"
-SIZE_BYTES = 64 * 1024
 _TOOL = "answer"
 
 
@@ -44,42 +41,12 @@ class AnthropicRuntime:
         return AnthropicModel(member, options, caller, path=path)
 
 
-class AnthropicModel:
+class AnthropicModel(PromptedModel):
     """One prompt for one model."""
 
     def __init__(self, member: Member, options: LlmOptions, caller: Caller, *, path: str) -> None:
-        self._member = member
-        self._options = options
-        self._caller = caller
-        self._path = path
-
-    @property
-    def size_bytes(self) -> int:
-        """Next to nothing: it runs elsewhere."""
-        return SIZE_BYTES
-
-    def run(self, rows: Rows, *, explain: bool = False) -> Outputs:
-        """Ask about each row."""
-        if not len(rows):
-            raise BadInput("there are no rows")
-        bodies = [self._body(prompt) for prompt in prompts(rows, self._member, self._options)]
-        found = self._caller.post_all(self._path, bodies, timeout_s=self._options.timeout_s)
-        name = self._member.name
-        usage = Usage.of(
-            self._options.connection or self._member.runtime,
-            self._options.model,
-            map_all(_usage, found, model=name),
-        )
-        try:
-            answers = map_all(self._read, found, model=name)
-        except InferenceError as error:
-            error.usage = (usage,)
-            raise
-        return outputs_of(answers, usage)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._caller.close()
+        super().__init__(member, options, caller)
+        self.path = path
 
     def _body(self, prompt: str) -> dict[str, Any]:
         options = self._options
@@ -115,12 +82,12 @@ class AnthropicModel:
             raise ModelFailed(f"model {name!r} answered in words instead of the asked form")
         return read_answer(calls[0]["input"], self._member, self._options)
 
-
-def _usage(answer: Any) -> Told | None:
-    told = answer.get("usage")
-    if told is None:
-        return None
-    cached = int(told.get("cache_read_input_tokens") or 0)
-    written = int(told.get("cache_creation_input_tokens") or 0)
-    fresh = int(told["input_tokens"])
-    return fresh + cached + written, int(told["output_tokens"]), cached, written
+    @staticmethod
+    def _usage(answer: Any) -> Told | None:
+        told = answer.get("usage")
+        if told is None:
+            return None
+        cached = int(told.get("cache_read_input_tokens") or 0)
+        written = int(told.get("cache_creation_input_tokens") or 0)
+        fresh = int(told["input_tokens"])
+        return fresh + cached + written, int(told["output_tokens"]), cached, written

@@ -10,22 +10,17 @@ from typing import Any
 import msgspec
 
 from inference.bundle import Member
-from inference.errors import BadInput, InferenceError, ModelFailed
-from inference.requests import Rows
+from inference.errors import ModelFailed
 from inference.runtimes.connections import Connections, no_connections
 from inference.runtimes.llm_answers import (
-    LlmOptions,
     answer_schema,
     llm_options,
-    outputs_of,
-    prompts,
     read_answer,
 )
-from inference.runtimes.llm_http import Caller, map_all
-from inference.runtimes.runtime import Loaded, Outputs
-from inference.usage import Told, Usage
-
-SIZE_BYTES = 64 * 1024
+from inference.runtimes.llm_http import Caller
+from inference.runtimes.prompted import PromptedModel
+from inference.runtimes.runtime import Loaded
+from inference.usage import Told
 
 
 class OpenAIRuntime:
@@ -43,43 +38,10 @@ class OpenAIRuntime:
         return OpenAIModel(member, options, caller)
 
 
-class OpenAIModel:
+class OpenAIModel(PromptedModel):
     """One prompt for one model."""
 
-    def __init__(self, member: Member, options: LlmOptions, caller: Caller) -> None:
-        self._member = member
-        self._options = options
-        self._caller = caller
-
-    @property
-    def size_bytes(self) -> int:
-        """Next to nothing: it runs elsewhere."""
-        return SIZE_BYTES
-
-    def run(self, rows: Rows, *, explain: bool = False) -> Outputs:
-        """Ask about each row."""
-        if not len(rows):
-            raise BadInput("there are no rows")
-        bodies = [self._body(prompt) for prompt in prompts(rows, self._member, self._options)]
-        found = self._caller.post_all(
-            "/chat/completions", bodies, timeout_s=self._options.timeout_s
-        )
-        name = self._member.name
-        usage = Usage.of(
-            self._options.connection or self._member.runtime,
-            self._options.model,
-            map_all(_usage, found, model=name),
-        )
-        try:
-            answers = map_all(self._read, found, model=name)
-        except InferenceError as error:
-            error.usage = (usage,)
-            raise
-        return outputs_of(answers, usage)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._caller.close()
+    path = "/chat/completions"
 
     def _body(self, prompt: str) -> dict[str, Any]:
         options = self._options
@@ -113,10 +75,10 @@ class OpenAIModel:
             raise ModelFailed(f"model {name!r} did not answer with JSON") from None
         return read_answer(found, self._member, self._options)
 
-
-def _usage(answer: Any) -> Told | None:
-    told = answer.get("usage")
-    if told is None:
-        return None
-    cached = (told.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
-    return int(told["prompt_tokens"]), int(told["completion_tokens"]), int(cached), 0
+    @staticmethod
+    def _usage(answer: Any) -> Told | None:
+        told = answer.get("usage")
+        if told is None:
+            return None
+        cached = (told.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
+        return int(told["prompt_tokens"]), int(told["completion_tokens"]), int(cached), 0

@@ -15,9 +15,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from inference.errors import BadModel
+from inference.monitoring.long_run import newey_west
 from inference.panel import Times
 from inference.requests import Floats
-from inference.training.diebold_mariano import newey_west
 
 LOSSES_FILE = "evaluation.safetensors"
 """Where an artifact keeps the losses of its evaluation."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from inference.monitoring.long_run import newey_west
 from inference.panel import Times
 from inference.requests import Floats
 
@@ -24,17 +25,6 @@ class Skill:
     high: float
     t: float
     """Diebold-Mariano t of the loss difference: negative, the model is better."""
-
-
-def newey_west(values: Floats, lags: int) -> float:
-    """Return the long-run variance of a series: Bartlett weights, never negative."""
-    count = len(values)
-    centred = values - values.mean()
-    total = float(centred @ centred) / count
-    for lag in range(1, min(lags, count - 1) + 1):
-        weight = 1.0 - lag / (lags + 1.0)
-        total += 2.0 * weight * float(centred[lag:] @ centred[:-lag]) / count
-    return max(total, 0.0)
 
 
 def by_moment(times: Times, values: Floats) -> Floats:

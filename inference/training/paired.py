@@ -3,6 +3,7 @@
 import numpy as np
 
 from inference.cards import BaselineScore
+from inference.monitoring.long_run import newey_west
 from inference.panel import Times
 from inference.requests import Floats
 from inference.training import diebold_mariano
@@ -28,7 +29,7 @@ def mean_difference(
 ) -> tuple[float, float, float]:
     """Return the mean of baseline - model and its 95 % interval (Newey-West, by moment)."""
     sums = diebold_mariano.by_moment(times, baseline - model)
-    variance = diebold_mariano.newey_west(sums, 2 * horizon)
+    variance = newey_west(sums, 2 * horizon)
     error = float(np.sqrt(variance * len(sums))) / len(model)
     mean = float((baseline - model).mean())
     reach = diebold_mariano.TWO_SIDED_95 * error

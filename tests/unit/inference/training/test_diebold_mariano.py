@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from inference.monitoring.long_run import newey_west
 from inference.requests import Floats
-from inference.training.diebold_mariano import compare, newey_west, t_of_mean
+from inference.training.diebold_mariano import compare, t_of_mean
 
 TRIES = 400
 
