@@ -10,7 +10,7 @@ from app.domain.experiments import Counts, Experiment, Pair, Reading, Split, Ver
 from inference.cards import ModelCard
 from inference.monitoring.evidence import Evidence, gather
 from inference.monitoring.sample_ratio import SUSPICIOUS, mismatch_p
-from inference.training.diebold_mariano import compare
+from inference.training.evaluation.diebold_mariano import compare
 from tools.market.bars import TIMEFRAMES
 
 LEAST_FOR_SKILL = 20

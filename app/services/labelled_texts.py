@@ -11,8 +11,8 @@ import duckdb
 import msgspec
 
 from app.domain.errors import Invalid
+from inference.training.models.sentiment_members import LEXICON_SCORE
 from inference.training.recipe import TextData
-from inference.training.sentiment_members import LEXICON_SCORE
 from tools.analytics import sentiment
 from tools.market.sources.records import LABELLED, rows_of
 from tools.market.sources.source import SourceError

@@ -1,8 +1,8 @@
 """What plain ways of forecasting say at the same moment, from the same bars. Pure.
 
-They are the baselines that models are evaluated beside (`inference/training/baselines.py`), fitted
-on nothing but the panel they are given, which ends where the forecast is made: a baseline has no
-more to go by than the model beside it.
+They are the baselines that models are evaluated beside
+(`inference/training/models/baselines.py`), fitted on nothing but the panel they are given, which
+ends where the forecast is made: a baseline has no more to go by than the model beside it.
 """
 
 from collections.abc import Mapping
@@ -21,8 +21,8 @@ from inference.datasets.market_targets import (
 from inference.datasets.views import FeatureView
 from inference.panel import Panel
 from inference.requests import Floats
-from inference.training import baselines
-from inference.training.walk_forward import Cases, Target, cases_of
+from inference.training.evaluation.walk_forward import Cases, Target, cases_of
+from inference.training.models import baselines
 
 LEAST_CASES = 250
 """With fewer past cases nothing is fitted, and no baseline is given."""

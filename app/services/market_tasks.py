@@ -18,7 +18,7 @@ from inference.datasets.market_targets import (
     variance_ahead,
 )
 from inference.panel import Series
-from inference.training import losses
+from inference.training.evaluation import losses
 
 
 def realised_variance(series: Series, at: int, horizon: int) -> float:

@@ -14,7 +14,7 @@ from app.services.training_ports import TrainedModels
 from app.services.training_records import record_of
 from inference.cards import ModelCard
 from inference.lifecycle import has_skill, no_skill
-from inference.training.comparison import Comparison, compare
+from inference.training.evaluation.comparison import Comparison, compare
 
 
 async def judge(card: ModelCard, models: TrainedModels, *, wanted: bool) -> Judgement:

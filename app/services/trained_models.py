@@ -9,7 +9,7 @@ from app.services.model_ports import Artifacts
 from app.services.models import Models
 from app.services.training_ports import Finished, NewTraining
 from inference.cards import ModelCard
-from inference.training.comparison import LOSSES_FILE, CaseLosses
+from inference.training.evaluation.comparison import LOSSES_FILE, CaseLosses
 
 
 class RegisteredModels:

@@ -11,7 +11,7 @@ import msgspec
 from app.domain.datasets import DatasetVersion
 from app.domain.ids import UserId
 from inference.cards import ModelCard, ModelParameters, ModelPerformance
-from inference.training.comparison import CaseLosses
+from inference.training.evaluation.comparison import CaseLosses
 from inference.training.recipe import Recipe
 
 

@@ -26,7 +26,7 @@ from app.terminal.session import local_principal
 from app.terminal.stopping import told_to_stop
 from app.wiring.desk import Desk, open_desk
 from inference.cards import ModelCard
-from inference.training.execution import texts_of
+from inference.training.backends.execution import texts_of
 
 
 class TrainWishes(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from inference.bundle import BUNDLE_FILE, Bundle
 from inference.cards import Evaluation, Framework, ModelParameters, ModelPerformance, ModelType
 from inference.errors import BadInput, InferenceError
 from inference.panel import Panel
-from inference.training.comparison import CaseLosses
+from inference.training.evaluation.comparison import CaseLosses
 
 Progress: TypeAlias = Callable[[float, str], None]
 """Takes the share that is done, 0 to 1, and what is being done in plain words. Raises `Cancelled`

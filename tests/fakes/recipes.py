@@ -22,7 +22,7 @@ from inference.cards import (
     ModelType,
 )
 from inference.errors import BadInput
-from inference.training.comparison import CaseLosses
+from inference.training.evaluation.comparison import CaseLosses
 from inference.training.recipe import Progress, TooLittleData, Trained, TrainingData, with_defaults
 
 STEPS = 20

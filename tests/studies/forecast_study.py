@@ -30,14 +30,14 @@ from inference.datasets.market_features import VOLATILITY
 from inference.datasets.market_targets import variance_ahead
 from inference.panel import Panel, Series
 from inference.requests import Floats
-from inference.training import losses
-from inference.training.linear_models import fit_variance
+from inference.training.evaluation import losses
+from inference.training.evaluation.walk_forward import Cases, Plan, cases_of, forecast
+from inference.training.models.linear_models import fit_variance
 from inference.training.recipe import Recipe, Trained, TrainingData
 from inference.training.recipes.direction import DIRECTION_RECIPE
 from inference.training.recipes.return_quantiles import RETURN_QUANTILES
 from inference.training.recipes.variance import INPUTS, VARIANCE
 from inference.training.recipes.volatility_regime import VOLATILITY_REGIME
-from inference.training.walk_forward import Cases, Plan, cases_of, forecast
 from tools.market.breadth import PACKAGES, fetch_breadth
 from tools.market.demo import FETCHED, load_demo, vendored_market
 

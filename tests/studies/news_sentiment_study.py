@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.training import label_scores
+from inference.training.evaluation import label_scores
+from inference.training.models.sentiment_members import corpus_of
 from inference.training.recipe import TextData
 from inference.training.recipes.news_sentiment import CLASSES, labelled, learn
-from inference.training.sentiment_members import corpus_of
 from tests.benchmarks.sentiment_accuracy import load
 from tools.market.encoder import fetch_encoder
 

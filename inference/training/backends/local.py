@@ -24,8 +24,8 @@ from inference.training.backends.backend import (
     task_file,
     write_whole,
 )
-from inference.training.execution import limit_threads
-from inference.training.worker import BUSY, LOST, Told
+from inference.training.backends.execution import limit_threads
+from inference.training.backends.worker import BUSY, LOST, Told
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 _PASSED_ON_BEGINNINGS = ("LC_", "PYTHON", "CUDA_", "NVIDIA_", "HF_HOME", "XDG_CACHE")
@@ -37,7 +37,7 @@ class LocalBackend:
     """Implements `inference.training.backends.backend.Backend`."""
 
     name = "local"
-    module = "inference.training.worker"
+    module = "inference.training.backends.worker"
     """What the process runs."""
 
     def __init__(

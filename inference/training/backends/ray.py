@@ -16,7 +16,7 @@ class RayBackend(LocalBackend):
     """Implements `inference.training.backends.backend.Backend`."""
 
     name = "ray"
-    module = "inference.training.ray_driver"
+    module = "inference.training.backends.ray_driver"
 
     def __init__(
         self,

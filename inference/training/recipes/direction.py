@@ -14,10 +14,10 @@ from inference.cards import Evaluation, Framework, ModelParameters, ModelType
 from inference.datasets.market_features import DIRECTION
 from inference.datasets.market_targets import rise_ahead
 from inference.errors import BadInput
-from inference.training import baselines, events
+from inference.training.evaluation.walk_forward import cases_of
+from inference.training.models import baselines, events
 from inference.training.recipe import Progress, Trained, TrainingData, with_defaults
 from inference.training.recipes.variance import plan_of
-from inference.training.walk_forward import cases_of
 
 INPUTS = tuple(column.name for column in DIRECTION.columns)
 CLASSES = ("not risen", "risen")

@@ -1,8 +1,9 @@
 """Does a text say something good or bad about its subject? Learned from labels that users bring.
 
-An ensemble of up to three members (`inference/training/sentiment_members.py`), whose probabilities
-are mixed with weights fitted on forecasts of texts that the members had not seen. Nobody's labels
-are shipped: what it can do depends on whose texts it learned from, and the card says how many.
+An ensemble of up to three members (`inference/training/models/sentiment_members.py`), whose
+probabilities are mixed with weights fitted on forecasts of texts that the members had not seen.
+Nobody's labels are shipped: what it can do depends on whose texts it learned from, and the card
+says how many.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,17 +16,10 @@ from inference.bundle import Bundle, Head, InputColumn
 from inference.cards import Evaluation, Framework, ModelParameters, ModelPerformance, ModelType
 from inference.errors import BadInput
 from inference.requests import Floats
-from inference.training import label_scores
-from inference.training.label_scores import Indices
-from inference.training.recipe import (
-    Progress,
-    TextData,
-    TooLittleData,
-    Trained,
-    TrainingData,
-    with_defaults,
-)
-from inference.training.sentiment_members import (
+from inference.training.evaluation import label_scores
+from inference.training.evaluation.label_scores import Indices
+from inference.training.evaluation.text_folds import Fold, folds, groups_of
+from inference.training.models.sentiment_members import (
     LEXICON_SCORE,
     MEMBERS,
     TEXT,
@@ -36,7 +30,14 @@ from inference.training.sentiment_members import (
     require_scikit_learn,
     stored,
 )
-from inference.training.text_folds import Fold, folds, groups_of
+from inference.training.recipe import (
+    Progress,
+    TextData,
+    TooLittleData,
+    Trained,
+    TrainingData,
+    with_defaults,
+)
 
 CLASSES = ("positive", "neutral", "negative")
 THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9)

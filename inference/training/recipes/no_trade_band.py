@@ -23,17 +23,10 @@ from inference.datasets.volatility_target import BOUND, WARM_UP
 from inference.errors import BadInput
 from inference.panel import Panel, Times
 from inference.requests import Floats
-from inference.training.comparison import LOSSES_FILE, CaseLosses
-from inference.training.paired import baseline_score, mean_difference
-from inference.training.policy_gradient import descend
-from inference.training.recipe import (
-    Progress,
-    TooLittleData,
-    Trained,
-    TrainingData,
-    with_defaults,
-)
-from inference.training.trading_band import (
+from inference.training.evaluation.comparison import LOSSES_FILE, CaseLosses
+from inference.training.evaluation.paired import baseline_score, mean_difference
+from inference.training.models.policy_gradient import descend
+from inference.training.models.trading_band import (
     FEATURES,
     Costs,
     Days,
@@ -41,6 +34,13 @@ from inference.training.trading_band import (
     edges_of,
     loss_and_slope,
     simulate,
+)
+from inference.training.recipe import (
+    Progress,
+    TooLittleData,
+    Trained,
+    TrainingData,
+    with_defaults,
 )
 
 STRETCH, LEAD_IN = 250, 40

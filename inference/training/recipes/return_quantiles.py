@@ -18,14 +18,16 @@ from inference.datasets.market_targets import return_ahead, variance_ahead
 from inference.errors import BadInput
 from inference.panel import Panel
 from inference.requests import Floats
-from inference.training import baselines, losses, quantile_net
-from inference.training.conformal import quantile_coverage
-from inference.training.linear_models import Linear, fit_variance
-from inference.training.quantile_net import QuantileNet
+from inference.training.evaluation import losses
+from inference.training.evaluation.conformal import quantile_coverage
+from inference.training.evaluation.scoring import Scores
+from inference.training.evaluation.walk_forward import Cases, Mask, Plan, cases_of, forecast
+from inference.training.models import baselines, quantile_net
+from inference.training.models.linear_models import Linear, fit_variance
+from inference.training.models.quantile_net import QuantileNet
+from inference.training.models.torch_here import require_torch
 from inference.training.recipe import Progress, Trained, TrainingData, with_defaults
 from inference.training.recipes.variance import linear_member, plan_of
-from inference.training.scoring import Scores
-from inference.training.walk_forward import Cases, Mask, Plan, cases_of, forecast
 
 INPUTS = tuple(column.name for column in VOLATILITY.columns)
 TIERS = ("numpy", "torch")
@@ -187,7 +189,7 @@ def _check(chosen: Mapping[str, Any]) -> None:
     if chosen["serve_with"] not in ("pytorch", "numpy"):
         raise BadInput(f"serve_with is {chosen['serve_with']!r}; it must be pytorch or numpy")
     if chosen["tier"] == "torch":
-        quantile_net.require()
+        require_torch()
 
 
 def _scaled(train: Cases, chosen: Mapping[str, Any]) -> tuple[Linear, Floats]:

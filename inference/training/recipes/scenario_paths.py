@@ -23,10 +23,16 @@ from inference.errors import BadInput
 from inference.panel import Panel, Times
 from inference.requests import Floats
 from inference.runtimes.path_sampling import GRU, SEED, GruMixture
-from inference.training.comparison import LOSSES_FILE, CaseLosses
-from inference.training.gru_training import require_torch
-from inference.training.paired import baseline_score
-from inference.training.path_models import (
+from inference.training.evaluation.comparison import LOSSES_FILE, CaseLosses
+from inference.training.evaluation.paired import baseline_score
+from inference.training.evaluation.path_scores import (
+    energy_score,
+    log_mixture,
+    log_normal,
+    log_student5,
+    stylised_facts,
+)
+from inference.training.models.path_models import (
     BLOCK,
     Bootstrap,
     Filtered,
@@ -38,13 +44,7 @@ from inference.training.path_models import (
     histories,
     standardised,
 )
-from inference.training.path_scores import (
-    energy_score,
-    log_mixture,
-    log_normal,
-    log_student5,
-    stylised_facts,
-)
+from inference.training.models.torch_here import require_torch
 from inference.training.recipe import (
     Progress,
     TooLittleData,

@@ -18,12 +18,17 @@ from inference.datasets.market_targets import variance_ahead
 from inference.errors import BadInput
 from inference.panel import Panel
 from inference.requests import Floats
-from inference.training import baselines, boosting, losses
-from inference.training.conformal import LEVELS, conformal_quantiles, walk_forward_coverage
-from inference.training.linear_models import fit_variance
+from inference.training.evaluation import losses
+from inference.training.evaluation.conformal import (
+    LEVELS,
+    conformal_quantiles,
+    walk_forward_coverage,
+)
+from inference.training.evaluation.scoring import Scores
+from inference.training.evaluation.walk_forward import Cases, Plan, cases_of, forecast
+from inference.training.models import baselines, boosting
+from inference.training.models.linear_models import fit_variance
 from inference.training.recipe import Progress, Trained, TrainingData, with_defaults
-from inference.training.scoring import Scores
-from inference.training.walk_forward import Cases, Plan, cases_of, forecast
 
 INPUTS = tuple(column.name for column in VOLATILITY.columns)
 TIERS = ("numpy", "boosted")

@@ -10,7 +10,7 @@ from app.domain.errors import Invalid, NotFound
 from app.domain.jobs import Job
 from app.domain.training import TrainCommand
 from app.services.training_records import record_of
-from inference.training.comparison import LOSSES_FILE
+from inference.training.evaluation.comparison import LOSSES_FILE
 from tests.integration.training.training_desk import TrainingDesk
 
 

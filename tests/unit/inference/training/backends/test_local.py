@@ -25,8 +25,8 @@ from inference.training.backends.backend import (
     write_whole,
 )
 from inference.training.backends.local import LocalBackend, plain_environment
-from inference.training.comparison import LOSSES_FILE, CaseLosses
-from inference.training.worker import ABANDONED
+from inference.training.backends.worker import ABANDONED
+from inference.training.evaluation.comparison import LOSSES_FILE, CaseLosses
 from tests.fakes.panels import random_panel
 
 
@@ -183,7 +183,7 @@ def test_a_process_ends_with_whoever_started_it(tmp_path: Path) -> None:
     folder = tmp_path / "one"
     write_whole(task_file(folder), msgspec.json.encode(task_in(tmp_path, behaviour="hangs")))
     with subprocess.Popen(
-        [sys.executable, "-m", "inference.training.worker", str(folder)],
+        [sys.executable, "-m", "inference.training.backends.worker", str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=plain_environment(os.environ),
@@ -208,7 +208,7 @@ def test_an_interrupt_at_the_terminal_is_for_the_server(tmp_path: Path) -> None:
     folder = tmp_path / "one"
     write_whole(task_file(folder), msgspec.json.encode(task_in(tmp_path, step_s=0.02)))
     with subprocess.Popen(
-        [sys.executable, "-m", "inference.training.worker", str(folder)],
+        [sys.executable, "-m", "inference.training.backends.worker", str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=plain_environment(os.environ),

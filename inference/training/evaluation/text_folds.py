@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from inference.training.label_scores import Indices
+from inference.training.evaluation.label_scores import Indices
 from inference.training.recipe import TextData, TooLittleData
 
 Fold = tuple[Indices, Indices]

@@ -15,12 +15,12 @@ from inference.bundle import Head, Member
 from inference.cards import Evaluation, ModelPerformance
 from inference.errors import MissingFramework
 from inference.requests import Floats
-from inference.training import losses
-from inference.training.comparison import CaseLosses
-from inference.training.diebold_mariano import compare
-from inference.training.linear_models import fit_logit, fit_platt, sigmoid
-from inference.training.scoring import Scores
-from inference.training.walk_forward import Cases, Plan, forecast
+from inference.training.evaluation import losses
+from inference.training.evaluation.comparison import CaseLosses
+from inference.training.evaluation.diebold_mariano import compare
+from inference.training.evaluation.scoring import Scores
+from inference.training.evaluation.walk_forward import Cases, Plan, forecast
+from inference.training.models.linear_models import fit_logit, fit_platt, sigmoid
 
 Fit = Callable[[Cases, Cases], Floats]
 LEAST_CALIBRATION = 500

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from inference.requests import Floats
-from inference.training.losses import coverage
-from inference.training.walk_forward import Cases
+from inference.training.evaluation.losses import coverage
+from inference.training.evaluation.walk_forward import Cases
 
 LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
 INTERVALS = (0.5, 0.8, 0.9, 0.95)

@@ -9,29 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from inference.errors import MissingFramework
 from inference.requests import Floats
 from inference.runtimes.path_sampling import BOUND
 from inference.runtimes.weights import Tensor
+from inference.training.models.torch_here import one_thread, require_torch
 from inference.training.recipe import TooLittleData
 
 HIDDEN, MIXTURES = 24, 3
 SPAN, LEAD_IN = 120, 30
 """Returns of a piece of training; the first of them only fill the net's memory."""
 _BATCH, _RATE = 64, 0.01
-
-
-def require_torch() -> Any:
-    """Return torch.
-
-    Raises:
-        MissingFramework: it is not installed.
-    """
-    try:
-        import torch  # noqa: PLC0415  an extra
-    except ImportError:
-        raise MissingFramework("PyTorch", extra="torch") from None
-    return torch
 
 
 def fit_gru(
@@ -55,13 +42,8 @@ def fit_gru(
     ]
     if len(pieces) < 10:
         raise TooLittleData(f"there are {len(pieces)} pieces of {SPAN} returns; 10 are needed")
-    # Matrices this small gain nothing from a second thread, which waits by spinning.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread(torch):
         return _fit(torch, pieces, steps=steps, seed=seed, progress=progress)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _fit(

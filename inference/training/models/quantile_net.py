@@ -3,7 +3,6 @@
 The architecture is `monotone_quantiles` of the runtimes, so the weights run with numpy too.
 """
 
-import importlib
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -11,8 +10,8 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
-from inference.errors import MissingFramework
 from inference.requests import Floats
+from inference.training.models.torch_here import one_thread, require_torch
 
 ACTIVATION = "tanh"
 _BATCH = 512
@@ -62,18 +61,6 @@ class QuantileNet:
         return packed
 
 
-def require() -> Any:
-    """Return PyTorch.
-
-    Raises:
-        MissingFramework: it is not installed.
-    """
-    try:
-        return importlib.import_module("torch")
-    except ImportError:
-        raise MissingFramework("PyTorch", extra="torch") from None
-
-
 def fit_quantile_net(
     rows: Floats,
     outcomes: Floats,
@@ -84,7 +71,21 @@ def fit_quantile_net(
     seed: int,
 ) -> QuantileNet:
     """Train by pinball loss. The same seed gives the same weights on the same machine."""
-    torch = require()
+    torch = require_torch()
+    with one_thread(torch):
+        return _fit(torch, rows, outcomes, levels, hidden=hidden, epochs=epochs, seed=seed)
+
+
+def _fit(
+    torch: Any,
+    rows: Floats,
+    outcomes: Floats,
+    levels: tuple[float, ...],
+    *,
+    hidden: tuple[int, ...],
+    epochs: int,
+    seed: int,
+) -> QuantileNet:
     means, deviations = rows.mean(axis=0), rows.std(axis=0)
     deviations = np.where(deviations > 1e-12, deviations, 1.0)
     scale = float(outcomes.std())

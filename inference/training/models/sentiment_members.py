@@ -20,7 +20,7 @@ from inference.errors import BadInput, MissingFramework
 from inference.requests import Floats
 from inference.runtimes.sentence_classifier import ARCHITECTURE, CLASSIFIER_FILE
 from inference.runtimes.sentence_encoder import MODEL_FILE, TOKENIZER_FILE, SentenceEncoder
-from inference.training.label_scores import Indices
+from inference.training.evaluation.label_scores import Indices
 
 MEMBERS = ("tfidf", "minilm", "lexicon")
 LEXICON_SCORE = "lexicon_score"

@@ -3,8 +3,15 @@
 import numpy as np
 import pytest
 
-from inference.training.policy_gradient import TrackingProblem, descend
-from inference.training.trading_band import Costs, Days, Edges, edges_of, loss_and_slope, simulate
+from inference.training.models.policy_gradient import TrackingProblem, descend
+from inference.training.models.trading_band import (
+    Costs,
+    Days,
+    Edges,
+    edges_of,
+    loss_and_slope,
+    simulate,
+)
 
 
 @pytest.mark.parametrize("problem", [TrackingProblem(0.9, 1.0), TrackingProblem(0.95, 10.0)])

@@ -6,7 +6,7 @@ from inference.cards import BaselineScore
 from inference.monitoring.long_run import newey_west
 from inference.panel import Times
 from inference.requests import Floats
-from inference.training import diebold_mariano
+from inference.training.evaluation import diebold_mariano
 
 
 def baseline_score(

@@ -12,14 +12,14 @@ from inference.engine.pipeline import LoadedModel
 from inference.errors import BadInput
 from inference.requests import Rows
 from inference.runtimes.catalog import runtime_for
-from inference.training.path_models import Bootstrap, fit_filtered, histories
-from inference.training.path_scores import (
+from inference.training.evaluation.path_scores import (
     energy_score,
     log_mixture,
     log_normal,
     log_student5,
     stylised_facts,
 )
+from inference.training.models.path_models import Bootstrap, fit_filtered, histories
 from inference.training.recipe import TooLittleData, Trained, TrainingData
 from inference.training.recipes.scenario_paths import ScenarioPaths
 from tests.fakes.clustered_panels import clustered

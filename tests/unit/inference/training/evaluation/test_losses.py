@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from inference.training import losses
+from inference.training.evaluation import losses
 
 
 def test_qlike_is_zero_only_for_the_truth() -> None:

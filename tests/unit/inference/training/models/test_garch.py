@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from inference.requests import Floats
-from inference.training.garch import Garch, fit_garch
+from inference.training.models.garch import Garch, fit_garch
 
 
 def made(

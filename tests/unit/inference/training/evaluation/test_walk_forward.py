@@ -9,8 +9,8 @@ from inference.datasets.catalog import view_for
 from inference.datasets.market_targets import variance_ahead
 from inference.errors import BadInput
 from inference.requests import Floats
+from inference.training.evaluation.walk_forward import Cases, Plan, cases_of, folds, forecast
 from inference.training.recipe import TooLittleData
-from inference.training.walk_forward import Cases, Plan, cases_of, folds, forecast
 from tests.fakes.made_markets import made_panel
 
 VIEW = view_for("market.volatility@1")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from inference.errors import BadModel
-from inference.training.comparison import CaseLosses, compare, hac_t
+from inference.training.evaluation.comparison import CaseLosses, compare, hac_t
 
 COUNT = 400
 

@@ -36,7 +36,7 @@ from inference.runtimes.path_sampling import (
     feed_back,
 )
 from inference.runtimes.weights import Tensor
-from inference.training.gru_training import HIDDEN, MIXTURES, fit_gru
+from inference.training.models.gru_training import HIDDEN, MIXTURES, fit_gru
 
 BLOCK = 20.0
 _PULLS = np.round(np.arange(0.0, 0.81, 0.1), 2)

@@ -22,7 +22,7 @@ from inference.training.backends.backend import (
     outcome_file,
     write_whole,
 )
-from inference.training.comparison import LOSSES_FILE
+from inference.training.evaluation.comparison import LOSSES_FILE
 from inference.training.recipe import Progress, Recipe, TextData, TrainingData
 
 THREAD_VARIABLES = (

@@ -1,4 +1,4 @@
-"""A process that trains one model: `python -m inference.training.worker FOLDER`.
+"""A process that trains one model: `python -m inference.training.backends.worker FOLDER`.
 
 It tells its progress in JSON lines on its standard output, keeps everything else in the folder,
 and ends when its standard input does: whoever wanted the model is gone then.
@@ -26,7 +26,7 @@ from inference.training.backends.backend import (
     task_file,
     write_whole,
 )
-from inference.training.execution import carry_out
+from inference.training.backends.execution import carry_out
 from inference.training.recipe import Cancelled, Progress
 
 DONE, NO_MODEL, BUSY, ABANDONED, LOST = 0, 1, 3, 4, 5

@@ -1,4 +1,4 @@
-"""A process that has one model trained on a Ray cluster: `python -m inference.training.ray_driver`.
+"""Trains one model on a Ray cluster: `python -m inference.training.backends.ray_driver`.
 
 The dataset's numbers and this package go to the cluster with the task, so that its machines need
 only Python, numpy and what the recipe needs. What the recipe writes as a checkpoint comes back
@@ -26,9 +26,9 @@ from inference.training.backends.backend import (
     outcome_file,
     write_whole,
 )
-from inference.training.execution import carry_out, limit_threads
+from inference.training.backends.execution import carry_out, limit_threads
+from inference.training.backends.worker import main
 from inference.training.recipe import Progress
-from inference.training.worker import main
 
 _LOOK_EVERY_S = 0.2
 _CHECKPOINT_EVERY_S = 2.0
@@ -186,6 +186,6 @@ def _ray() -> Any:
 
 if __name__ == "__main__":
     # By its proper name: the cluster's machines import what this file defines.
-    from inference.training import ray_driver
+    from inference.training.backends import ray_driver
 
     sys.exit(main(Path(sys.argv[1]), ray_driver.carry_out_on_ray, here=False))

@@ -14,12 +14,12 @@ from inference.errors import BadInput
 from inference.panel import Panel, Series
 from inference.requests import Answers, Rows
 from inference.runtimes.catalog import runtime_for
-from inference.training import losses
-from inference.training.events import calibrated_walk_forward
+from inference.training.evaluation import losses
+from inference.training.evaluation.walk_forward import Cases
+from inference.training.models.events import calibrated_walk_forward
 from inference.training.recipe import Recipe, Trained, TrainingData
 from inference.training.recipes.direction import DIRECTION_RECIPE, verdict
 from inference.training.recipes.volatility_regime import VOLATILITY_REGIME
-from inference.training.walk_forward import Cases
 from tests.fakes.made_markets import made_panel, made_series
 
 QUICK = {"refit_bars": 200}

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from inference.training.evaluation.text_folds import folds, groups_of
 from inference.training.recipe import TextData, TooLittleData
-from inference.training.text_folds import folds, groups_of
 
 TRUTH = np.arange(60) % 3
 TEXTS = tuple(f"story {chr(97 + n % 26)} number {'x' * n}" for n in range(60))

@@ -7,9 +7,9 @@ import numpy as np
 
 from inference.cards import BaselineScore, Evaluation
 from inference.requests import Floats
-from inference.training.comparison import CaseLosses
-from inference.training.diebold_mariano import compare
-from inference.training.walk_forward import Cases, moment
+from inference.training.evaluation.comparison import CaseLosses
+from inference.training.evaluation.diebold_mariano import compare
+from inference.training.evaluation.walk_forward import Cases, moment
 
 SURVIVORSHIP = (
     "The instruments were chosen afterwards: those that vanished are missing, so that what was "

@@ -13,9 +13,14 @@ import numpy as np
 from inference.datasets import trailing
 from inference.panel import Panel, Series
 from inference.requests import Floats
-from inference.training.garch import Garch, fit_garch
-from inference.training.linear_models import fit_log_variance, fit_logit, fit_variance, sigmoid
-from inference.training.walk_forward import Cases
+from inference.training.evaluation.walk_forward import Cases
+from inference.training.models.garch import Garch, fit_garch
+from inference.training.models.linear_models import (
+    fit_log_variance,
+    fit_logit,
+    fit_variance,
+    sigmoid,
+)
 
 DECAY = 0.94
 """RiskMetrics 1996, for days."""

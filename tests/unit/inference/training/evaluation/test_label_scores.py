@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from inference.training import label_scores as scores
+from inference.training.evaluation import label_scores as scores
 
 TRUTH = np.array([0, 1, 2, 1])
 SURE = np.eye(3)[TRUTH]

@@ -5,7 +5,7 @@ import pytest
 
 from inference.monitoring.long_run import newey_west
 from inference.requests import Floats
-from inference.training.diebold_mariano import compare, t_of_mean
+from inference.training.evaluation.diebold_mariano import compare, t_of_mean
 
 TRIES = 400
 

@@ -5,8 +5,8 @@ import pytest
 from safetensors.numpy import load
 from sklearn.linear_model import GammaRegressor, LogisticRegression
 
-from inference.training.conformal import conformal_quantiles
-from inference.training.linear_models import (
+from inference.training.evaluation.conformal import conformal_quantiles
+from inference.training.models.linear_models import (
     fit_log_variance,
     fit_logit,
     fit_platt,

@@ -1,0 +1,1 @@
+"""How a forecast is judged: losses, walk-forward, comparison with a baseline, skill."""
