@@ -19,6 +19,15 @@ def test_a_value_may_be_kept_in_a_file(tmp_path: Path) -> None:
     assert read.openai_api_key == "sk-1"
 
 
+def test_the_data_directory_is_absolute_however_it_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Settings().data_dir == read_settings({}).data_dir == tmp_path / ".outcry"
+    assert read_settings({"DATA_DIR": "here"}).data_dir == tmp_path / "here"
+    assert read_settings({"DATA_DIR": "~/there"}).data_dir == Path.home() / "there"
+
+
 @pytest.mark.parametrize(
     ("environment", "told"),
     [
