@@ -26,7 +26,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`HOST`: address to listen on."""
     port: int = 8000
     """`PORT`: TCP port to listen on; 0 takes a free one."""
-    data_dir: Path = msgspec.field(default_factory=lambda: Path(".outcry").absolute())
+    data_dir: Path = Path(".outcry")
     """`DATA_DIR`: embedded database, demo data and generated keys live here. Absolute."""
     database_url: str | None = None
     """`DATABASE_URL`: a Postgres server to use instead of the embedded one."""
@@ -98,6 +98,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`LOG_LEVEL`: DEBUG, INFO, WARNING or ERROR."""
     log_json: bool = False
     """`OUTCRY_LOG_JSON`: 1 writes logs as JSON lines."""
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "data_dir", self.data_dir.expanduser().absolute())
 
     @property
     def address_file(self) -> Path:
@@ -217,9 +220,7 @@ def _parse(name: str, field: str, value: str) -> object:
             if not value.isdecimal() or int(value) > 65_535:
                 raise SettingsError(f"{name}={value}: give a port between 0 and 65535.")
             return int(value)
-        case "data_dir":
-            return Path(value).expanduser().absolute()
-        case "sentiment_model":
+        case "data_dir" | "sentiment_model":
             return Path(value).expanduser()
         case "model_max_bytes":
             if not value.isdecimal() or not 1024 <= int(value) <= 2**50:

@@ -38,23 +38,22 @@ async def list_jobs(settings: Settings, *, kind: str | None, status: JobStatus |
         if not found:
             err.print("There are no jobs.")
             return
-        table = Table(box=None)
-        table.add_column("id", no_wrap=True, min_width=36)  # whole, to be given to `cancel`
-        for name in ("job", "status", "done", "stage", "began (UTC)"):
-            table.add_column(name, overflow="fold")
+        table = Table("job", "status", "began (UTC)", box=None)
         for job in found:
-            table.add_row(str(job.id), Text(job.title), *_where_it_is(job))
+            # The id has a line of its own: whole, to be given to `cancel`.
+            name = Text.assemble(job.title, "\n", (str(job.id), "dim"))
+            began = job.started_at or job.created_at
+            table.add_row(name, _where_it_is(job), f"{began.astimezone(UTC):%Y-%m-%d %H:%M}")
         Console(highlight=False).print(table)
 
 
-def _where_it_is(job: Job) -> tuple[str, str, Text, str]:
-    began = job.started_at or job.created_at
-    return (
-        job.status,
-        f"{job.percent:.0f} %",
-        Text(job.error or job.stage),
-        f"{began.astimezone(UTC):%Y-%m-%d %H:%M}",
-    )
+def _where_it_is(job: Job) -> Text:
+    match job.status:
+        case "running":
+            return Text(f"running, {job.percent:.0f} %: {job.stage}")
+        case "failed":
+            return Text(f"failed: {job.error}" if job.error else "failed")
+    return Text(job.status)
 
 
 async def cancel_job(settings: Settings, job_id: UUID) -> None:

@@ -49,23 +49,25 @@ async def list_models(settings: Settings, asked: ModelFilter) -> None:
     if not page.items:
         Console(stderr=True).print("There are no such models.")
         return
-    rows = [("model", "status", "alias", "type", "framework", "skill", "trained")]
+    rows = [("model", "status", "type", "skill", "framework", "trained")]
     rows += [
         (
             label(card),
-            card.status + (" (quarantined)" if card.quarantined_at else ""),
-            ", ".join(card.aliases),
+            _standing(card),
             card.type,
-            card.framework,
             _skill(card),
+            card.framework,
             _day(card.trained_at),
         )
         for card in page.items
     ]
-    # As wide as it needs: names are there to be copied, never cut.
+    # Names are there to be copied: no cell is cut; a narrow terminal gets fewer columns.
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    if _out.is_terminal:
+        while len(widths) > 4 and sum(widths) + 2 * len(widths) - 2 > _out.width:
+            widths.pop()
     for number, row in enumerate(rows):
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False))
         _out.print(Text(line.rstrip(), "bold" if number == 0 else ""), soft_wrap=True)
 
 
@@ -153,12 +155,17 @@ async def export_model(settings: Settings, ref: str, target: Path) -> None:
     Console(stderr=True).print(Text(f"{label(card)}: {size:,} bytes in {target}"))
 
 
+def _standing(card: ModelCard) -> str:
+    told = ", ".join(card.aliases) if card.aliases else str(card.status)
+    return told + (" (quarantined)" if card.quarantined_at else "")
+
+
 def _skill(card: ModelCard, *, whole: bool = False) -> str:
     evaluation = card.evaluation()
     if evaluation is None or not evaluation.baselines:
         return "not evaluated"
     best = evaluation.least_sure()
-    told = f"{best.skill:+.3f} [{best.skill_low:+.3f}, {best.skill_high:+.3f}]"
+    told = f"{best.skill:+.1%} [{best.skill_low:+.1%}, {best.skill_high:+.1%}]"
     if not whole:
         return told
     note = "" if evaluation.has_skill else "; no usable skill"

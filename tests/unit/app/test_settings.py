@@ -6,6 +6,7 @@ import pytest
 
 from app.security.addresses import Allowed
 from app.settings import Settings, SettingsError, read_settings
+from app.verbs.shared import settings_with
 from app.wiring.alerts import allowed_places
 
 
@@ -25,6 +26,7 @@ def test_the_data_directory_is_absolute_however_it_is_given(
     monkeypatch.chdir(tmp_path)
     assert Settings().data_dir == read_settings({}).data_dir == tmp_path / ".outcry"
     assert read_settings({"DATA_DIR": "here"}).data_dir == tmp_path / "here"
+    assert settings_with(data_dir=Path("there")).data_dir == tmp_path / "there"
     assert read_settings({"DATA_DIR": "~/there"}).data_dir == Path.home() / "there"
 
 
