@@ -6,35 +6,24 @@ A peer that cannot be installed or started here is reported as absent, with the 
 
 import json
 import os
-import signal
-import site
-import socket
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import Request, urlopen
-
-import psutil  # type: ignore[import-untyped]
 
 from tests.benchmarks import cpu
+from tests.environments.products import Absent, answers, free_port, install, started
+
+__all__ = ["Absent", "Peer", "environment", "free_port", "litserve", "rayserve", "running"]
 
 HERE = Path(__file__).parent
-STARTS_WITHIN_S = 120.0
 CORE = 0
 PACKAGES = {
     "litserve": ["litserve==0.2.19", "numpy"],
     "torchserve": ["torchserve==0.12.0", "torch-model-archiver", "numpy", "pyyaml"],
     "rayserve": ["ray[serve]==2.60.0", "numpy"],
 }
-
-
-class Absent(Exception):
-    """A peer is not to be had here; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -53,30 +42,13 @@ class Peer:
 def environment(name: str, folder: Path) -> Path:
     """Return the folder of the peer's programs, installing it if need be.
 
+    PyTorch, where it is needed, is the one that is installed here.
+
     Raises:
         Absent: it cannot be installed.
     """
     kept = os.environ.get("OUTCRY_BENCH_PEERS")
-    place = (Path(kept) if kept else folder) / name
-    if not (place / "ready").exists():
-        subprocess.run([sys.executable, "-m", "venv", place], check=True)
-        pip = [str(place / "bin/pip"), "install", "-q", *PACKAGES[name]]
-        done = subprocess.run(pip, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise Absent(f"cannot be installed: {done.stderr.strip().splitlines()[-1]}")
-        # PyTorch, where it is needed, is the one that is installed here.
-        packages = next((place / "lib").glob("python*/site-packages"))
-        lent = [path for path in site.getsitepackages() if (Path(path) / "torch").exists()]
-        (packages / "lent.pth").write_text("\n".join(lent) + "\n")
-        (place / "ready").write_text("")
-    return place / "bin"
-
-
-def free_port() -> int:
-    """Return a TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return install((Path(kept) if kept else folder) / name, PACKAGES[name], lend="torch")
 
 
 def litserve(bins: Path, weights: Path, port: int, *, batch: int, torch: bool) -> list[str]:
@@ -144,54 +116,11 @@ def running(command: list[str], port: int, path: str, body: bytes, work: Path) -
     Raises:
         Absent: it does not answer within two minutes.
     """
-    programs = {"PATH": f"{Path(command[0]).parent}{os.pathsep}{os.environ['PATH']}"}
-    log = work / "peer.log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            command,
-            stdout=out,
-            stderr=out,
-            cwd=work,
-            env={**os.environ, **programs, "RAY_USAGE_STATS_ENABLED": "0"},
-            start_new_session=True,
-        )
-    tree = []
-    try:
-        _wait(process, port, path, body, log)
-        tree = _tree(process.pid)
-        cpu.pin(cpu.descendants(process.pid), CORE)
-        yield Peer(port, path, process.pid)
-    finally:
-        tree += _tree(process.pid)
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        for one in tree:  # knows when a process began: never another one of the same number
-            with suppress(psutil.NoSuchProcess):
-                one.kill()
 
+    def is_ready() -> bool:
+        return answers(f"http://127.0.0.1:{port}{path}", body)
 
-def _tree(pid: int) -> list[psutil.Process]:
-    try:
-        return list(psutil.Process(pid).children(recursive=True))
-    except psutil.NoSuchProcess:
-        return []
-
-
-def _wait(process: "subprocess.Popen[bytes]", port: int, path: str, body: bytes, log: Path) -> None:
-    until = time.monotonic() + STARTS_WITHIN_S
-    request = Request(f"http://127.0.0.1:{port}{path}", body, {"Content-Type": "application/json"})
-    while time.monotonic() < until:
-        if process.poll() is not None:
-            break
-        try:
-            with urlopen(request, timeout=5) as answer:
-                if answer.status == 200:
-                    return
-        except (URLError, OSError):
-            time.sleep(0.5)
-    words = log.read_text(errors="replace").strip().splitlines()
-    raise Absent(f"does not answer: {words[-1][:200] if words else 'it said nothing'}")
+    ray = {"RAY_USAGE_STATS_ENABLED": "0"}
+    with started(command, work=work, is_ready=is_ready, environment=ray) as pid:
+        cpu.pin(cpu.descendants(pid), CORE)
+        yield Peer(port, path, pid)
