@@ -1,6 +1,7 @@
 """Put the doors in front of the desk and serve them. Nothing runs at import time."""
 
 import asyncio
+import importlib.util
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -234,6 +235,7 @@ class _Server(uvicorn.Server):
 def _config(app: Litestar) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        http=_http_wire(),
         ws=DirectWire,
         ws_max_size=_MAX_FRAME_BYTES,
         ws_ping_interval=_PING_S,
@@ -245,6 +247,17 @@ def _config(app: Litestar) -> uvicorn.Config:
         server_header=False,
         timeout_graceful_shutdown=_GRACE_S,
     )
+
+
+def _http_wire() -> type[asyncio.Protocol]:
+    """Return what reads requests: compiled where there is a wheel of it, else in Python."""
+    if importlib.util.find_spec("httptools") is None:
+        from uvicorn.protocols.http.h11_impl import H11Protocol  # noqa: PLC0415
+
+        return H11Protocol
+    from app.gateway.http_wire import HttpWire  # noqa: PLC0415
+
+    return HttpWire
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -123,31 +123,36 @@ def bearer_of(request: Request[Any, Any, Any]) -> str | None:
     return value.strip() if scheme.lower() == "bearer" else ""
 
 
-def anyone(_: ASGIConnection[Any, Any, Any, Any], __: BaseRouteHandler) -> None:
+# Guards are coroutines: a plain function would be called in a thread, at every request.
+
+
+async def anyone(_: ASGIConnection[Any, Any, Any, Any], __: BaseRouteHandler) -> None:
     """Guard of the few routes that are open on purpose: it is written down, not forgotten."""
 
 
-def may_read(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+async def may_read(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """Guard: looks at what is the caller's own, or the desk's."""
     _require(connection, "read")
 
 
-def may_write(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+async def may_write(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """Guard: changes what is the caller's own."""
     _require(connection, "write")
 
 
-def may_chat(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+async def may_chat(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """Guard: starts and stops runs."""
     _require(connection, "chat")
 
 
-def may_administer(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+async def may_administer(
+    connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler
+) -> None:
     """Guard: changes what everybody uses."""
     _require(connection, "admin")
 
 
-def signed_in(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+async def signed_in(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """Guard: any credential will do, whatever its scopes."""
     principal_of(connection)
 

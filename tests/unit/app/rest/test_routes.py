@@ -1,5 +1,6 @@
 """Properties of the route table as a whole: what must hold for every route there will ever be."""
 
+import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -167,3 +168,7 @@ def test_every_code_a_refusal_may_carry_is_in_the_documentation() -> None:
     codes |= {kind.default_code for kind in Refusal.__subclasses__()}
     missing = {code for code in codes if f"`{code}`" not in text}
     assert not missing
+
+
+def test_guards_are_coroutines_so_that_no_request_takes_a_thread_to_be_let_in() -> None:
+    assert [guard.__name__ for guard in GUARDS if not inspect.iscoroutinefunction(guard)] == []
