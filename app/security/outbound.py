@@ -27,7 +27,16 @@ from app.security.addresses import (
     parse_target,
 )
 
-__all__ = ["Allowed", "Answer", "Outbound", "OutboundFailed", "OutboundLimits", "OutboundRefused"]
+__all__ = [
+    "Allowed",
+    "Answer",
+    "Outbound",
+    "OutboundFailed",
+    "OutboundLimits",
+    "OutboundRefused",
+    "Resolve",
+    "Target",
+]
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Host and port -> IP addresses as text. Raises OSError when the name is not known."""
@@ -89,6 +98,18 @@ class Outbound:
             OutboundRefused: it will never be sent to.
         """
         parse_target(url, self._allowed)
+
+    async def judge(self, url: str) -> tuple[Target, list[str]]:
+        """Return a target and the addresses that its name stands for now, all of them permitted.
+
+        For what speaks another protocol than HTTP: it connects to these and to no others.
+
+        Raises:
+            OutboundRefused: the address is not permitted.
+            OutboundFailed: its name is not known.
+        """
+        target = parse_target(url, self._allowed)
+        return target, await self._addresses(target)
 
     async def send(
         self,

@@ -90,11 +90,14 @@ async def open_engine(
 
     async with Engine(artifacts.open, options=engine_options(settings, connections)) as engine:
         routed = RoutedEngine(engine, artifacts.open, GuardedLine(allowed))
-        yield EngineDesk(
-            models=models,
-            artifacts=artifacts,
-            engine=engine,
-            routed=routed,
-            bundles=bundles,
-            calls=ModelCalls(models, bundles, routed, on_damage=damaged, check=engine.check),
-        )
+        try:
+            yield EngineDesk(
+                models=models,
+                artifacts=artifacts,
+                engine=engine,
+                routed=routed,
+                bundles=bundles,
+                calls=ModelCalls(models, bundles, routed, on_damage=damaged, check=engine.check),
+            )
+        finally:
+            await routed.aclose()

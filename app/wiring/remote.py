@@ -10,6 +10,7 @@ from app.security.outbound import (
     OutboundLimits,
     OutboundRefused,
 )
+from app.wiring.remote_rpc import GuardedWire
 from inference.errors import BadModel, DeadlineExceeded, WorkerLost
 from inference.runtimes.remote.address import read_address
 from inference.runtimes.remote.line import MOST_READ, MOST_SENT, Reply
@@ -20,6 +21,14 @@ class GuardedLine:
 
     def __init__(self, allowed: Allowed) -> None:
         self._allowed = allowed
+
+    def wire(self, server: str) -> GuardedWire:
+        """Return what calls a gRPC server; it connects when it is used.
+
+        Raises:
+            MissingFramework: gRPC is not installed.
+        """
+        return GuardedWire(server, self._allowed)
 
     async def send(
         self, method: str, url: str, *, body: bytes, headers: Mapping[str, str], timeout_s: float
@@ -63,7 +72,7 @@ class GuardedDeployments:
             Invalid: `address_refused`; says what is allowed.
         """
         try:
-            self._outbound.check(read_address(url).server)
+            self._outbound.check(read_address(url).web)
         except BadModel as wrong:
             raise Invalid(f"`deploymentUrl`: {wrong}.", code="address_refused") from None
         except OutboundRefused as refused:

@@ -145,6 +145,11 @@ class RoutedEngine:
         finally:
             place.asking -= 1
 
+    async def aclose(self) -> None:
+        """Hang up on every server that a connection is held with."""
+        while self._places:
+            await self._places.popitem()[1].deployment.aclose()
+
     async def _ask(self, place: _Place, rows: Rows, *, deadline_s: float) -> Answers:
         options = place.deployment.options
         allowed_s = min(options.timeout_s, SHARE * deadline_s)
@@ -173,10 +178,10 @@ class RoutedEngine:
         bundle = await asyncio.to_thread(self._read, digest)
         place = self._places.get(name)
         if place is None:
-            if len(self._places) >= _KEPT:
-                self._places.pop(next(iter(self._places)))
             place = _Place(bundle, Deployment(url, bundle.members[0], self._line))
             self._places[name] = place
+            if len(self._places) > _KEPT:
+                await self._places.pop(next(iter(self._places))).deployment.aclose()
         return place
 
     def _read(self, digest: str) -> Bundle:

@@ -1,7 +1,7 @@
 """Read `deploymentUrl`: which protocol, which server, which model. Pure: asks nobody.
 
-`oip+http://host:8000/NAME`, `tfs+https://host/v1/models/NAME`, and so on. Whether the desk may go
-there is judged elsewhere, on the plain address that this gives.
+`oip+http://host:8000/NAME`, `tfs+https://host/v1/models/NAME`, `oip+grpc://host:8001/NAME`, and so
+on. Whether the desk may go there is judged elsewhere, on the plain address that this gives.
 """
 
 import re
@@ -12,10 +12,16 @@ from urllib.parse import urlsplit
 from inference.errors import BadModel
 
 Protocol: TypeAlias = Literal["oip", "tfs", "torchserve", "ray"]
+_SPOKEN: dict[str, tuple[Protocol, ...]] = {
+    "http": ("oip", "tfs", "torchserve", "ray"),
+    "https": ("oip", "tfs", "torchserve", "ray"),
+    "grpc": ("oip", "tfs"),
+    "grpcs": ("oip", "tfs"),
+}
 SCHEMES: dict[str, tuple[Protocol, str]] = {
     f"{protocol}+{web}": (protocol, web)
-    for protocol in ("oip", "tfs", "torchserve", "ray")
-    for web in ("http", "https")
+    for web, protocols in _SPOKEN.items()
+    for protocol in protocols
 }
 _BEFORE_NAME: dict[Protocol, str] = {
     "oip": "v2/models",
@@ -32,9 +38,22 @@ class Address:
 
     protocol: Protocol
     server: str
-    """With the path before the protocol's own, without a slash at the end: "http://host:8000"."""
+    """With the path before the protocol's own, without a slash at the end: "http://host:8000".
+
+    Of gRPC "grpc://host:8001", or "grpcs://" with TLS.
+    """
     model: str
     version: str | None = None
+
+    @property
+    def is_rpc(self) -> bool:
+        """It is called over gRPC."""
+        return self.server.startswith("grpc")
+
+    @property
+    def web(self) -> str:
+        """The server as the outbound guard knows addresses: with http for gRPC, https for TLS."""
+        return plain_web(self.server)
 
     @property
     def model_url(self) -> str:
@@ -69,17 +88,24 @@ def read_address(url: str) -> Address:
     if parts.query or parts.fragment or not parts.netloc:
         raise BadModel("deploymentUrl has a host and a path, and nothing after it")
     words = [word for word in parts.path.split("/") if word]
-    prefix, own = _split(words, _BEFORE_NAME[protocol].split("/"))
+    # A gRPC server has no paths: only the model is named.
+    before = "" if web.startswith("grpc") else _BEFORE_NAME[protocol]
+    prefix, own = _split(words, before.split("/") if before else [])
     named = _named(own, protocol)
     if named is None or not all(_WORD.fullmatch(word) for word in (*words,)):
         raise BadModel(
-            f"deploymentUrl must end in the model's name: {scheme}://HOST:PORT/NAME or "
-            f"{scheme}://HOST:PORT/{_BEFORE_NAME[protocol]}/NAME"
+            f"deploymentUrl must end in the model's name: {scheme}://HOST:PORT/NAME"
+            + (f" or {scheme}://HOST:PORT/{before}/NAME" if before else "")
             + ("[/VERSION]" if protocol == "torchserve" else "[/versions/VERSION]")
             + "; letters, digits, '.', '_' and '-'"
         )
     server = "/".join([f"{web}://{parts.netloc}", *prefix])
     return Address(protocol, server, *named)
+
+
+def plain_web(server: str) -> str:
+    """Return a server's address with http for grpc and https for grpcs."""
+    return f"http{server.removeprefix('grpc')}" if server.startswith("grpc") else server
 
 
 def _split(words: list[str], before: list[str]) -> tuple[list[str], list[str]]:

@@ -3,10 +3,10 @@
 The line is given from outside: the desk puts its outbound guard there. Nothing here opens a socket.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -24,9 +24,10 @@ from inference.errors import (
 MOST_SENT = 16 * 2**20
 MOST_READ = 16 * 2**20
 """Bytes of one request and of one answer."""
-_MOST_SAID = 300
+MOST_SAID = 300
 _AGAIN_S = 0.05
 """Less time than this is not worth another try."""
+Said = TypeVar("Said")
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,48 @@ class Reply:
     """There was more than may be read."""
 
 
+@dataclass(frozen=True)
+class Spoken:
+    """What the server itself said, whatever its status."""
+
+    code: str
+    """By its name: "OK", "NOT_FOUND"."""
+    message: bytes = b""
+    details: str = ""
+    retry_after_s: float | None = None
+
+
+class Wire(Protocol):
+    """Calls one server; `app.wiring.remote_rpc` has the outbound guard before it."""
+
+    async def unary(
+        self, method: str, message: bytes, *, metadata: Mapping[str, str], timeout_s: float
+    ) -> Spoken:
+        """Return what the server said.
+
+        Raises:
+            BadModel: the desk may not go there.
+            DeadlineExceeded: it said nothing within `timeout_s`, or that it took too long.
+            WorkerLost: it cannot be reached, or hung up.
+            ModelFailed: it said more than may be read.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Hang up."""
+        ...
+
+
 class Line(Protocol):
-    """Sends one HTTP request; `app.wiring.remote` has the outbound guard behind it."""
+    """Reaches servers; `app.wiring.remote` has the outbound guard behind it."""
+
+    def wire(self, server: str) -> Wire:
+        """Return what calls a gRPC server ("grpc://host:8001"); it connects when it is used.
+
+        Raises:
+            MissingFramework: gRPC is not installed.
+        """
+        ...
 
     async def send(
         self,
@@ -53,7 +94,7 @@ class Line(Protocol):
         headers: Mapping[str, str],
         timeout_s: float,
     ) -> Reply:
-        """Return what came back.
+        """Send one HTTP request and return what came back.
 
         Raises:
             BadModel: the desk may not go there.
@@ -76,32 +117,39 @@ class Call:
 
     async def get(self, url: str) -> Reply:
         """Ask for what is at an address."""
-        return await self._send("GET", url, b"")
+        return await self.repeat(lambda left_s: self._once("GET", url, b"", left_s))
 
     async def post(self, url: str, body: Any) -> Reply:
         """Send JSON."""
         data = msgspec.json.encode(body)
         if len(data) > MOST_SENT:
             raise BadInput(f"the rows have {len(data):,} bytes; {MOST_SENT:,} may be sent at once")
-        return await self._send("POST", url, data)
+        return await self.repeat(lambda left_s: self._once("POST", url, data, left_s))
 
-    async def _send(self, method: str, url: str, body: bytes) -> Reply:
+    async def repeat(self, once: Callable[[float], Awaitable[Said]]) -> Said:
+        """Do something once, or twice where the server hung up and that is allowed.
+
+        `once` gets the seconds that are left.
+        """
         try:
-            return await self._once(method, url, body)
+            return await once(self._left_s())
         except WorkerLost:
             if not self.may_repeat or self.until - monotonic() < _AGAIN_S:
                 raise
             self.may_repeat = False
-            return await self._once(method, url, body)
+            return await once(self._left_s())
 
-    async def _once(self, method: str, url: str, body: bytes) -> Reply:
-        left = self.until - monotonic()
-        if left <= 0.0:
+    def _left_s(self) -> float:
+        left_s = self.until - monotonic()
+        if left_s <= 0.0:
             raise DeadlineExceeded("the server did not answer in time")
+        return left_s
+
+    async def _once(self, method: str, url: str, body: bytes, left_s: float) -> Reply:
         headers = {"Accept": "application/json", "X-Request-Id": self.request_id}
         if body:
             headers["Content-Type"] = "application/json"
-        reply = await self.line.send(method, url, body=body, headers=headers, timeout_s=left)
+        reply = await self.line.send(method, url, body=body, headers=headers, timeout_s=left_s)
         if reply.cut:
             raise ModelFailed(f"the server's answer is longer than {MOST_READ:,} bytes")
         if reply.status in {502, 504}:
@@ -173,7 +221,7 @@ def _said(body: bytes) -> str:
     if not isinstance(told, dict):
         return ""
     words = told.get("error") or told.get("message") or told.get("detail")
-    return f": {words[:_MOST_SAID]}" if isinstance(words, str) else ""
+    return f": {words[:MOST_SAID]}" if isinstance(words, str) else ""
 
 
 def _not_finite(body: bytes) -> bool:

@@ -19,10 +19,9 @@ from inference.runtimes.remote.signature import (
     Signature,
     Tensor,
     as_type,
-    columns_of,
-    matrix_of,
     pick,
     side_by_side,
+    tensors_of,
 )
 
 
@@ -77,24 +76,17 @@ class OpenInference:
 
 
 def _inputs(rows: Rows, member: Member, shape: Shape) -> list[dict[str, Any]]:
-    if shape.layout == "matrix":
-        matrix = matrix_of(rows, member)
-        data = as_type(matrix.ravel(), shape.datatype)
-        return [_tensor(shape.input, list(matrix.shape), shape.datatype, data)]
-    made = []
-    for name, values in columns_of(rows, member).items():
-        if isinstance(values, tuple):
-            made.append(_tensor(name, [len(values)], "BYTES", list(values)))
-            continue
-        kind = shape.by_column.get(name, shape.datatype)
-        if kind in TEXTS:
-            kind = shape.datatype
-        made.append(_tensor(name, [len(values)], kind, as_type(values, kind)))
-    return made
-
-
-def _tensor(name: str, shape: list[int], datatype: str, data: Any) -> dict[str, Any]:
-    return {"name": name, "shape": shape, "datatype": datatype, "data": data}
+    return [
+        {
+            "name": one.name,
+            "shape": list(one.sizes),
+            "datatype": one.datatype,
+            "data": list(one.values)
+            if isinstance(one.values, tuple)
+            else as_type(one.values.ravel(), one.datatype),
+        }
+        for one in tensors_of(rows, member, shape)
+    ]
 
 
 def _values(output: Mapping[str, Any]) -> Any:

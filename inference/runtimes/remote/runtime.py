@@ -15,10 +15,12 @@ from inference.errors import BadModel, DeadlineExceeded, ModelFailed, NotReady, 
 from inference.requests import Floats, Rows
 from inference.runtimes.options import read_options
 from inference.runtimes.remote.address import Address, read_address
-from inference.runtimes.remote.line import Call, Line
+from inference.runtimes.remote.line import Call, Line, Wire
 from inference.runtimes.remote.open_inference import OpenInference
+from inference.runtimes.remote.open_inference_rpc import OpenInferenceRpc
 from inference.runtimes.remote.signature import RemoteOptions, Shape, Signature, fit
 from inference.runtimes.remote.tf_serving import TensorFlowServing
+from inference.runtimes.remote.tf_serving_rpc import TensorFlowServingRpc
 from inference.runtimes.remote.torchserve import TorchServe
 from inference.runtimes.runtime import Loaded, Outputs
 
@@ -44,8 +46,16 @@ class Server(Protocol):
         ...
 
 
-def server_at(address: Address, options: RemoteOptions) -> Server:
-    """Return what speaks the protocol of an address."""
+def server_at(address: Address, options: RemoteOptions, wire: Wire | None) -> Server:
+    """Return what speaks the protocol of an address, over the wire if it is a gRPC server.
+
+    Raises:
+        MissingFramework: gRPC is not installed.
+    """
+    if wire is not None:
+        if address.protocol == "tfs":
+            return TensorFlowServingRpc(address, options.signature, wire)
+        return OpenInferenceRpc(address, wire)
     match address.protocol:
         case "oip" | "ray":
             return OpenInference(address)
@@ -75,10 +85,13 @@ class Deployment:
     def __init__(self, url: str, member: Member, line: Line) -> None:
         """Raises:
         BadModel: the address or the member's options are wrong.
+        MissingFramework: it is a gRPC server, and gRPC is not installed.
         """
         self.member = member
         self.options = remote_options(member)
-        self._server = server_at(read_address(url), self.options)
+        address = read_address(url)
+        self._wire = line.wire(address.server) if address.is_rpc else None
+        self._server = server_at(address, self.options, self._wire)
         self._line = line
         self._shape: Shape | None = None
         self._looked_at = 0.0
@@ -92,6 +105,11 @@ class Deployment:
         """
         read_address(url)
         remote_options(member)
+
+    async def aclose(self) -> None:
+        """Hang up, where a connection is held."""
+        if self._wire is not None:
+            await self._wire.aclose()
 
     async def look(self, *, timeout_s: float) -> Shape:
         """Return how rows go there, after the server said that it is ready and what it takes.

@@ -5,7 +5,7 @@ does not is believed, and its answers are checked all the same.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
@@ -69,6 +69,19 @@ class Shape:
     """Column -> its datatype, of layout `columns`."""
     outputs: tuple[str, ...]
     signature: str = ""
+    ranks: Mapping[str, int] = field(default_factory=dict)
+    """Column -> how many dimensions its tensor has, of layout `columns`, where the server says."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One tensor on its way to a server."""
+
+    name: str
+    sizes: tuple[int, ...]
+    datatype: str
+    """In the words of the Open Inference Protocol."""
+    values: Floats | tuple[str, ...]
 
 
 def fit(member: Member, options: RemoteOptions, told: Signature) -> Shape:
@@ -88,9 +101,14 @@ def fit(member: Member, options: RemoteOptions, told: Signature) -> Shape:
     if layout == "columns":
         if names is not None and known:
             _check_columns(names, known)
-        types = {name: tensor.datatype for name, tensor in known.items()}
         return Shape(
-            "columns", "", options.datatype or "FP64", types, options.outputs, options.signature
+            "columns",
+            "",
+            options.datatype or "FP64",
+            {name: tensor.datatype for name, tensor in known.items()},
+            options.outputs,
+            options.signature,
+            {name: len(one.shape) for name, one in known.items() if one.shape is not None},
         )
     tensor = _one_input(options, told)
     if tensor is not None:
@@ -121,6 +139,26 @@ def columns_of(rows: Rows, member: Member) -> dict[str, Floats | tuple[str, ...]
     for name in names:
         found[name] = rows.texts[name] if name in rows.texts else matrix[:, numeric.index(name)]
     return found
+
+
+def tensors_of(rows: Rows, member: Member, shape: Shape, *, rank: int = 1) -> list[Sent]:
+    """Return the member's rows as the tensors that its server takes.
+
+    `rank` is how many dimensions a column has where the server does not say: 2 is (rows, 1).
+    """
+    if shape.layout == "matrix":
+        matrix = matrix_of(rows, member)
+        return [Sent(shape.input, matrix.shape, shape.datatype, matrix)]
+    made = []
+    for name, values in columns_of(rows, member).items():
+        sizes = (len(values), *[1] * (max(1, shape.ranks.get(name, rank)) - 1))
+        kind = shape.by_column.get(name, shape.datatype)
+        if isinstance(values, tuple):
+            kind = "BYTES"
+        elif kind in TEXTS:
+            kind = shape.datatype
+        made.append(Sent(name, sizes, kind, values))
+    return made
 
 
 def as_type(values: Floats, datatype: str) -> Any:
