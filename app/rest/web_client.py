@@ -153,7 +153,19 @@ class WebClientController(Controller):
         name: FromPath[str],
         web_client: NamedDependency[WebClient],
     ) -> Response[bytes]:
-        """Return a file beside the page, such as its icon."""
+        """Return a file beside the page, such as its icon; to a person's browser, the page.
+
+        The page says itself that there is nothing at an address.
+        """
+        index = web_client.find("index.html")
+        for_person = "text/html" in request.headers.get("accept", "")
+        if index is not None and for_person and web_client.find(name) is None:
+            return Response(
+                index.content,
+                status_code=404,
+                media_type=index.media_type,
+                headers={"Cache-Control": "no-store"},
+            )
         return _file(request, web_client, name)
 
 

@@ -48,6 +48,20 @@ async def test_every_file_of_the_web_client_arrives_as_it_was_built(server: Serv
         assert await asyncio.to_thread(unpacked, server, address) == page
 
 
+@pytest.mark.skipif(not (BUILD / "index.html").exists(), reason="the web client is not built")
+async def test_a_browser_gets_the_page_where_there_is_nothing_and_a_program_a_problem(
+    server: Server,
+) -> None:
+    person = await asyncio.to_thread(
+        server.request, "GET", "/nowhere", headers={"Accept": "text/html,*/*;q=0.8"}
+    )
+    assert (person.status, person.raw) == (404, (BUILD / "index.html").read_bytes())
+    assert person.headers["cache-control"] == "no-store"
+    program = await asyncio.to_thread(server.request, "GET", "/nowhere")
+    assert program.status == 404
+    assert b"urn:outcry:problem:not_found" in program.raw
+
+
 async def test_large_answers_are_compressed_and_small_ones_are_not(server: Server) -> None:
     plain = await asyncio.to_thread(server.request, "GET", "/schema/openapi.json")
     assert await asyncio.to_thread(unpacked, server, "/schema/openapi.json") == plain.raw

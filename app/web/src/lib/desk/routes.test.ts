@@ -23,7 +23,13 @@ it("finds its way back from a market's address, whatever is in the symbol", () =
     expect(parse(marketPath(symbol))).toEqual({ at: "market", symbol });
   }
   expect(parse("/m/goog")).toEqual({ at: "market", symbol: "GOOG" });
-  expect(parse("/m/%")).toEqual({ at: "home" });
+  expect(parse("/m/%")).toEqual({ at: "missing", path: "/m/%" });
+});
+
+it("says of an address that nobody has that it is missing", () => {
+  for (const path of ["/datasets", "/models/variance-5@1", "/c/short", "/a/b"]) {
+    expect(parse(path)).toEqual({ at: "missing", path });
+  }
 });
 
 it("tells pages from the talk", () => {

@@ -9,7 +9,8 @@ export type Route =
   | { at: "scorecard" }
   | { at: "alerts" }
   | { at: "models" }
-  | { at: "model"; id: string };
+  | { at: "model"; id: string }
+  | { at: "missing"; path: string };
 
 export type PageRoute = Exclude<Route, { at: "home" | "sign-in" | "conversation" }>;
 
@@ -31,7 +32,8 @@ export function parse(path: string): Route {
   if (model !== undefined) return { at: "model", id: model.toLowerCase() };
   const name = /^\/(screen|scorecard|alerts|models)\/?$/.exec(path)?.[1];
   if (name !== undefined) return { at: name as "screen" | "scorecard" | "alerts" | "models" };
-  return path.startsWith("/sign-in") ? { at: "sign-in" } : { at: "home" };
+  if (path.startsWith("/sign-in")) return { at: "sign-in" };
+  return path === "/" ? { at: "home" } : { at: "missing", path };
 }
 
 /** Whether it is a page of its own, without composer or evidence. */
