@@ -106,6 +106,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Nominal level ("0.80") -> share of outcomes inside the interval."""
     calibration_error: float | None = None
     """Expected calibration error of probabilities, ten equal-count bins."""
+    debiased_calibration_error: float | None = None
+    """Root mean square gap over those bins, less what luck alone makes of it; 0: no more."""
     reliability: tuple[tuple[float, float, int], ...] = ()
     """Bins of a reliability diagram: mean forecast, observed rate, cases."""
     other: dict[str, float] = {}

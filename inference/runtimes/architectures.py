@@ -7,6 +7,8 @@ Data only: nothing here computes.
 `mlp`                   linear layers with an activation between them
 `monotone_quantiles`    an mlp whose outputs are made to rise: the output at `anchor` is taken as it
                         is, the next ones add softplus(output), those before it subtract it
+`scaled_quantiles`      one linear output, the log of a variance; the outputs are fixed scores times
+                        the deviation that it gives
 `gru_quantiles`         a GRU over a window of bars (the columns, oldest bar first, a bar's channels
                         side by side), then one linear layer whose outputs are made to rise
 """
@@ -52,6 +54,10 @@ class MonotoneQuantiles(_Declared, frozen=True, kw_only=True, forbid_unknown_fie
     """The quantile that the others are built from, for instance the median's index."""
 
 
+class ScaledQuantiles(_Declared, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options of `scaled_quantiles`."""
+
+
 class GruQuantiles(_Declared, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of `gru_quantiles`."""
 
@@ -62,13 +68,16 @@ class GruQuantiles(_Declared, frozen=True, kw_only=True, forbid_unknown_fields=T
     anchor: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
-Architecture: TypeAlias = Linear | Mlp | MonotoneQuantiles | GruQuantiles
+Architecture: TypeAlias = Linear | Mlp | MonotoneQuantiles | ScaledQuantiles | GruQuantiles
 ARCHITECTURES: dict[str, type[Architecture]] = {
     "linear": Linear,
     "mlp": Mlp,
     "monotone_quantiles": MonotoneQuantiles,
+    "scaled_quantiles": ScaledQuantiles,
     "gru_quantiles": GruQuantiles,
 }
+SCORES = "scores"
+"""A tensor of `scaled_quantiles`: quantiles of standardised outcomes."""
 MEANS = "input_mean"
 """A tensor that `linear` may have: the mean of each column in training. Contributions are told
 against it; it does not change the output."""
@@ -110,8 +119,10 @@ def declared_architecture(member: Member) -> Architecture:
 
 
 def layer_names(architecture: Architecture) -> tuple[str, ...]:
-    """Return what the linear layers are called in the file: `""` for `linear`, else `layers.0.`."""
-    if isinstance(architecture, Linear):
+    """Return what the linear layers are called in the file: `""` where one is all, else
+    `layers.0.` and so on.
+    """
+    if isinstance(architecture, Linear | ScaledQuantiles):
         return ("",)
     if isinstance(architecture, GruQuantiles):
         return ("layers.0.",)
@@ -131,6 +142,8 @@ def tensor_shapes(architecture: Architecture) -> Mapping[str, tuple[int, ...]]:
     for index, prefix in enumerate(layer_names(architecture)):
         shapes[f"{prefix}weight"] = (sizes[index + 1], sizes[index])
         shapes[f"{prefix}bias"] = (sizes[index + 1],)
+    if isinstance(architecture, ScaledQuantiles):
+        shapes[SCORES] = (architecture.outputs,)
     return shapes
 
 
@@ -144,6 +157,8 @@ def _widths(architecture: Architecture) -> tuple[int, ...]:
     match architecture:
         case Linear():
             return (architecture.inputs, architecture.outputs)
+        case ScaledQuantiles():
+            return (architecture.inputs, 1)
         case GruQuantiles():
             return (architecture.units, architecture.outputs)
         case _:

@@ -18,11 +18,14 @@ from inference.requests import Floats, Rows
 from inference.runtimes import path_sampling
 from inference.runtimes.architectures import (
     MEANS,
+    SCORES,
     Activation,
     Architecture,
     GruQuantiles,
+    Linear,
     Mlp,
     MonotoneQuantiles,
+    ScaledQuantiles,
     declared_architecture,
     optional_tensor_shapes,
     tensor_shapes,
@@ -62,7 +65,9 @@ class NumpyNet:
         self._architecture = architecture
         self._weights: Padded | None = pad_weights(architecture, tensors)
         self._means = tensors[MEANS].astype(np.float64) if MEANS in tensors else 0.0
-        self._slope = tensors["weight"][0].astype(np.float64) if "weight" in tensors else None
+        linear = isinstance(architecture, Linear)
+        self._slope = tensors["weight"][0].astype(np.float64) if linear else None
+        self._scores = tensors.get(SCORES)
         self._size = self._weights.size_bytes
 
     @property
@@ -100,6 +105,8 @@ class NumpyNet:
             if index < last:
                 values = _activate(values, shape)
         values = values.reshape(-1, values.shape[-1])[: len(matrix), : shape.outputs]
+        if isinstance(shape, ScaledQuantiles):
+            return np.asarray(np.exp(0.5 * values[:, :1]) * self._scores)
         if isinstance(shape, MonotoneQuantiles | GruQuantiles):
             values = rising(values, shape.anchor)
         return values

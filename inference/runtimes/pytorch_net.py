@@ -12,10 +12,13 @@ from inference.bundle import Member
 from inference.requests import Floats, Rows
 from inference.runtimes.architectures import (
     MEANS,
+    SCORES,
     Architecture,
     GruQuantiles,
+    Linear,
     Mlp,
     MonotoneQuantiles,
+    ScaledQuantiles,
 )
 from inference.runtimes.columns import member_columns, numbers
 from inference.runtimes.padding import Padded, pad_rows, pad_weights
@@ -45,8 +48,10 @@ class TorchNet:
         on_cuda = self._device.type == "cuda"
         self._block = architecture.block or (CUDA_BLOCK if on_cuda else CPU_BLOCK)
         weights = pad_weights(architecture, tensors)
-        self._net: Any = Net(architecture, weights).to(self._device).eval()
-        self._weight = tensors["weight"][0].astype(np.float64) if "weight" in tensors else None
+        net = Net(architecture, weights, scores=tensors.get(SCORES))
+        self._net: Any = net.to(self._device).eval()
+        linear = isinstance(architecture, Linear)
+        self._weight = tensors["weight"][0].astype(np.float64) if linear else None
         self._means = tensors[MEANS].astype(np.float64) if MEANS in tensors else 0.0
         self._size = weights.size_bytes
         if on_cuda:
@@ -99,9 +104,13 @@ class TorchNet:
 class Net(torch.nn.Module):  # type: ignore[misc] # torch's types are not read
     """Any of the declared architectures."""
 
-    def __init__(self, architecture: Architecture, weights: Padded) -> None:
+    def __init__(
+        self, architecture: Architecture, weights: Padded, *, scores: Tensor | None = None
+    ) -> None:
         super().__init__()
         self.architecture = architecture
+        if scores is not None:
+            self.register_buffer("scores", _tensor(scores))
         self.count = len(weights.layers)
         for index, (weight, bias) in enumerate(weights.layers):
             self.register_buffer(f"weight{index}", _tensor(weight))
@@ -124,6 +133,8 @@ class Net(torch.nn.Module):  # type: ignore[misc] # torch's types are not read
             values = functional.linear(values, weight, bias)
             if index < self.count - 1 and isinstance(shape, Mlp | MonotoneQuantiles):
                 values = activate(values, shape.activation)
+        if isinstance(shape, ScaledQuantiles):
+            return torch.exp(0.5 * values[..., :1]) * self.scores
         values = values[..., : shape.outputs]
         if isinstance(shape, MonotoneQuantiles | GruQuantiles):
             values = rising(values, shape.anchor)

@@ -73,3 +73,19 @@ def calibration_error(happened: Floats, probability: Floats, *, bins: int = 10) 
     found = reliability(happened, probability, bins=bins)
     gaps = sum(abs(told - seen) * cases for told, seen, cases in found)
     return float(gaps) / len(probability)
+
+
+def debiased_calibration_error(happened: Floats, probability: Floats, *, bins: int = 10) -> float:
+    """Return the root mean square gap over equal-count bins, less what luck alone makes of it.
+
+    A bin of n cases is off by chance by a variance of rate (1 - rate) / (n - 1), which is taken
+    off its squared gap (Kumar, Liang and Ma 2019): 0 where nothing more than luck is seen. Cases
+    of one day are counted as if each had its own luck, so that it still errs upward.
+    """
+    found = reliability(happened, probability, bins=bins)
+    total = sum(
+        cases * ((told - seen) ** 2 - seen * (1.0 - seen) / (cases - 1))
+        for told, seen, cases in found
+        if cases > 1
+    )
+    return float(np.sqrt(max(0.0, total) / len(probability)))

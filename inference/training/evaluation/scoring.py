@@ -38,6 +38,7 @@ class Scores:
         notes: Sequence[str] = (),
         coverage: Mapping[str, float] | None = None,
         calibration_error: float | None = None,
+        debiased_calibration_error: float | None = None,
         reliability: tuple[tuple[float, float, int], ...] = (),
         other: Mapping[str, float] | None = None,
     ) -> Evaluation:
@@ -61,6 +62,7 @@ class Scores:
             by_symbol=self._groups(symbols, beside),
             coverage=dict(coverage or {}),
             calibration_error=calibration_error,
+            debiased_calibration_error=debiased_calibration_error,
             reliability=reliability,
             other=dict(other or {}),
             notes=(*notes, SURVIVORSHIP, INTERVALS),

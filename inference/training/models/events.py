@@ -17,14 +17,12 @@ from inference.errors import MissingFramework
 from inference.requests import Floats
 from inference.training.evaluation import losses
 from inference.training.evaluation.comparison import CaseLosses
-from inference.training.evaluation.diebold_mariano import compare
 from inference.training.evaluation.scoring import Scores
 from inference.training.evaluation.walk_forward import Cases, Plan, forecast
-from inference.training.models.linear_models import fit_logit, fit_platt, sigmoid
+from inference.training.models.calibration import calibrate
+from inference.training.models.linear_models import fit_logit, sigmoid
 
 Fit = Callable[[Cases, Cases], Floats]
-LEAST_CALIBRATION = 500
-"""Forecasts with known outcomes that a calibration is learned from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +33,7 @@ class Judged:
     performance: ModelPerformance
     losses: CaseLosses
     calibration: dict[str, Any]
-    """For the head: Platt's, where it helped; else empty."""
+    """For the head: what helped; else empty."""
 
 
 def judge(
@@ -52,9 +50,8 @@ def judge(
     tested = np.isfinite(raw)
     judged, raw = cases.pick(tested), raw[tested]
     happened = judged.outcomes
-    moved = calibrated_walk_forward(judged, raw, block_bars=plan.refit_bars)
-    helps = _helps(judged, raw, moved)
-    chance = moved if helps else raw
+    calibrated = calibrate(judged, raw, block_bars=plan.refit_bars)
+    chance = calibrated.probability
     beside = {
         name: losses.brier(happened, forecast(cases, plan, one)[0][tested])
         for name, one in naive.items()
@@ -72,51 +69,20 @@ def judge(
     other = {
         "log loss": float(losses.log_loss(happened, chance).mean()),
         "rate of the event": float(happened.mean()),
-        "Brier score before calibration": float(losses.brier(happened, raw).mean()),
-        "calibration error before calibration": losses.calibration_error(happened, raw),
+        **calibrated.tried,
     }
-    said = (
-        "Calibrated by Platt's method: on forecasts it had not seen that helped by more than luck."
-        if helps
-        else "Not calibrated further: on forecasts it had not seen that did not help."
-    )
-    a, b = fit_platt(raw, happened)
     return Judged(
         evaluation=scores.evaluation(
-            notes=(*notes, said),
+            notes=(*notes, calibrated.note),
             calibration_error=losses.calibration_error(happened, chance),
+            debiased_calibration_error=losses.debiased_calibration_error(happened, chance),
             reliability=losses.reliability(happened, chance),
             other=other,
         ),
         performance=_performance(happened, chance, area),
         losses=scores.case_losses(),
-        calibration={"type": "platt", "a": a, "b": b} if helps else {},
+        calibration=calibrated.head,
     )
-
-
-def _helps(cases: Cases, raw: Floats, moved: Floats) -> bool:
-    """Tell whether calibration made the Brier score better by more than luck."""
-    before, after = (losses.brier(cases.outcomes, chance) for chance in (raw, moved))
-    if np.array_equal(before, after):
-        return False
-    return compare(after, before, cases.times, horizon=cases.horizon).low > 0.0
-
-
-def calibrated_walk_forward(cases: Cases, raw: Floats, *, block_bars: int) -> Floats:
-    """Return the probabilities as they would have been calibrated: each block by the forecasts
-    whose outcome was known when it began; as they are while those are few.
-    """
-    moments = np.unique(cases.times)
-    out = raw.copy()
-    for start in range(0, len(moments), block_bars):
-        known = cases.released <= moments[start]
-        if known.sum() < LEAST_CALIBRATION:
-            continue
-        a, b = fit_platt(raw[known], cases.outcomes[known])
-        now = cases.times >= moments[start]
-        inside = np.clip(raw[now], 1e-6, 1.0 - 1e-6)
-        out[now] = sigmoid(a * np.log(inside / (1.0 - inside)) + b)
-    return out
 
 
 def _performance(happened: Floats, chance: Floats, area: float | None) -> ModelPerformance:
@@ -133,6 +99,9 @@ def _performance(happened: Floats, chance: Floats, area: float | None) -> ModelP
         precision=None if precision is None else float(precision),
         recall=None if recall is None else float(recall),
         f1_score=f1,
+        # Of the probability: the Brier score, and its root.
+        mse=float(losses.brier(happened, chance).mean()),
+        rmse=float(np.sqrt(losses.brier(happened, chance).mean())),
         auc=area,
     )
 

@@ -1,14 +1,16 @@
 """Where will the price be? Quantiles of the total return over the next bars.
 
 Tier `numpy`: the deviation that the variance ridge forecasts, times the quantiles that standardised
-returns had. Tier `torch`: a small network with quantiles that cannot cross (extra `torch`).
-Neither forecasts the direction: the middle of the distribution is that of the past.
+returns had. Tier `torch`: a small network with quantiles that cannot cross (extra `torch`). Tier
+`blend`: a weighted mean of both, the weight from forecasts that neither had seen.
+None forecasts the direction: the middle of the distribution is that of the past.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import msgspec
 import numpy as np
 
 from inference.bundle import Bundle, Head, Member, PreprocessingStep
@@ -22,7 +24,7 @@ from inference.training.evaluation import losses
 from inference.training.evaluation.conformal import quantile_coverage
 from inference.training.evaluation.scoring import Scores
 from inference.training.evaluation.walk_forward import Cases, Mask, Plan, cases_of, forecast
-from inference.training.models import baselines, quantile_net
+from inference.training.models import baselines, quantile_blend, quantile_net
 from inference.training.models.linear_models import Linear, fit_variance
 from inference.training.models.quantile_net import QuantileNet
 from inference.training.models.torch_here import require_torch
@@ -30,7 +32,7 @@ from inference.training.recipe import Progress, Trained, TrainingData, with_defa
 from inference.training.recipes.variance import linear_member, plan_of
 
 INPUTS = tuple(column.name for column in VOLATILITY.columns)
-TIERS = ("numpy", "torch")
+TIERS = ("numpy", "torch", "blend")
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 NOTES = (
     "The middle of its distribution is the past's: it knows how far, not which way.",
@@ -79,38 +81,54 @@ class ReturnQuantilesRecipe:
             extra=baselines.ewma_column,
             aside=variance_ahead,
         )
-        is_net = chosen["tier"] == "torch"
-        fit = _fit_net(chosen, data.seed) if is_net else _fit_scaled(chosen)
+        blends = chosen["tier"] == "blend"
         width = len(LEVELS)
         found, refits = forecast(
             cases,
             plan,
-            fit,
-            width=width,
+            _fits(chosen, data.seed)[chosen["tier"]],
+            width=2 * width if blends else width,
             progress=lambda share: progress(0.05 + 0.6 * share, "forecasting walk-forward"),
         )
         tested = np.isfinite(found[:, 0])
         judged, quantiles = cases.pick(tested), found[tested]
+        blend, alone = None, {}
+        if blends:
+            scaled, net = quantiles[:, :width], quantiles[:, width:]
+            blend = quantile_blend.blend(judged, scaled, net, LEVELS, block_bars=plan.refit_bars)
+            quantiles = blend.quantiles
+            # What is simpler has to be beaten too.
+            for name, one in (("scale model", scaled), ("net", net)):
+                alone[f"{name} alone"] = losses.pinball(judged.outcomes, one, LEVELS)
         progress(0.65, "computing the baselines")
         beside = _baselines(panel, cases, plan, tested)
         scores = Scores(
             metric="pinball loss",
             cases=judged,
             model=losses.pinball(judged.outcomes, quantiles, LEVELS),
-            baselines=beside,
+            baselines=beside | alone,
             refits=refits,
             embargo=horizon,
         )
         progress(0.9, "fitting on everything")
         known = cases.pick(np.isfinite(cases.outcomes))
-        made = _net_bundle(known, chosen, data.seed) if is_net else _scaled_bundle(known, chosen)
+        made = (
+            _blend_made(known, chosen, data.seed, blend.weight)
+            if blend
+            else _net_made(_net(known, chosen, data.seed), chosen)
+            if chosen["tier"] == "torch"
+            else _scaled_made(known, chosen)
+        )
+        is_net = chosen["tier"] != "numpy"
         errors = judged.outcomes - quantiles[:, LEVELS.index(0.5)]
         progress(1.0, "done")
         return Trained(
-            bundle=_bundle(panel.timeframe, horizon, made, is_net=is_net),
-            files={str(made.member.file): made.weights},
+            bundle=_bundle(panel.timeframe, horizon, made, tier=chosen["tier"]),
+            files=made.files,
             evaluation=scores.evaluation(
-                notes=NOTES, coverage=quantile_coverage(judged.outcomes, quantiles, LEVELS)
+                notes=NOTES,
+                coverage=quantile_coverage(judged.outcomes, quantiles, LEVELS),
+                other={"weight of the scale model": blend.weight} if blend else {},
             ),
             performance=ModelPerformance(
                 mse=float(np.mean(errors**2)),
@@ -119,11 +137,11 @@ class ReturnQuantilesRecipe:
             ),
             parameters=ModelParameters(
                 input_shape=(len(INPUTS),),
-                output_shape=(width,),
+                output_shape=(len(LEVELS),),
                 layers=len(chosen["hidden"]) + 1 if is_net else None,
                 neurons=sum(chosen["hidden"]) if is_net else None,
                 epochs=chosen["epochs"] if is_net else None,
-                optimizer="AdamW" if is_net else "Newton",
+                optimizer=_OPTIMIZERS[chosen["tier"]],
                 loss_function="pinball" if is_net else "QLIKE for the scale",
                 custom_params=chosen,
             ),
@@ -135,8 +153,8 @@ class ReturnQuantilesRecipe:
 class _Made:
     """A fitted model as a part of a bundle."""
 
-    member: Member
-    weights: bytes
+    members: tuple[Member, ...]
+    files: dict[str, bytes]
     head: Head
     steps: tuple[PreprocessingStep, ...] = ()
 
@@ -160,16 +178,17 @@ def _baselines(panel: Panel, cases: Cases, plan: Plan, tested: Mask) -> dict[str
     }
 
 
-def _bundle(timeframe: str, horizon: int, made: _Made, *, is_net: bool) -> Bundle:
+def _bundle(timeframe: str, horizon: int, made: _Made, *, tier: str) -> Bundle:
     bars = "the next bar" if horizon == 1 else f"the next {horizon} bars"
     return Bundle(
-        name=f"return-quantiles-{horizon}" + ("-net" if is_net else ""),
+        name=f"return-quantiles-{horizon}" + _SUFFIXES[tier],
         recipe=ReturnQuantilesRecipe.name,
         task=ReturnQuantilesRecipe.task,
         model_type=ReturnQuantilesRecipe.model_type,
-        framework="pytorch" if is_net else "numpy",
+        framework="numpy" if tier == "numpy" else "pytorch",
         inputs=VOLATILITY.columns,
-        members=(made.member,),
+        members=made.members,
+        combine="mean" if len(made.members) > 1 else "single",
         head=made.head,
         steps=made.steps,
         feature_view=VOLATILITY.key,
@@ -188,7 +207,7 @@ def _check(chosen: Mapping[str, Any]) -> None:
         )
     if chosen["serve_with"] not in ("pytorch", "numpy"):
         raise BadInput(f"serve_with is {chosen['serve_with']!r}; it must be pytorch or numpy")
-    if chosen["tier"] == "torch":
+    if chosen["tier"] != "numpy":
         require_torch()
 
 
@@ -209,11 +228,12 @@ def _fit_scaled(chosen: Mapping[str, Any]) -> Fit:
     return fit
 
 
-def _scaled_bundle(known: Cases, chosen: Mapping[str, Any]) -> _Made:
+def _scaled_made(known: Cases, chosen: Mapping[str, Any]) -> _Made:
     scale, scores = _scaled(known, chosen)
+    member = linear_member("scale", INPUTS)
     return _Made(
-        linear_member("scale", INPUTS),
-        scale.to_bytes(),
+        (member,),
+        {str(member.file): scale.to_bytes()},
         Head(
             kind="scaled_quantiles",
             interval_level=0.8,
@@ -234,12 +254,20 @@ def _net(train: Cases, chosen: Mapping[str, Any], seed: int) -> QuantileNet:
     )
 
 
-def _fit_net(chosen: Mapping[str, Any], seed: int) -> Fit:
-    return lambda train, test: _net(train, chosen, seed)(test.columns(*INPUTS))
+def _fits(chosen: Mapping[str, Any], seed: int) -> dict[str, Fit]:
+    """Return what forecasts the quantiles, by tier; a blend both of its members' side by side."""
+    scaled = _fit_scaled(chosen)
+
+    def net(train: Cases, test: Cases) -> Floats:
+        return _net(train, chosen, seed)(test.columns(*INPUTS))
+
+    def both(train: Cases, test: Cases) -> Floats:
+        return np.hstack([scaled(train, test), net(train, test)])
+
+    return {"numpy": scaled, "torch": net, "blend": both}
 
 
-def _net_bundle(known: Cases, chosen: Mapping[str, Any], seed: int) -> _Made:
-    net = _net(known, chosen, seed)
+def _net_made(net: QuantileNet, chosen: Mapping[str, Any]) -> _Made:
     member = Member(
         name="net",
         runtime=chosen["serve_with"],
@@ -263,7 +291,34 @@ def _net_bundle(known: Cases, chosen: Mapping[str, Any], seed: int) -> _Made:
         order=1,
     )
     head = Head(kind="quantiles", levels=LEVELS, interval_level=0.8, scale=net.scale)
-    return _Made(member, net.to_bytes(), head, (standardize,))
+    return _Made((member,), {str(member.file): net.to_bytes()}, head, (standardize,))
 
 
+def _blend_made(known: Cases, chosen: Mapping[str, Any], seed: int, weight: float) -> _Made:
+    scale, scores = _scaled(known, chosen)
+    fitted = _net(known, chosen, seed)
+    net = _net_made(fitted, chosen)
+    file = "weights/scale.safetensors"
+    member = Member(
+        name="scale",
+        runtime="numpy",
+        file=file,
+        architecture="scaled_quantiles",
+        options={"inputs": len(INPUTS), "outputs": len(LEVELS)},
+        columns=INPUTS,
+        weight=weight,
+    )
+    weights = quantile_blend.scaled_member_bytes(
+        scale,
+        # The head multiplies what both of them say.
+        np.sqrt(known.horizon) * scores / fitted.scale,
+        means=fitted.means,
+        deviations=fitted.deviations,
+    )
+    other = msgspec.structs.replace(net.members[0], weight=1.0 - weight)
+    return _Made((member, other), {file: weights, **net.files}, net.head, net.steps)
+
+
+_SUFFIXES = {"numpy": "", "torch": "-net", "blend": "-blend"}
+_OPTIMIZERS = {"numpy": "Newton", "torch": "AdamW", "blend": "Newton; AdamW"}
 RETURN_QUANTILES = ReturnQuantilesRecipe()

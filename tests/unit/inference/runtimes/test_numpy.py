@@ -94,6 +94,22 @@ def test_quantiles_never_cross(tmp_path: Path, anchor: int) -> None:
     assert (np.diff(columns, axis=1) >= 0).all()
 
 
+def test_scaled_quantiles_are_scores_times_the_deviation_of_a_log_variance(tmp_path: Path) -> None:
+    tensors = {
+        "weight": RNG.normal(size=(1, 4)),
+        "bias": RNG.normal(size=1),
+        "scores": np.array([-1.5, 0.1, 1.4]),
+    }
+    net = load(tmp_path, member("scaled_quantiles", inputs=4, outputs=3), tensors)
+    matrix = RNG.normal(size=(40, 4))
+    found = net.run(rows(matrix), explain=True)
+    logs = matrix @ tensors["weight"][0] + tensors["bias"]
+    expected = np.exp(0.5 * logs)[:, None] * tensors["scores"]
+    np.testing.assert_allclose(found.columns, expected, rtol=1e-12)  # type: ignore[arg-type]
+    # What moves the variance is no contribution to a quantile.
+    assert found.contributions is None
+
+
 def test_an_mlp_agrees_with_the_plain_formula(tmp_path: Path) -> None:
     tensors = mlp_tensors(3, 5, 2, dtype=np.float64)
     net = load(tmp_path, member("mlp", inputs=3, hidden=[5], outputs=2, activation="tanh"), tensors)
@@ -137,7 +153,7 @@ def test_weights_that_do_not_fit_are_refused_with_the_tensor_named(
 @pytest.mark.parametrize(
     ("what", "says"),
     [
-        (member("transformer"), "known are linear, mlp, monotone_quantiles, gru_quantiles"),
+        (member("transformer"), "known are linear, mlp, monotone_quantiles, scaled_quantiles"),
         (member("mlp", hidden=[3]), "missing required field `inputs`"),
         (member("linear", inputs=3, colour="red"), "unknown field `colour`"),
         (member("monotone_quantiles", inputs=3, hidden=[3], outputs=2, anchor=2), "anchor 2"),

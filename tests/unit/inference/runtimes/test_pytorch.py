@@ -22,6 +22,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "monotone_quantiles": {
         "inputs": 12, "hidden": [9], "outputs": 7, "anchor": 3, "activation": "tanh",
     },
+    "scaled_quantiles": {"inputs": 12, "outputs": 7},
     "gru_quantiles": {
         "inputs": 12, "window": 6, "channels": 2, "units": 8, "outputs": 5, "anchor": 2,
     },

@@ -14,9 +14,6 @@ from inference.errors import BadInput
 from inference.panel import Panel, Series
 from inference.requests import Answers, Rows
 from inference.runtimes.catalog import runtime_for
-from inference.training.evaluation import losses
-from inference.training.evaluation.walk_forward import Cases
-from inference.training.models.events import calibrated_walk_forward
 from inference.training.recipe import Recipe, Trained, TrainingData
 from inference.training.recipes.direction import DIRECTION_RECIPE, verdict
 from inference.training.recipes.volatility_regime import VOLATILITY_REGIME
@@ -113,35 +110,6 @@ def test_direction_is_served(tmp_path: Path) -> None:
     assert answers.classes == ("not risen", "risen")
     assert answers.probabilities is not None
     assert (answers.probabilities > 0.2).all()
-
-
-def test_a_boastful_forecast_is_calibrated_with_what_was_known() -> None:
-    dice = np.random.default_rng(0)
-    truth = dice.uniform(0.1, 0.9, 4000)
-    happened = (dice.random(4000) < truth).astype(float)
-    odds = 2.5 * np.log(truth / (1.0 - truth))
-    boast = 1.0 / (1.0 + np.exp(-odds))
-    times = np.arange(4000).astype("datetime64[D]").astype("datetime64[s]")
-    cases = Cases(
-        names=(),
-        rows=np.empty((4000, 0)),
-        outcomes=happened,
-        times=times,
-        released=np.arange(5, 4005).astype("datetime64[D]").astype("datetime64[s]"),
-        symbols=np.zeros(4000, dtype=np.int64),
-        symbol_names=("X",),
-        horizon=5,
-        aside=np.full(4000, np.nan),
-    )
-    found = calibrated_walk_forward(cases, boast, block_bars=250)
-    assert (found[:500] == boast[:500]).all()
-    assert losses.calibration_error(happened[500:], boast[500:]) > 0.08
-    assert losses.calibration_error(happened[500:], found[500:]) < 0.04
-    # What comes later changes nothing.
-    later = replace(cases, outcomes=np.where(np.arange(4000) > 2000, 0.0, happened))
-    np.testing.assert_array_equal(
-        calibrated_walk_forward(later, boast, block_bars=250)[:2000], found[:2000]
-    )
 
 
 @pytest.mark.parametrize(

@@ -85,8 +85,32 @@ def test_the_net_is_trained_by_torch_and_runs_with_and_without_it(
     assert again.evaluation == found.evaluation
 
 
+@pytest.mark.slow
+def test_a_blend_is_served_as_the_mean_of_what_its_members_say(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    panel = made_panel(2, 800, seed=6)
+    options = {"epochs": 4, "refit_bars": 400, "serve_with": "numpy"}
+    served = {}
+    for tier in ("numpy", "torch", "blend"):
+        (tmp_path / tier).mkdir()
+        found = trained(panel, tier=tier, **options)
+        served[tier] = answered(found, panel, tmp_path / tier).quantiles
+    share = found.evaluation.other["weight of the scale model"]
+    assert [one.weight for one in found.bundle.members] == [share, 1.0 - share]
+    assert 0.0 <= share <= 1.0
+    scale, net, blend = (served[tier] for tier in ("numpy", "torch", "blend"))
+    assert scale is not None
+    assert net is not None
+    assert blend is not None
+    np.testing.assert_allclose(blend, share * scale + (1.0 - share) * net, atol=1e-6)
+    assert (np.diff(blend, axis=1) > 0.0).all()
+    # What is simpler has to be beaten too, before it serves by itself.
+    names = {one.name for one in found.evaluation.baselines}
+    assert {"scale model alone", "net alone"} < names
+
+
 def test_it_says_what_it_cannot_do() -> None:
-    with pytest.raises(BadInput, match="tiers numpy, torch"):
+    with pytest.raises(BadInput, match="tiers numpy, torch, blend"):
         trained(made_panel(1, 400), tier="magic")
     with pytest.raises(BadInput, match="must be pytorch or numpy"):
         trained(made_panel(1, 400), serve_with="abacus")
