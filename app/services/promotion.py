@@ -6,6 +6,8 @@ two share too few cases to tell, it takes over too, on its own skill above 0.
 """
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -15,6 +17,7 @@ from app.services.training_records import record_of
 from inference.cards import ModelCard
 from inference.lifecycle import has_skill, no_skill
 from inference.training.evaluation.comparison import Comparison, compare
+from inference.training.models.fitting import OPTIONS
 
 
 async def judge(card: ModelCard, models: TrainedModels, *, wanted: bool) -> Judgement:
@@ -68,15 +71,20 @@ def _verdict(comparison: Comparison | None, against: str, *, refit: bool) -> tup
 
 
 def _is_refit(card: ModelCard, champion: ModelCard) -> bool:
-    """Tell whether both came from the same recipe, options and seed."""
+    """Tell whether both came from the same recipe, options and seed, wherever it computed."""
     new, old = record_of(card), record_of(champion)
     return (
         new is not None
         and old is not None
-        and (new.recipe, new.code, new.options, new.seed)
-        == (old.recipe, old.code, old.options, old.seed)
+        and (new.recipe, new.code, _design(new.options), new.seed)
+        == (old.recipe, old.code, _design(old.options), old.seed)
         and new.as_of > old.as_of
     )
+
+
+def _design(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that make the model what it is: workers and device do not."""
+    return {name: value for name, value in options.items() if name not in OPTIONS}
 
 
 async def _compared(

@@ -35,6 +35,7 @@ from app.services.training_records import (
     horizon_of,
     model_name,
     result_of,
+    title_of,
     training_folders,
 )
 from inference.cards import ModelCard, ModelParameters
@@ -141,7 +142,7 @@ class Training:
         asked = msgspec.to_builtins(command)
         return await self._jobs.submit(
             KIND,
-            title=f"Training {model_name(recipe, options)}",
+            title=title_of(recipe, options),
             payload={**asked, "by": None if by is None else str(by)},
             owner=by,
             dedupe_key=f"train:{_digest(asked)}",

@@ -28,6 +28,13 @@ def model_name(recipe: Recipe, options: Mapping[str, Any]) -> str:
     return name if horizon is None else f"{name}-{horizon}"
 
 
+def title_of(recipe: Recipe, options: Mapping[str, Any]) -> str:
+    """Return what a training's job is called; which device it got is told while it runs."""
+    title = f"Training {model_name(recipe, options)}"
+    workers = options.get("workers", 1)
+    return title if workers == 1 else f"{title} with {workers} workers"
+
+
 def horizon_of(options: Mapping[str, Any]) -> int | None:
     """Return how many bars ahead a model with these options forecasts, if they say so."""
     horizon = options.get("horizon")

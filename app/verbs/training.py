@@ -28,6 +28,16 @@ if TYPE_CHECKING:
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Read no bar that closed later.")
 @click.option("--tier", help="How large a model, where the recipe has tiers: numpy, boosted ...")
 @click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    help="How many processes train, each on its share of every batch; one card each. [default: 1]",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    help="What they compute on. [default: cards if there is one for each, else the CPU]",
+)
+@click.option(
     "--set", "assignments", multiple=True, metavar="OPTION=VALUE",
     help="Any other option of the recipe.",
 )  # fmt: skip
@@ -55,6 +65,8 @@ def train(
     timeframe: str,
     as_of: datetime | None,
     tier: str | None,
+    workers: int | None,
+    device: str | None,
     assignments: tuple[str, ...],
     seed: int,
     deploy: bool,
@@ -77,7 +89,7 @@ def train(
     if show or recipe is None:
         run(list_recipes(settings))
         return
-    options = {"horizon": horizon, "tier": tier}
+    options = {"horizon": horizon, "tier": tier, "workers": workers, "device": device}
     command = TrainCommand(
         recipe=recipe,
         options={name: value for name, value in options.items() if value is not None},

@@ -17,6 +17,7 @@ from inference.cards import Evaluation, Framework, ModelParameters, ModelPerform
 from inference.errors import BadInput, InferenceError
 from inference.panel import Panel
 from inference.training.evaluation.comparison import CaseLosses
+from inference.training.parallel.team import OpenTeam, local_team
 
 Progress: TypeAlias = Callable[[float, str], None]
 """Takes the share that is done, 0 to 1, and what is being done in plain words. Raises `Cancelled`
@@ -68,6 +69,8 @@ class TrainingData:
     seed: int = 0
     checkpoint: Path | None = None
     """A folder of this training's own, where a long one leaves what it needs to go on."""
+    team: OpenTeam = local_team
+    """Opens the workers that train networks: `with data.team(2, "auto") as team`."""
 
     def prices(self, recipe: str) -> Panel:
         """Return the panel.

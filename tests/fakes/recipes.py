@@ -7,6 +7,7 @@ returns; `gain` sets the multiple, so that a test can make one that is worse.
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,9 @@ from inference.cards import (
 )
 from inference.errors import BadInput
 from inference.training.evaluation.comparison import CaseLosses
+from inference.training.models.fitting import OPTIONS, fitting
 from inference.training.recipe import Progress, TooLittleData, Trained, TrainingData, with_defaults
+from tests.fakes.studies import line
 
 STEPS = 20
 FEWEST = 100
@@ -148,4 +151,22 @@ class Echo:
         return CaseLosses("squared error", tuple(symbols), np.array(times), np.array(losses))
 
 
-RECIPES = {recipe.name: recipe for recipe in [Echo()]}
+class Team(Echo):
+    """The same, and several workers learn a line; options of `tests.fakes.studies` go to it."""
+
+    name = "team"
+    defaults: Mapping[str, Any] = {**Echo.defaults, **OPTIONS, "study": {}}
+
+    def train(self, data: TrainingData, options: Mapping[str, Any], progress: Progress) -> Trained:
+        """Learn the line first; its weight stands among the metrics."""
+        chosen = with_defaults(self, options)
+        with fitting(data, chosen, progress, trained_by_torch=True) as team:
+            assert team is not None
+            team.progress(0.1, "learning a line")
+            weights = team(line(**chosen["study"]))
+            trained = super().train(data, options, progress)
+            found = {"line": weights["weight"].tolist(), **team.metrics()}
+        return replace(trained, metrics=found)
+
+
+RECIPES = {recipe.name: recipe for recipe in [Echo(), Team()]}

@@ -5,6 +5,7 @@ FOLDER/task.json      what to do
 FOLDER/checkpoint/    what the recipe left to go on from
 FOLDER/model/         the artifact, once there is one
 FOLDER/outcome.json   written last: the card's numbers, or why there is no model
+FOLDER/lost           instead of it: which part of the training went away
 FOLDER/log            what the process wrote on its standard error
 ```
 
@@ -107,6 +108,11 @@ def task_file(folder: Path) -> Path:
 def outcome_file(folder: Path) -> Path:
     """Return where the outcome will stand."""
     return folder / "outcome.json"
+
+
+def lost_file(folder: Path) -> Path:
+    """Return where it stands why a training was lost, if its process could still say so."""
+    return folder / "lost"
 
 
 def model_folder(folder: Path) -> Path:

@@ -13,16 +13,18 @@ import msgspec
 
 from inference.datasets.snapshots import read_snapshot
 from inference.datasets.texts import Texts, read_texts
-from inference.errors import BadInput, InferenceError
+from inference.errors import BadInput, InferenceError, WorkerLost
 from inference.panel import Panel
 from inference.training.backends.backend import (
     Outcome,
+    TrainingLost,
     TrainingTask,
     model_folder,
     outcome_file,
     write_whole,
 )
 from inference.training.evaluation.comparison import LOSSES_FILE
+from inference.training.parallel.team import OpenTeam, local_team
 from inference.training.recipe import Progress, Recipe, TextData, TrainingData
 
 THREAD_VARIABLES = (
@@ -34,15 +36,23 @@ THREAD_VARIABLES = (
 )
 
 
-def carry_out(task: TrainingTask, folder: Path, progress: Progress) -> Outcome:
+def carry_out(
+    task: TrainingTask, folder: Path, progress: Progress, *, team: OpenTeam = local_team
+) -> Outcome:
     """Train and write model and outcome; an error that was foreseen becomes the outcome too.
+
+    Args:
+        team: opens the workers that train networks.
 
     Raises:
         Cancelled: `progress` said so; nothing is written.
+        TrainingLost: a worker of the team went away; nothing is written but its checkpoint.
     """
     began = time.monotonic()
     try:
-        outcome = _train(task, folder, progress, began)
+        outcome = _train(task, folder, progress, began, team)
+    except WorkerLost as lost:
+        raise TrainingLost(_sentence(str(lost))) from lost
     except InferenceError as error:
         outcome = Outcome(error=_sentence(str(error)), code=error.code)
     except MemoryError:
@@ -51,7 +61,9 @@ def carry_out(task: TrainingTask, folder: Path, progress: Progress) -> Outcome:
     return outcome
 
 
-def _train(task: TrainingTask, folder: Path, progress: Progress, began: float) -> Outcome:
+def _train(
+    task: TrainingTask, folder: Path, progress: Progress, began: float, team: OpenTeam
+) -> Outcome:
     recipe = find_recipe(task)
     progress(0.0, "reading the data")
     checkpoint = folder / "checkpoint"
@@ -62,6 +74,7 @@ def _train(task: TrainingTask, folder: Path, progress: Progress, began: float) -
         as_of=task.as_of,
         seed=task.seed,
         checkpoint=checkpoint,
+        team=team,
     )
     trained = recipe.train(data, task.options, progress)
     target = model_folder(folder)

@@ -20,6 +20,7 @@ from inference.training.backends.backend import (
     TrainingFailed,
     TrainingLost,
     TrainingTask,
+    lost_file,
     read_outcome,
     task_file,
     write_whole,
@@ -81,7 +82,7 @@ class LocalBackend:
             await _end(process)
         if (done := await asyncio.to_thread(read_outcome, folder)) is not None:
             return done
-        raise TrainingLost(_lost(code))
+        raise TrainingLost(await asyncio.to_thread(_lost, code, folder))
 
 
 async def _follow(process: Process, on_progress: OnProgress) -> None:
@@ -105,11 +106,11 @@ async def _end(process: Process) -> None:
         await process.wait()
 
 
-def _lost(code: int) -> str:
+def _lost(code: int, folder: Path) -> str:
     if code == BUSY:
         return "Another process is still training in the same folder."
     if code == LOST:
-        return "The machine of the cluster that trained it went away."
+        return lost_file(folder).read_text()
     if code < 0:
         return f"The training process was killed (signal {-code}), perhaps for want of memory."
     return f"The training process ended with code {code} and left no outcome."

@@ -83,7 +83,7 @@ def _on_cluster(ray: Any, task: TrainingTask, folder: Path, progress: Progress) 
         try:
             share, said, checkpoint = ray.get(line.take.remote(), timeout=10)
         except ray.exceptions.RayError as lost:
-            raise TrainingLost(f"the cluster does not answer: {lost}") from lost
+            raise TrainingLost(f"The cluster does not answer: {_short(lost)}.") from lost
         if checkpoint is not None:
             unpack(checkpoint, folder / "checkpoint")
         if said:
@@ -91,7 +91,9 @@ def _on_cluster(ray: Any, task: TrainingTask, folder: Path, progress: Progress) 
     try:
         encoded, model = ray.get(work)
     except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError) as lost:
-        raise TrainingLost(str(lost)) from lost
+        raise TrainingLost(
+            f"The machine of the cluster that trained it went away: {_short(lost)}."
+        ) from lost
     except ray.exceptions.OutOfMemoryError:
         outcome = Outcome(
             error="The cluster's machine has too little memory for it.", code="out_of_memory"
@@ -150,6 +152,10 @@ def train_remotely(
         carry_out(msgspec.structs.replace(task, memory_bytes=None, nice=0), folder, progress)
         model = model_folder(folder)
         return outcome_file(folder).read_bytes(), pack(model) if model.exists() else b""
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:300].rstrip(".")
 
 
 def pack(folder: Path) -> bytes:

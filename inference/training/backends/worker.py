@@ -22,6 +22,7 @@ from inference.training.backends.backend import (
     Outcome,
     TrainingLost,
     TrainingTask,
+    lost_file,
     outcome_file,
     task_file,
     write_whole,
@@ -31,7 +32,8 @@ from inference.training.recipe import Cancelled, Progress
 
 DONE, NO_MODEL, BUSY, ABANDONED, LOST = 0, 1, 3, 4, 5
 """Exit codes: an outcome stands there; it says why there is no model; another process has the
-folder; whoever wanted the model is gone; the machine that trained is gone."""
+folder; whoever wanted the model is gone; a worker or machine that trained is gone, and the folder's
+`lost` says which."""
 _PATIENCE_S = 10.0
 
 
@@ -80,8 +82,9 @@ def _carry_out(task: TrainingTask, folder: Path, lines: BinaryIO, carry: CarryOu
         outcome = carry(task, folder, progress)
     except Cancelled:
         return ABANDONED
-    except TrainingLost:
+    except TrainingLost as lost:
         traceback.print_exc()
+        write_whole(lost_file(folder), str(lost).encode())
         return LOST
     except Exception as bug:
         # The boundary of this process: the log gets the traceback, people a sentence.

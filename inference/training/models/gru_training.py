@@ -4,7 +4,7 @@ It reads standardised returns and says how the next one is distributed; it learn
 weights are served by numpy (`inference/runtimes/path_sampling.py`): torch is for learning only.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,15 @@ import numpy as np
 from inference.requests import Floats
 from inference.runtimes.path_sampling import BOUND
 from inference.runtimes.weights import Tensor
-from inference.training.models.torch_here import one_thread, require_torch
+from inference.training.parallel.lesson import Array, Batch, Lesson, Weights
 from inference.training.recipe import TooLittleData
 
 HIDDEN, MIXTURES = 24, 3
 SPAN, LEAD_IN = 120, 30
 """Returns of a piece of training; the first of them only fill the net's memory."""
-_BATCH, _RATE = 64, 0.01
+BATCH = 64
+_STEPS_PER_EPOCH = 50
+"""Pieces are drawn with replacement; so many batches are drawn and read at once."""
 
 
 def fit_gru(
@@ -26,15 +28,16 @@ def fit_gru(
     *,
     steps: int,
     seed: int,
-    progress: Callable[[float], None] = lambda _: None,
+    fit: Callable[[Lesson], Weights],
 ) -> dict[str, Tensor]:
     """Return the weights that were learned from standardised returns, one array per instrument.
 
+    Args:
+        fit: learns the lesson, with one worker or several.
+
     Raises:
         TooLittleData: no instrument has enough returns.
-        MissingFramework: torch is not installed.
     """
-    torch = require_torch()
     pieces = [
         one[start : start + SPAN + 1]
         for one in series
@@ -42,56 +45,69 @@ def fit_gru(
     ]
     if len(pieces) < 10:
         raise TooLittleData(f"there are {len(pieces)} pieces of {SPAN} returns; 10 are needed")
-    with one_thread(torch):
-        return _fit(torch, pieces, steps=steps, seed=seed, progress=progress)
+    data = np.clip(np.stack(pieces), -BOUND, BOUND).astype(np.float32)
+    settings = {"steps": steps, "seed": seed}
+    found = fit(Lesson(f"{__name__}:{GruStudy.__name__}", settings, {"pieces": data}))
+    return {name: one.astype(np.float64) for name, one in found.items()}
 
 
-def _fit(
-    torch: Any,
-    pieces: Sequence[Floats],
-    *,
-    steps: int,
-    seed: int,
-    progress: Callable[[float], None],
-) -> dict[str, Tensor]:
-    data = torch.tensor(np.clip(np.stack(pieces), -BOUND, BOUND), dtype=torch.float32)
-    generator = torch.Generator().manual_seed(seed)
-    net = _initial(torch, generator)
-    optimizer = torch.optim.Adam(net.parameters(), lr=_RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    for step in range(steps):
-        some = data[torch.randint(len(data), (_BATCH,), generator=generator)]
-        seen, following = some[:, :-1], some[:, 1:]
-        hidden, _ = net["gru"](torch.stack([seen, seen.abs()], dim=2))
-        loss = -_log_density(torch, net["head"](hidden), following)[:, LEAD_IN:].mean()
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        if step % 10 == 0:
-            progress(step / steps)
-    return {
-        name: np.ascontiguousarray(tensor.detach().double().numpy())
-        for name, tensor in net.state_dict().items()
-    }
+class GruStudy:
+    """Implements `inference.training.parallel.lesson.Study`."""
 
+    rate, decay, clip = 0.01, 0.0, 1.0
+    steps_per_epoch = _STEPS_PER_EPOCH
 
-def _initial(torch: Any, generator: Any) -> Any:
-    """Return the net with weights drawn from the seed."""
-    net = torch.nn.ModuleDict(
-        {
-            "gru": torch.nn.GRU(2, HIDDEN, batch_first=True),
-            "head": torch.nn.Linear(HIDDEN, 3 * MIXTURES),
-        }
-    )
-    reach = HIDDEN**-0.5
-    with torch.no_grad():
-        for parameter in net.parameters():
-            parameter.uniform_(-reach, reach, generator=generator)
-        # Begin with a narrow, a middling and a wide normal.
-        net["head"].bias.copy_(torch.tensor([1.0, 1.0, -1.0, 0.0, 0.0, 0.0, -0.7, 0.0, 0.8]))
-    return net
+    def __init__(
+        self, torch: Any, settings: Mapping[str, Any], arrays: Mapping[str, Array]
+    ) -> None:
+        self._torch = torch
+        self._pieces = arrays["pieces"]
+        self._generator = torch.Generator().manual_seed(settings["seed"])
+        self._drawn = 0
+        self.steps: int = settings["steps"]
+
+    def net(self) -> Any:
+        """Implement `Study`."""
+        torch = self._torch
+        net = torch.nn.ModuleDict(
+            {
+                "gru": torch.nn.GRU(2, HIDDEN, batch_first=True),
+                "head": torch.nn.Linear(HIDDEN, 3 * MIXTURES),
+            }
+        )
+        reach = HIDDEN**-0.5
+        with torch.no_grad():
+            for parameter in net.parameters():
+                parameter.uniform_(-reach, reach, generator=self._generator)
+            # Begin with a narrow, a middling and a wide normal.
+            first = torch.tensor([1.0, 1.0, -1.0, 0.0, 0.0, 0.0, -0.7, 0.0, 0.8])
+            net["head"].bias.copy_(first)
+        return net
+
+    def epoch(self, index: int) -> Sequence[Batch]:
+        """Implement `Study`."""
+        while self._drawn <= index:
+            batches = [self._draw() for _ in range(self.steps_per_epoch)]
+            self._drawn += 1
+        return batches[: self.steps - index * self.steps_per_epoch]
+
+    def cases(self, which: Batch) -> tuple[Array, ...]:
+        """Implement `Study`."""
+        return (self._pieces[which],)
+
+    def losses(self, net: Any, *cases: Any) -> Any:
+        """Return minus the log likelihood of each piece, per return after its lead-in."""
+        (pieces,) = cases
+        seen, following = pieces[:, :-1], pieces[:, 1:]
+        hidden, _ = net["gru"](self._torch.stack([seen, seen.abs()], dim=2))
+        found = _log_density(self._torch, net["head"](hidden), following)
+        return -found[:, LEAD_IN:].mean(dim=1)
+
+    def _draw(self) -> Batch:
+        drawn: Batch = self._torch.randint(
+            len(self._pieces), (BATCH,), generator=self._generator
+        ).numpy()
+        return drawn
 
 
 def _log_density(torch: Any, out: Any, values: Any) -> Any:

@@ -4,7 +4,7 @@ Each learns from instruments as they were at a cut, and then samples from a bar 
 the samplers that serve (`inference/runtimes/path_sampling.py`), not others like them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -37,6 +37,7 @@ from inference.runtimes.path_sampling import (
 )
 from inference.runtimes.weights import Tensor
 from inference.training.models.gru_training import HIDDEN, MIXTURES, fit_gru
+from inference.training.parallel.lesson import Lesson, Weights
 
 BLOCK = 20.0
 _PULLS = np.round(np.arange(0.0, 0.81, 0.1), 2)
@@ -201,10 +202,17 @@ def fit_filtered(past: Sequence[History], *, paths: int, steps: int, seed: int) 
 
 
 def fit_recurrent(
-    past: Sequence[History], *, paths: int, steps: int, seed: int, training_steps: int, **more: Any
+    past: Sequence[History],
+    *,
+    paths: int,
+    steps: int,
+    seed: int,
+    training_steps: int,
+    fit: Callable[[Lesson], Weights],
 ) -> Recurrent:
     """Return the net, fitted to returns over the slow deviation at the bar before."""
-    weights = fit_gru([standardised(one) for one in past], steps=training_steps, seed=seed, **more)
+    moves = [standardised(one) for one in past]
+    weights = fit_gru(moves, steps=training_steps, seed=seed, fit=fit)
     options = GruOptions(
         window=WINDOW, hidden=HIDDEN, mixtures=MIXTURES, paths=paths, steps=steps, seed=seed
     )

@@ -3,6 +3,7 @@
 The architecture is `monotone_quantiles` of the runtimes, so the weights run with numpy too.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -11,10 +12,10 @@ import numpy as np
 from safetensors.numpy import save
 
 from inference.requests import Floats
-from inference.training.models.torch_here import one_thread, require_torch
+from inference.training.parallel.lesson import Array, Batch, Lesson, Weights
 
 ACTIVATION = "tanh"
-_BATCH = 512
+BATCH = 512
 _RATE = 2e-3
 _DECAY = 1e-3
 
@@ -69,65 +70,85 @@ def fit_quantile_net(
     hidden: tuple[int, ...],
     epochs: int,
     seed: int,
+    fit: Callable[[Lesson], Weights],
 ) -> QuantileNet:
-    """Train by pinball loss. The same seed gives the same weights on the same machine."""
-    torch = require_torch()
-    with one_thread(torch):
-        return _fit(torch, rows, outcomes, levels, hidden=hidden, epochs=epochs, seed=seed)
+    """Train by pinball loss. The same seed gives the same weights on the same machine.
 
-
-def _fit(
-    torch: Any,
-    rows: Floats,
-    outcomes: Floats,
-    levels: tuple[float, ...],
-    *,
-    hidden: tuple[int, ...],
-    epochs: int,
-    seed: int,
-) -> QuantileNet:
+    Args:
+        fit: learns the lesson, with one worker or several.
+    """
     means, deviations = rows.mean(axis=0), rows.std(axis=0)
     deviations = np.where(deviations > 1e-12, deviations, 1.0)
     scale = float(outcomes.std())
-    generator = torch.Generator().manual_seed(seed)
-    inputs = torch.tensor((rows - means) / deviations, dtype=torch.float32)
-    targets = torch.tensor(outcomes / scale, dtype=torch.float32)[:, None]
-    shares = torch.tensor(levels, dtype=torch.float32)
-    sizes = (rows.shape[1], *hidden, len(levels))
-    layers = []
-    for into, out in pairwise(sizes):
-        weight = torch.randn(out, into, generator=generator) / into**0.5
-        layers.append((weight.requires_grad_(), torch.zeros(out, requires_grad=True)))
-    with torch.no_grad():
-        layers[-1][0].mul_(0.1)
-    anchor = len(levels) // 2
-    parameters = [tensor for layer in layers for tensor in layer]
-    optimizer = torch.optim.AdamW(parameters, lr=_RATE, weight_decay=_DECAY)
-    steps = epochs * -(-len(rows) // _BATCH)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    weights = fit(
+        Lesson(
+            f"{__name__}:{QuantileStudy.__name__}",
+            {"levels": list(levels), "hidden": list(hidden), "epochs": epochs, "seed": seed},
+            {
+                "rows": ((rows - means) / deviations).astype(np.float32),
+                "outcomes": (outcomes / scale).astype(np.float32),
+            },
+        )
+    )
+    return QuantileNet(weights, means, deviations, scale, hidden, len(levels))
 
-    def quantiles(values: Any) -> Any:
-        for weight, bias in layers[:-1]:
-            values = torch.tanh(values @ weight.T + bias)
-        weight, bias = layers[-1]
-        raw = values @ weight.T + bias
+
+class QuantileStudy:
+    """Implements `inference.training.parallel.lesson.Study`: every case once an epoch."""
+
+    rate, decay, clip = _RATE, _DECAY, None
+
+    def __init__(
+        self, torch: Any, settings: Mapping[str, Any], arrays: Mapping[str, Array]
+    ) -> None:
+        self._torch = torch
+        self._rows, self._outcomes = arrays["rows"], arrays["outcomes"]
+        self._levels: list[float] = settings["levels"]
+        self._hidden: list[int] = settings["hidden"]
+        self._generator = torch.Generator().manual_seed(settings["seed"])
+        self._drawn = 0
+        self.steps_per_epoch = -(-len(self._rows) // BATCH)
+        self.steps: int = settings["epochs"] * self.steps_per_epoch
+
+    def net(self) -> Any:
+        """Implement `Study`."""
+        torch = self._torch
+        sizes = (self._rows.shape[1], *self._hidden, len(self._levels))
+        layers = torch.nn.ModuleList([torch.nn.Linear(*pair) for pair in pairwise(sizes)])
+        with torch.no_grad():
+            for layer, (into, out) in zip(layers, pairwise(sizes), strict=True):
+                drawn = torch.randn(out, into, generator=self._generator)
+                layer.weight.copy_(drawn / into**0.5)
+                layer.bias.zero_()
+            layers[-1].weight.mul_(0.1)
+        return torch.nn.ModuleDict({"layers": layers})
+
+    def epoch(self, index: int) -> Sequence[Batch]:
+        """Implement `Study`."""
+        while self._drawn <= index:
+            order = self._torch.randperm(len(self._rows), generator=self._generator).numpy()
+            self._drawn += 1
+        return [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
+
+    def cases(self, which: Batch) -> tuple[Array, ...]:
+        """Implement `Study`."""
+        return self._rows[which], self._outcomes[which]
+
+    def losses(self, net: Any, *cases: Any) -> Any:
+        """Return the pinball loss of each case, over all quantiles."""
+        rows, outcomes = cases
+        torch = self._torch
+        shares = torch.tensor(self._levels, dtype=torch.float32, device=rows.device)
+        miss = outcomes[:, None] - self._quantiles(net["layers"], rows)
+        return torch.maximum(shares * miss, (shares - 1.0) * miss).mean(dim=1)
+
+    def _quantiles(self, layers: Any, values: Any) -> Any:
+        torch = self._torch
+        for layer in layers[:-1]:
+            values = torch.tanh(layer(values))
+        raw = layers[-1](values)
+        anchor = len(self._levels) // 2
         middle, rise = raw[:, [anchor]], torch.nn.functional.softplus(raw)
         above = middle + torch.cumsum(rise[:, anchor + 1 :], dim=1)
         below = middle - torch.cumsum(rise[:, :anchor].flip(1), dim=1).flip(1)
         return torch.cat([below, middle, above], dim=1)
-
-    for _ in range(epochs):
-        order = torch.randperm(len(inputs), generator=generator)
-        for start in range(0, len(order), _BATCH):
-            batch = order[start : start + _BATCH]
-            miss = targets[batch] - quantiles(inputs[batch])
-            loss = torch.maximum(shares * miss, (shares - 1.0) * miss).mean()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-    tensors = {}
-    for index, (weight, bias) in enumerate(layers):
-        tensors[f"layers.{index}.weight"] = weight.detach().numpy().copy()
-        tensors[f"layers.{index}.bias"] = bias.detach().numpy().copy()
-    return QuantileNet(tensors, means, deviations, scale, hidden, len(levels))

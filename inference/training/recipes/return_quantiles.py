@@ -8,6 +8,7 @@ None forecasts the direction: the middle of the distribution is that of the past
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import msgspec
@@ -25,9 +26,9 @@ from inference.training.evaluation.conformal import quantile_coverage
 from inference.training.evaluation.scoring import Scores
 from inference.training.evaluation.walk_forward import Cases, Mask, Plan, cases_of, forecast
 from inference.training.models import baselines, quantile_blend, quantile_net
+from inference.training.models.fitting import OPTIONS, Fitting, check_workers, fitting
 from inference.training.models.linear_models import Linear, fit_variance
 from inference.training.models.quantile_net import QuantileNet
-from inference.training.models.torch_here import require_torch
 from inference.training.recipe import Progress, Trained, TrainingData, with_defaults
 from inference.training.recipes.variance import linear_member, plan_of
 
@@ -39,6 +40,7 @@ NOTES = (
     "Returns over several bars overlap from bar to bar; the intervals of skill allow for it.",
 )
 Fit = Callable[[Cases, Cases], Floats]
+Learn = Callable[[Cases], QuantileNet]
 
 
 class ReturnQuantilesRecipe:
@@ -63,12 +65,19 @@ class ReturnQuantilesRecipe:
         "test_share": 0.6,
         "test_from": "",
         "window_bars": 0,
+        **OPTIONS,
     }
 
     def train(self, data: TrainingData, options: Mapping[str, Any], progress: Progress) -> Trained:
         """Learn and evaluate."""
         chosen = with_defaults(self, options)
         _check(chosen)
+        with fitting(data, chosen, progress, trained_by_torch=chosen["tier"] != "numpy") as team:
+            return self._train(data, chosen, progress, team)
+
+    def _train(
+        self, data: TrainingData, chosen: dict[str, Any], progress: Progress, team: Fitting | None
+    ) -> Trained:
         panel = data.prices(self.name)
         horizon: int = chosen["horizon"]
         plan = plan_of(chosen)
@@ -82,13 +91,15 @@ class ReturnQuantilesRecipe:
             aside=variance_ahead,
         )
         blends = chosen["tier"] == "blend"
+        tell = team.progress if team else progress
+        learn = partial(_net, chosen=chosen, seed=data.seed, team=team) if team else None
         width = len(LEVELS)
         found, refits = forecast(
             cases,
             plan,
-            _fits(chosen, data.seed)[chosen["tier"]],
+            _fit_of(chosen, learn),
             width=2 * width if blends else width,
-            progress=lambda share: progress(0.05 + 0.6 * share, "forecasting walk-forward"),
+            progress=lambda share: tell(0.05 + 0.6 * share, "forecasting walk-forward"),
         )
         tested = np.isfinite(found[:, 0])
         judged, quantiles = cases.pick(tested), found[tested]
@@ -110,16 +121,10 @@ class ReturnQuantilesRecipe:
             refits=refits,
             embargo=horizon,
         )
-        progress(0.9, "fitting on everything")
+        tell(0.9, "fitting on everything")
         known = cases.pick(np.isfinite(cases.outcomes))
-        made = (
-            _blend_made(known, chosen, data.seed, blend.weight)
-            if blend
-            else _net_made(_net(known, chosen, data.seed), chosen)
-            if chosen["tier"] == "torch"
-            else _scaled_made(known, chosen)
-        )
-        is_net = chosen["tier"] != "numpy"
+        made = _made(known, chosen, learn, blend.weight if blend else None)
+        is_net = team is not None
         errors = judged.outcomes - quantiles[:, LEVELS.index(0.5)]
         progress(1.0, "done")
         return Trained(
@@ -145,6 +150,7 @@ class ReturnQuantilesRecipe:
                 loss_function="pinball" if is_net else "QLIKE for the scale",
                 custom_params=chosen,
             ),
+            metrics=team.metrics() if team else {},
             losses=scores.case_losses(),
         )
 
@@ -207,8 +213,7 @@ def _check(chosen: Mapping[str, Any]) -> None:
         )
     if chosen["serve_with"] not in ("pytorch", "numpy"):
         raise BadInput(f"serve_with is {chosen['serve_with']!r}; it must be pytorch or numpy")
-    if chosen["tier"] != "numpy":
-        require_torch()
+    check_workers(chosen, trained_by_torch=chosen["tier"] != "numpy")
 
 
 def _scaled(train: Cases, chosen: Mapping[str, Any]) -> tuple[Linear, Floats]:
@@ -243,7 +248,7 @@ def _scaled_made(known: Cases, chosen: Mapping[str, Any]) -> _Made:
     )
 
 
-def _net(train: Cases, chosen: Mapping[str, Any], seed: int) -> QuantileNet:
+def _net(train: Cases, *, chosen: Mapping[str, Any], seed: int, team: Fitting) -> QuantileNet:
     return quantile_net.fit_quantile_net(
         train.columns(*INPUTS),
         train.outcomes,
@@ -251,20 +256,23 @@ def _net(train: Cases, chosen: Mapping[str, Any], seed: int) -> QuantileNet:
         hidden=tuple(chosen["hidden"]),
         epochs=chosen["epochs"],
         seed=seed,
+        fit=team,
     )
 
 
-def _fits(chosen: Mapping[str, Any], seed: int) -> dict[str, Fit]:
-    """Return what forecasts the quantiles, by tier; a blend both of its members' side by side."""
+def _fit_of(chosen: Mapping[str, Any], learn: Learn | None) -> Fit:
+    """Return what forecasts the quantiles; a blend those of both its members side by side."""
     scaled = _fit_scaled(chosen)
+    if learn is None:
+        return scaled
 
     def net(train: Cases, test: Cases) -> Floats:
-        return _net(train, chosen, seed)(test.columns(*INPUTS))
+        return learn(train)(test.columns(*INPUTS))
 
     def both(train: Cases, test: Cases) -> Floats:
         return np.hstack([scaled(train, test), net(train, test)])
 
-    return {"numpy": scaled, "torch": net, "blend": both}
+    return both if chosen["tier"] == "blend" else net
 
 
 def _net_made(net: QuantileNet, chosen: Mapping[str, Any]) -> _Made:
@@ -294,9 +302,19 @@ def _net_made(net: QuantileNet, chosen: Mapping[str, Any]) -> _Made:
     return _Made((member,), {str(member.file): net.to_bytes()}, head, (standardize,))
 
 
-def _blend_made(known: Cases, chosen: Mapping[str, Any], seed: int, weight: float) -> _Made:
+def _made(
+    known: Cases, chosen: Mapping[str, Any], learn: Learn | None, weight: float | None
+) -> _Made:
+    if learn is None:
+        return _scaled_made(known, chosen)
+    net = learn(known)
+    return _net_made(net, chosen) if weight is None else _blend_made(known, chosen, net, weight)
+
+
+def _blend_made(
+    known: Cases, chosen: Mapping[str, Any], fitted: QuantileNet, weight: float
+) -> _Made:
     scale, scores = _scaled(known, chosen)
-    fitted = _net(known, chosen, seed)
     net = _net_made(fitted, chosen)
     file = "weights/scale.safetensors"
     member = Member(

@@ -9,7 +9,6 @@ A path is no forecast of where the price goes: its middle has no measured edge.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -32,6 +31,8 @@ from inference.training.evaluation.path_scores import (
     log_student5,
     stylised_facts,
 )
+from inference.training.evaluation.walk_forward import moment
+from inference.training.models.fitting import OPTIONS, Fitting, check_workers, fitting
 from inference.training.models.path_models import (
     BLOCK,
     Bootstrap,
@@ -44,7 +45,6 @@ from inference.training.models.path_models import (
     histories,
     standardised,
 )
-from inference.training.models.torch_here import require_torch
 from inference.training.recipe import (
     Progress,
     TooLittleData,
@@ -93,13 +93,20 @@ class ScenarioPaths:
         "test_share": 0.6,
         "steps": 400,
         "refits": 0,
+        **OPTIONS,
     }
 
     def train(self, data: TrainingData, options: Mapping[str, Any], progress: Progress) -> Trained:
         """Fit and judge a sampler; see `inference.training.recipe.Recipe`."""
         chosen = _checked(with_defaults(self, options))
-        if chosen["tier"] == "gru":
-            require_torch()
+        is_net = chosen["tier"] == "gru"
+        with fitting(data, chosen, progress, trained_by_torch=is_net) as team:
+            return self._train(data, chosen, progress, team)
+
+    def _train(
+        self, data: TrainingData, chosen: dict[str, Any], progress: Progress, team: Fitting | None
+    ) -> Trained:
+        tell = team.progress if team else progress
         panel = data.prices(self.name)
         past = [one for one in histories(panel) if len(one.times) >= LEAST_BARS]
         if not past:
@@ -108,13 +115,13 @@ class ScenarioPaths:
         judged: list[Judged] = []
         densities: list[Floats] = []
         for index, (start, stop) in enumerate(pairwise(cuts)):
-            progress(index / len(cuts), f"learning from what was known at {start}")
+            tell(index / len(cuts), f"learning from what was known at {start}")
             known = _known(past, start)
-            samplers = _samplers(known, chosen, paths=_JUDGED_PATHS, seed=data.seed)
+            samplers = _samplers(known, chosen, paths=_JUDGED_PATHS, seed=data.seed, team=team)
             judged += judge(past, samplers, start, stop, horizon=chosen["horizon"])
             densities += _densities(past, samplers, start, stop)
-        progress((len(cuts) - 1) / len(cuts), "learning from everything")
-        every = _samplers(past, chosen, paths=chosen["paths"], seed=data.seed)
+        tell((len(cuts) - 1) / len(cuts), "learning from everything")
+        every = _samplers(past, chosen, paths=chosen["paths"], seed=data.seed, team=team)
         final = every[TIERS[chosen["tier"]]]
         if not isinstance(final, Filtered | Recurrent):
             raise TypeError(f"{type(final).__name__} cannot be stored")
@@ -136,7 +143,7 @@ class ScenarioPaths:
                 "fhs cannot draw a day, for its volatility, that never was in what it learned "
                 "from; the net can.",
             ),
-            metrics={"stylisedFacts": facts},
+            metrics={"stylisedFacts": facts, **(team.metrics() if team else {})},
         )
 
 
@@ -153,6 +160,7 @@ def _checked(chosen: dict[str, Any]) -> dict[str, Any]:
     for name, (low, high) in bounds.items():
         if not low <= chosen[name] <= high:
             raise BadInput(f"the option {name!r} is {chosen[name]}; it is from {low} to {high}")
+    check_workers(chosen, trained_by_torch=chosen["tier"] == "gru")
     return chosen
 
 
@@ -174,15 +182,20 @@ def _known(past: Sequence[History], cut: np.datetime64) -> list[History]:
 
 
 def _samplers(
-    known: Sequence[History], chosen: Mapping[str, Any], *, paths: int, seed: int
+    known: Sequence[History],
+    chosen: Mapping[str, Any],
+    *,
+    paths: int,
+    seed: int,
+    team: Fitting | None,
 ) -> dict[str, Sampler]:
     steps = chosen["horizon"]
     samplers: dict[str, Sampler] = {
         TIERS["fhs"]: fit_filtered(known, paths=paths, steps=steps, seed=seed)
     }
-    if chosen["tier"] == "gru":
+    if team:
         samplers[TIERS["gru"]] = fit_recurrent(
-            known, paths=paths, steps=steps, seed=seed, training_steps=chosen["steps"]
+            known, paths=paths, steps=steps, seed=seed, training_steps=chosen["steps"], fit=team
         )
     samplers[BLOCKS] = Bootstrap(BLOCK, paths, steps)
     samplers[SINGLES] = Bootstrap(1.0, paths, steps)
@@ -322,8 +335,8 @@ def _evaluate(
         loss=float(losses[name].mean()),
         n=len(judged),
         n_refits=refits,
-        first=_utc(times.min()),
-        last=_utc(times.max()),
+        first=moment(times.min()),
+        last=moment(times.max()),
         purge_bars=1,
         baselines=tuple(
             baseline_score(one, losses[name], losses[one], times, horizon=_OVERLAP)
@@ -385,7 +398,3 @@ def _parameters(final: Filtered | Recurrent, chosen: Mapping[str, Any]) -> Model
         loss_function="negative log likelihood",
         custom_params={**chosen, "weights": sum(t.size for t in final.tensors.values())},
     )
-
-
-def _utc(moment: np.datetime64) -> datetime:
-    return datetime.fromtimestamp(int(moment.astype("datetime64[s]").astype(np.int64)), UTC)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load
 
 from inference.datasets.catalog import view_for
 from inference.datasets.market_targets import return_ahead
@@ -109,7 +110,27 @@ def test_a_blend_is_served_as_the_mean_of_what_its_members_say(tmp_path: Path) -
     assert {"scale model alone", "net alone"} < names
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_two_workers_train_the_net_of_one() -> None:
+    pytest.importorskip("torch")
+    panel = made_panel(2, 800, seed=6)
+    options = {"tier": "torch", "epochs": 4, "refit_bars": 400, "device": "cpu"}
+    one, two = (trained(panel, workers=workers, **options) for workers in (1, 2))
+    assert two.metrics == {"computedWith": {"workers": 2, "device": "cpu", "card": None}}
+    assert two.bundle == one.bundle
+    weights = [load(found.files["weights/net.safetensors"]) for found in (one, two)]
+    for name, tensor in weights[0].items():
+        np.testing.assert_allclose(weights[1][name], tensor, atol=1e-5)
+    assert two.evaluation.loss == pytest.approx(one.evaluation.loss, rel=1e-5)
+    assert one.losses is not None
+    assert two.losses is not None
+    np.testing.assert_allclose(two.losses.losses, one.losses.losses, atol=1e-6)
+
+
 def test_it_says_what_it_cannot_do() -> None:
+    with pytest.raises(BadInput, match="the tier 'numpy' computes in one process on the CPU"):
+        trained(made_panel(1, 400), workers=2)
     with pytest.raises(BadInput, match="tiers numpy, torch, blend"):
         trained(made_panel(1, 400), tier="magic")
     with pytest.raises(BadInput, match="must be pytorch or numpy"):

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from safetensors.numpy import load
 
 from inference.datasets.catalog import view_for
 from inference.engine.pipeline import LoadedModel
@@ -124,6 +125,19 @@ def test_wrong_options_and_short_histories_are_refused() -> None:
         train(horizon=1)
     with pytest.raises(TooLittleData, match="750 bars"):
         train(300)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_two_workers_train_the_net_of_one() -> None:
+    pytest.importorskip("torch")
+    options = {"tier": "gru", "steps": 12, "refits": 1, "paths": 50, "device": "cpu"}
+    one, two = (train(900, workers=workers, **options) for workers in (1, 2))
+    weights = [load(found.files["gru_mdn.safetensors"]) for found in (one, two)]
+    for name, tensor in weights[0].items():
+        np.testing.assert_allclose(weights[1][name], tensor, atol=1e-5)
+    assert two.evaluation.loss == pytest.approx(one.evaluation.loss, rel=1e-3)
+    assert two.metrics["computedWith"]["workers"] == 2
 
 
 @pytest.mark.slow
