@@ -13,6 +13,7 @@ InferenceError
     ├── WorkerLost           the process or server that computed it went away
     ├── NotReady             the server that would compute it is there and does not answer yet
     └── ModelFailed          it answered nonsense: NaN, the wrong length, an impossible value
+        └── LeftAlone        it did so again and again, and is not asked for a while
 """
 
 from inference.usage import Usage
@@ -107,3 +108,13 @@ class ModelFailed(NotAnswered):
     """The model answered nonsense."""
 
     code = "model_failed"
+
+
+class LeftAlone(ModelFailed):
+    """It failed again and again, and is not asked for a while."""
+
+    code = "left_alone"
+
+
+AWAY = (WorkerLost, NotReady, DeadlineExceeded, LeftAlone, BadModel, MissingFramework)
+"""What says that a model is not there to answer; what it answers badly is something else."""

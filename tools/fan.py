@@ -47,7 +47,8 @@ def forecast(history: History, told: Told, what: What, data: dict[str, Any]) -> 
     }
     shown = ("what", "event", "horizonBars", "expectedPercent", "probabilityPercent", "answer",
              "interval", "quantiles", "baseline", "edge", "skill", "confidence", "contributions",
-             "model", "modelId", "predictionId", "resolvesAt", "degraded")  # fmt: skip
+             "model", "modelId", "predictionId", "resolvesAt", "degraded",
+             "askedModel", "degradedBecause")  # fmt: skip
     return Card(
         activity_type="forecast",
         content=content | {key: data[key] for key in shown if key in data},

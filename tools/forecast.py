@@ -50,7 +50,9 @@ class Forecast:
         "the model was on data it had not seen (skill), and the measured confidence with its "
         "number of cases. For 'what do you expect', 'how volatile will it be', 'how likely is a "
         "turbulent week', 'will it rise'. Where `edge` is 'no measured edge', say so: the model "
-        "is no better than its baseline. Where `available` is false, nothing here forecasts that; "
+        "is no better than its baseline. Where `degraded` is true, say that `askedModel` could not "
+        "answer, why (`degradedBecause`), and that `model` did. Where `available` is false, "
+        "nothing here forecasts that; "
         "never make a number up instead. For how earlier forecasts went use `past_forecasts`."
     )
     parameters = json_schema(ForecastArguments)
@@ -243,8 +245,16 @@ def said(told: Told, what: What) -> dict[str, Any]:
         "dataClosedAt": stamp(told.as_of),
         "resolvesAt": None if told.resolves_at is None else stamp(told.resolves_at),
         "degraded": told.degraded,
+        **_stood_in(told),
         "cost": told.cost,
     }
+
+
+def _stood_in(told: Told) -> dict[str, Any]:
+    """Return who was asked and why another answered, where that is so."""
+    if not told.degraded:
+        return {}
+    return {"askedModel": told.asked_model, "degradedBecause": told.degraded_because}
 
 
 def past_said(one: PastTold) -> dict[str, Any]:

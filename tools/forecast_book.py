@@ -83,6 +83,10 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     basis: Basis | None = None
     contributions: dict[str, float] = {}
     degraded: bool = False
+    """Another version than the champion answered, because that one could not."""
+    asked_model: str = ""
+    """The champion then, name@version."""
+    degraded_because: str = ""
     latency_ms: float = 0.0
     cost: str = "not known"
     """What it cost, in words."""

@@ -117,6 +117,8 @@ class Spent(msgspec.Struct, frozen=True, kw_only=True):
     """None: the price is not known."""
     is_complete: bool
     """False: the provider did not tell all that was used."""
+    in_vain: bool = False
+    """What was asked for it gave no answer, whatever answered in the end."""
 
 
 class PredictionFeedback(Shape, frozen=True, omit_defaults=True):
@@ -163,6 +165,12 @@ class Prediction(Shape, frozen=True):
     error: str | None = None
     degraded: bool = False
     """Another version than the one asked for answered, because that one could not."""
+    asked_model_id: UUID | None = None
+    """The one that was asked for, where another answered; `model_id` is always who answered."""
+    asked_model: str | None = None
+    """Its name@version."""
+    degraded_because: str | None = None
+    """Why it could not, for people."""
     baseline: BaselineForecast | None = None
     interval: Interval | None = None
     event: str = ""
@@ -208,6 +216,13 @@ class NewPrediction(msgspec.Struct, frozen=True, kw_only=True):
     variant: str | None = None
 
 
+class StandIn(msgspec.Struct, frozen=True, kw_only=True):
+    """Another version that answered, and why the one that was asked did not."""
+
+    model_id: UUID
+    because: str
+
+
 class Answered(msgspec.Struct, frozen=True, kw_only=True):
     """What is written when the model has answered, or has not."""
 
@@ -218,7 +233,9 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
     confidence_basis: ConfidenceBasis | None = None
     error_code: str | None = None
     error: str | None = None
-    degraded: bool = False
+    away: bool = False
+    """The model is not there to answer: another version may."""
+    stood_in: StandIn | None = None
     baseline: BaselineForecast | None = None
     interval: Interval | None = None
     event: str = ""

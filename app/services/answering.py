@@ -34,6 +34,7 @@ from inference.bundle import Bundle
 from inference.cards import Evaluation, ModelCard
 from inference.engine.answers import join_rows, part_answers
 from inference.errors import (
+    AWAY,
     BadInput,
     DamagedArtifact,
     DeadlineExceeded,
@@ -50,6 +51,10 @@ PAST = 1_000
 """Newest settled forecasts that confidence is measured on."""
 _MOST_FEATURES = 24
 _MOST_PATHS = 20
+
+
+class Unreadable(Conflict):
+    """The model's files cannot be read, so that nobody can say what it reads."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,13 +99,13 @@ class Answering:
         Raises:
             NotFound: no such instrument or history.
             Invalid: the input does not fit, or looks ahead.
-            Conflict: the model's files cannot be read.
+            Unreadable: the model's files cannot be read.
         """
         try:
             bundle = await self._bundles(card)
         except InferenceError as error:
             await self._damaged(card, error)
-            raise Conflict(f"{card.name}@{card.version}: {error}", code=error.code) from error
+            raise Unreadable(f"{card.name}@{card.version}: {error}", code=error.code) from error
         if "symbol" not in given:
             return Asked(bundle, read_rows(given, bundle, now=self._clock()), None)
         asked = read_market(given)
@@ -223,6 +228,7 @@ class Answering:
             latency_ms=_since(begun),
             error_code=error.code,
             error=str(error),
+            away=isinstance(error, AWAY),
         )
 
     async def complete(

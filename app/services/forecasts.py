@@ -1,8 +1,12 @@
 """Forecasts as the tools ask for them: the champion of a task, asked once for each bar it reads."""
 
+from collections.abc import Callable
+from datetime import datetime
 from uuid import UUID
 
-from app.domain.errors import Refusal
+import msgspec
+
+from app.domain.errors import Conflict, NotFound, Refusal, Unavailable
 from app.domain.ids import UserId, new_id
 from app.domain.models import ModelFilter
 from app.domain.predictions import Prediction
@@ -20,9 +24,12 @@ _TASKS = {task: what for what, task in TASK_OF.items()}
 class Forecasts:
     """Implements `tools.forecast_book.ForecastBook`."""
 
-    def __init__(self, predictions: Predictions, models: ModelCatalog) -> None:
+    def __init__(
+        self, predictions: Predictions, models: ModelCatalog, *, clock: Callable[[], datetime]
+    ) -> None:
         self._predictions = predictions
         self._models = models
+        self._clock = clock
 
     async def forecast(
         self, wanted: Wanted, *, principal_id: str, deadline_s: float
@@ -37,10 +44,14 @@ class Forecasts:
             task, timeframe=wanted.timeframe, horizon=wanted.horizon_bars
         )
         if card is None:
+            # Its files were found changed: an earlier version may stand in for it.
+            card = await self._models.withdrawn_champion(
+                task, timeframe=wanted.timeframe, horizon=wanted.horizon_bars
+            )
+        if card is None:
             return _untrained(wanted, task, await self._judged(task, wanted))
-        principal = _person(principal_id)
-        made = await self._made(principal, card, wanted, deadline_s)
-        if made.model_id != card.id:  # an experiment let its challenger answer
+        made = await self._made(_person(principal_id), card, wanted, deadline_s)
+        if made.model_id != card.id:  # an experiment's challenger, or who stood in for it
             card = await self._models.find(str(made.model_id))
         if made.status != "completed" or made.output is None:
             raise ToolError(
@@ -91,25 +102,30 @@ class Forecasts:
             deadline_s=min(max(deadline_s, 0.1), 30.0),
             explain=True,
         )
+        begun = self._clock()
+        again = msgspec.structs.replace(command, request_id=f"{request_id[:160]} {new_id()}")
         try:
             made = await self._predictions.predict(principal, command)
             if made.status in ("failed", "timeout"):
                 # What went wrong once is tried again when somebody asks again.
-                again = f"{request_id[:160]} {new_id()}"
-                made = await self._predictions.predict(principal, _with_id(command, again))
+                made = await self._predictions.predict(principal, again)
+            elif made.degraded and made.created_at < begun:
+                made = await self._itself(principal, again) or made
         except Refusal as refusal:
             raise ToolError(refusal.message) from refusal
         return made
 
+    async def _itself(self, principal: Principal, command: PredictCommand) -> Prediction | None:
+        """Return what the model says that was away when it was asked the first time.
 
-def _with_id(command: PredictCommand, request_id: str) -> PredictCommand:
-    return PredictCommand(
-        model=command.model,
-        request_id=request_id,
-        input=command.input,
-        deadline_s=command.deadline_s,
-        explain=command.explain,
-    )
+        While it still is, nobody stands in again: one question counts once for whoever does.
+        """
+        alone = msgspec.structs.replace(command, stand_in=False)
+        try:
+            made = await self._predictions.predict(principal, alone)
+        except (NotFound, Conflict, Unavailable):
+            return None
+        return made if made.status == "completed" else None
 
 
 def _untrained(wanted: Wanted, task: str, judged: ModelCard | None) -> Untrained:
@@ -155,6 +171,8 @@ def _told(made: Prediction, card: ModelCard) -> Told:
         basis=_basis(made),
         contributions=output.features or {},
         degraded=made.degraded,
+        asked_model=made.asked_model or "",
+        degraded_because=made.degraded_because or "",
         latency_ms=made.latency_ms or 0.0,
         cost="not known" if made.cost is None else made.cost.words,
     )

@@ -38,6 +38,18 @@ class ModelStore(Protocol):
         self, task: str, timeframe: str | None, horizon_bars: int | None
     ) -> ModelCard | None: ...
 
+    async def last_good(self, card: ModelCard) -> list[ModelCard]: ...
+
+    async def find_withdrawn(
+        self,
+        alias: str,
+        *,
+        name: str | None = None,
+        task: str | None = None,
+        timeframe: str | None = None,
+        horizon_bars: int | None = None,
+    ) -> ModelCard | None: ...
+
     async def held_aliases(self, name: str) -> dict[str, ModelCard]: ...
 
     async def last_number(self, name: str) -> int: ...

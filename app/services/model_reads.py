@@ -72,6 +72,23 @@ class ModelReads:
         """Return the deployed champion of a task, None if there is none that may answer."""
         return await self._store.find_champion(task, timeframe, horizon)
 
+    async def last_good(self, card: ModelCard) -> list[ModelCard]:
+        """Return versions that run here and forecast what `card` does, the last good one first."""
+        return await self._store.last_good(card)
+
+    async def withdrawn(self, ref: str) -> ModelCard | None:
+        """Return the version that NAME or NAME@ALIAS meant until its files were found changed."""
+        name, _, alias = ref.partition("@")
+        return await self._store.find_withdrawn(alias or "champion", name=name)
+
+    async def withdrawn_champion(
+        self, task: str, *, timeframe: str | None = None, horizon: int | None = None
+    ) -> ModelCard | None:
+        """Return the champion of a task whose files were found changed, if there is no other."""
+        return await self._store.find_withdrawn(
+            "champion", task=task, timeframe=timeframe, horizon_bars=horizon
+        )
+
     async def page(self, asked: ModelFilter, *, cursor: str | None, limit: int) -> Page[ModelCard]:
         """Return versions, newest first."""
         before, limit = decode_cursor(cursor), checked_limit(limit)

@@ -151,7 +151,12 @@ class ModelStates(ModelReads):
                     card, status="failed", failure=failure, quarantined_at=now, updated_at=now
                 )
                 aliases = dict.fromkeys(card.aliases)
-                event = {"from": card.status, "failure": failure, "artifact": artifact}
+                event = {
+                    "from": card.status,
+                    "failure": failure,
+                    "artifact": artifact,
+                    "aliases": list(card.aliases),
+                }
                 change = self._told(card, after, "quarantined", event, by=None)
                 if await self._store.change([change], name=card.name, aliases=aliases):
                     log.error("model.quarantined", model=label(card), failure=failure)

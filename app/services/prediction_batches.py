@@ -7,6 +7,7 @@ those that are still pending, and none is made twice.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -17,12 +18,14 @@ from app.domain.ids import UserId, new_id
 from app.domain.jobs import Job
 from app.domain.predictions import Answered, NewPrediction, Prediction, PredictionFilter
 from app.domain.principal import Principal
-from app.services.answering import Answering, Asked
+from app.services.answering import Answering, Asked, Unreadable
 from app.services.job_runs import JobCancelled, JobRun
 from app.services.jobs import Jobs
 from app.services.prediction_inputs import hash_of
 from app.services.prediction_ports import ModelBook, PredictionStore
 from app.services.predictions import SERVES
+from app.services.routes import is_pinned
+from app.services.stand_ins import NobodyElse, StandIns
 from inference.cards import ModelCard
 from inference.errors import Overloaded
 
@@ -53,11 +56,13 @@ class PredictionBatches:
         jobs: Jobs,
         *,
         clock: Callable[[], datetime],
+        stand_ins: StandIns | None = None,
     ) -> None:
         self._store = store
         self._models = models
         self._answering = answering
         self._jobs = jobs
+        self._stand_ins = stand_ins or StandIns(NobodyElse(), answering)
         self._clock = clock
         jobs.register(KIND, self.carry_out)
 
@@ -106,6 +111,7 @@ class PredictionBatches:
                 "userId": str(principal.user_id),
                 "count": len(command.inputs),
                 "explain": command.explain,
+                "alone": is_pinned(command.model),
             },
             owner=principal.user_id,
         )
@@ -126,7 +132,12 @@ class PredictionBatches:
                 await run.progress(
                     100.0 * done / max(count, 1), f"made {done:,} of {count:,} predictions"
                 )
-                await self._make(card.id, waiting, explain=bool(payload.get("explain")))
+                await self._make(
+                    card.id,
+                    waiting,
+                    explain=bool(payload.get("explain")),
+                    alone=bool(payload.get("alone", True)),
+                )
         except JobCancelled:
             await self._store.cancel_waiting(run.id)
             raise
@@ -146,7 +157,9 @@ class PredictionBatches:
                 return
             after = (found[-1].created_at, found[-1].id)
 
-    async def _make(self, model_id: UUID, waiting: Sequence[Prediction], *, explain: bool) -> None:
+    async def _make(
+        self, model_id: UUID, waiting: Sequence[Prediction], *, explain: bool, alone: bool
+    ) -> None:
         card = await self._models.find(str(model_id))
         answers: list[tuple[UUID, Answered]] = []
         fitting: list[tuple[UUID, Asked]] = []
@@ -159,12 +172,42 @@ class PredictionBatches:
                     latency_ms=0.0,
                     error_code=refusal.code,
                     error=refusal.message,
+                    away=isinstance(refusal, Unreadable),
                 )
                 answers.append((one.id, refused))
         if fitting:
             made = await self._patiently(card, [asked for _, asked in fitting], explain=explain)
             answers += [(one[0], answer) for one, answer in zip(fitting, made, strict=True)]
+        if not alone:
+            asked = dict(fitting)
+            given = {one.id: one.input for one in waiting}
+            answers = [
+                (
+                    id_,
+                    await self._or_another(
+                        card, given[id_], answer, asked.get(id_), explain=explain
+                    ),
+                )
+                for id_, answer in answers
+            ]
         await self._store.finish_many(answers)
+
+    async def _or_another(
+        self,
+        card: ModelCard,
+        given: dict[str, Any],
+        answer: Answered,
+        asked: Asked | None,
+        *,
+        explain: bool,
+    ) -> Answered:
+        """Return what another version says where the model was away."""
+        if not answer.away:
+            return answer
+        until = monotonic() + _DEADLINE_S
+        return await self._stand_ins.answer(
+            card, given, answer, asked=asked, until=until, priority="batch", explain=explain
+        )
 
     async def _patiently(
         self, card: ModelCard, asked: Sequence[Asked], *, explain: bool

@@ -8,6 +8,7 @@ import msgspec
 
 from app.domain.errors import Invalid
 from app.domain.predictions import Shape
+from app.domain.text import clean_text
 from inference.bundle import Bundle
 from inference.errors import BadInput
 from inference.requests import Rows
@@ -15,6 +16,10 @@ from inference.requests import Rows
 MOST_ROWS = 1_024
 """In one prediction; more rows are a batch."""
 MOST_BYTES = 1_000_000
+MOST_REQUEST_ID = 200
+"""Characters."""
+LONGEST_S = 60.0
+"""The latest deadline of a request."""
 _KINDS = "{symbol, timeframe?, asOf?, horizon?}, {features: {…}}, {text} or {rows: [{…}, …]}"
 _MOMENTS = frozenset(("asof", "timestamp", "time", "date", "datetime"))
 
@@ -83,6 +88,20 @@ def read_rows(given: dict[str, Any], bundle: Bundle, *, now: datetime) -> Rows:
         return Rows.of(rows)
     except BadInput as wrong:
         raise Invalid(f"`input`: {wrong}.", code=wrong.code) from None
+
+
+def check_request(request_id: str, *, deadline_s: float) -> None:
+    """Let pass what may be asked under this id within this time.
+
+    Raises:
+        Invalid: says what is allowed.
+    """
+    if not 1 <= len(request_id) <= MOST_REQUEST_ID:
+        raise Invalid(f"`requestId` must have 1 to {MOST_REQUEST_ID} characters.")
+    if clean_text(request_id) != request_id:
+        raise Invalid("`requestId` holds characters that are not text.")
+    if not 0.01 <= deadline_s <= LONGEST_S:
+        raise Invalid(f"`deadlineS` must be from 0.01 to {LONGEST_S:g} seconds.")
 
 
 def hash_of(model: str, given: dict[str, Any], *, explain: bool) -> str:

@@ -45,6 +45,12 @@ class ModelBook(Protocol):
 class ModelCatalog(ModelBook, Protocol):
     """The same, with those that do not serve."""
 
+    async def withdrawn_champion(
+        self, task: str, *, timeframe: str | None = None, horizon: int | None = None
+    ) -> ModelCard | None:
+        """Return the champion of a task whose files were found changed, if there is no other."""
+        ...
+
     async def page(self, asked: ModelFilter, *, cursor: str | None, limit: int) -> Page[ModelCard]:
         """Return versions, the newest first."""
         ...

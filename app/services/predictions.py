@@ -8,6 +8,7 @@ its caller leaves.
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
+from time import monotonic
 from typing import Any, Literal
 from uuid import UUID
 
@@ -27,11 +28,12 @@ from app.domain.predictions import (
 )
 from app.domain.principal import Principal
 from app.domain.text import clean_text
-from app.services.answering import Answering, Asked
+from app.services.answering import Answering, Asked, Unreadable
 from app.services.paging import Page, checked_limit, cut, decode_cursor
-from app.services.prediction_inputs import hash_of
+from app.services.prediction_inputs import check_request, hash_of
 from app.services.prediction_ports import ModelBook, PredictionStore, Router, StraightOn
-from app.services.routes import is_pinned
+from app.services.routes import Route, is_pinned
+from app.services.stand_ins import SHARE, NobodyElse, StandIns, asks_llm
 from inference.cards import ModelCard
 from inference.errors import Overloaded
 
@@ -39,9 +41,7 @@ log = structlog.get_logger(__name__)
 
 MOST_ITEMS = 64
 """Predictions in one request; more are a batch."""
-MOST_REQUEST_ID = 200
 DEADLINE_S = 10.0
-LONGEST_S = 60.0
 _FIRST_LOOK_S, _LAST_LOOK_S = 0.02, 0.5
 SERVES = ("deployed", "ready")
 _LONGEST_COMMENT = 4_000
@@ -57,6 +57,13 @@ class PredictCommand(msgspec.Struct, frozen=True, kw_only=True):
     deadline_s: float = DEADLINE_S
     explain: bool = False
     priority: Literal["interactive", "batch"] = "interactive"
+    stand_in: bool = True
+    """Whether another version may answer while this one is away; never for one version by name."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody else may answer."""
+        return is_pinned(self.model) or not self.stand_in
 
 
 class FeedbackCommand(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,11 +86,13 @@ class Predictions:
         *,
         clock: Callable[[], datetime],
         router: Router | None = None,
+        stand_ins: StandIns | None = None,
     ) -> None:
         self._store = store
         self._models = models
         self._answering = answering
         self._router = router or StraightOn()
+        self._stand_ins = stand_ins or StandIns(NobodyElse(), answering)
         self._clock = clock
         self._working: set[asyncio.Task[None]] = set()
 
@@ -102,24 +111,12 @@ class Predictions:
                 model does not serve (`model_not_serving`).
             Unavailable: too much is waiting; the request may be sent again.
         """
-        _check(command)
+        check_request(command.request_id, deadline_s=command.deadline_s)
         digest = hash_of(command.model, command.input, explain=command.explain)
         before = await self._requested(principal.user_id, command, digest)
         if before is not None:
             return before
-        card = await self._models.find(command.model)
-        if card.status not in SERVES or card.failure is not None:
-            raise Conflict(
-                f"{card.name}@{card.version} is {card.status} and does not serve"
-                + (f": {card.failure}." if card.failure else "."),
-                code="model_not_serving",
-            )
-        route = await self._router.route(
-            card,
-            unit=f"{principal.user_id} {command.request_id}",
-            pinned=is_pinned(command.model),
-        )
-        asked = await self._answering.prepare(route.answers, command.input)
+        route, asked = await self._find(principal, command)
         new = NewPrediction(
             id=new_id(),
             model_id=route.answers.id,
@@ -137,9 +134,10 @@ class Predictions:
                 raise Unavailable("The same request was refused just now.", retry_after_s=1)
             return twin
         await self._carry_out(new.id, route.answers, asked, command)
-        if route.repeats is not None:
+        made = await self.get(principal, new.id)
+        if route.repeats is not None and isinstance(asked, Asked) and not made.degraded:
             self._begin(self._repeat(new, route.repeats, asked, command))
-        return await self.get(principal, new.id)
+        return made
 
     async def predict_all(
         self, principal: Principal, commands: Sequence[PredictCommand]
@@ -239,6 +237,40 @@ class Predictions:
             raise NotFound("There is no such prediction.")
         return await self.get(principal, prediction_id)
 
+    async def _find(
+        self, principal: Principal, command: PredictCommand
+    ) -> tuple[Route, Asked | Refusal]:
+        """Return who is asked what; or why the one that is meant cannot be, if another can."""
+        pinned, lost = is_pinned(command.model), None
+        try:
+            card = await self._models.find(command.model)
+            if card.status not in SERVES or card.failure is not None:
+                raise Conflict(
+                    f"{card.name}@{card.version} is {card.status} and does not serve"
+                    + (f": {card.failure}." if card.failure else "."),
+                    code="model_not_serving",
+                )
+            route = await self._router.route(
+                card, unit=f"{principal.user_id} {command.request_id}", pinned=pinned
+            )
+        except (NotFound, Conflict):
+            # Files that were found changed take a version out of service, and its alias with it.
+            gone = None if command.alone else await self._stand_ins.withdrawn(command.model)
+            if gone is None:
+                raise
+            route = Route(answers=gone)
+            lost = Conflict(f"{gone.name}@{gone.version}: {gone.failure}", code="damaged_artifact")
+        if lost is None:
+            try:
+                return route, await self._answering.prepare(route.answers, command.input)
+            except Unreadable as unreadable:
+                if command.alone:
+                    raise
+                lost = unreadable
+        if not await self._stand_ins.is_there_one(route.answers, command.input):
+            raise lost
+        return route, lost
+
     async def _requested(
         self, user_id: UserId, command: PredictCommand, digest: str
     ) -> Prediction | None:
@@ -262,10 +294,11 @@ class Predictions:
             pause_s = min(2 * pause_s, _LAST_LOOK_S)
 
     async def _carry_out(
-        self, prediction_id: UUID, card: ModelCard, asked: Asked, command: PredictCommand
+        self, prediction_id: UUID, card: ModelCard, asked: Asked | Refusal, command: PredictCommand
     ) -> None:
         """Ask the model and store what it says, also when the caller leaves."""
-        await asyncio.shield(self._begin(self._answer(prediction_id, card, asked, command)))
+        answer = self._ask if command.alone else self._ask_or_another
+        await asyncio.shield(self._begin(self._answer(prediction_id, answer(card, asked, command))))
 
     def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -294,19 +327,52 @@ class Predictions:
             await self._store.finish(shadow.id, refused)
             return
         quietly = msgspec.structs.replace(command, priority="batch", explain=False)
-        await self._answer(shadow.id, card, repeated, quietly)
+        await self._answer(shadow.id, self._ask(card, repeated, quietly))
 
-    async def _answer(
-        self, prediction_id: UUID, card: ModelCard, asked: Asked, command: PredictCommand
-    ) -> None:
-        try:
-            answered = await self._answering.answer(
-                card,
-                asked,
-                deadline_s=command.deadline_s,
-                priority=command.priority,
-                explain=command.explain,
+    async def _ask(
+        self, card: ModelCard, asked: Asked | Refusal, command: PredictCommand, share: float = 1.0
+    ) -> Answered:
+        if isinstance(asked, Refusal):
+            return Answered(
+                status="failed",
+                latency_ms=0.0,
+                error_code=asked.code,
+                error=asked.message,
+                away=True,
             )
+        return await self._answering.answer(
+            card,
+            asked,
+            deadline_s=command.deadline_s * share,
+            priority=command.priority,
+            explain=command.explain,
+        )
+
+    async def _ask_or_another(
+        self, card: ModelCard, asked: Asked | Refusal, command: PredictCommand
+    ) -> Answered:
+        """Ask the model, or while it is away another version, both within one deadline."""
+        until, share, case = monotonic() + command.deadline_s, 1.0, None
+        if isinstance(asked, Asked):
+            case = asked
+            if asks_llm(case.bundle) and await self._stand_ins.is_there_one(card, command.input):
+                share = SHARE
+        answered = await self._ask(card, asked, command, share)
+        if not answered.away:
+            return answered
+        return await self._stand_ins.answer(
+            card,
+            command.input,
+            answered,
+            asked=case,
+            until=until,
+            priority=command.priority,
+            explain=command.explain,
+        )
+
+    async def _answer(self, prediction_id: UUID, work: Coroutine[None, None, Answered]) -> None:
+        try:
+            answered = await work
         except Overloaded as full:
             await self._store.abandon(prediction_id)
             raise Unavailable(f"{full}", code=full.code, retry_after_s=full.retry_after_s) from full
@@ -325,12 +391,3 @@ class Predictions:
         if not task.cancelled() and (wrong := task.exception()) is not None:
             # Its caller hears of it too, unless it has gone.
             log.warning("prediction.unfinished", reason=str(wrong))
-
-
-def _check(command: PredictCommand) -> None:
-    if not 1 <= len(command.request_id) <= MOST_REQUEST_ID:
-        raise Invalid(f"`requestId` must have 1 to {MOST_REQUEST_ID} characters.")
-    if clean_text(command.request_id) != command.request_id:
-        raise Invalid("`requestId` holds characters that are not text.")
-    if not 0.01 <= command.deadline_s <= LONGEST_S:
-        raise Invalid(f"`deadlineS` must be from 0.01 to {LONGEST_S:g} seconds.")

@@ -17,7 +17,8 @@ _FROM = f"""
 SELECT {_COLUMNS} FROM experiments e
   JOIN models a ON a.id = e.champion_id JOIN models b ON b.id = e.challenger_id
 """
-# What one of the two answered and the other repeated; forecasts made after the fact prove nothing.
+# What one of the two answered and the other repeated. Forecasts made after the fact prove nothing,
+# nor does what a third version answered for one that was away.
 _PAIRS = """
 SELECT shown.as_of,
        CASE WHEN shown.model_id = e.champion_id THEN shown.loss ELSE shadow.loss END AS champion,
@@ -28,13 +29,14 @@ SELECT shown.as_of,
  WHERE e.id = $1 AND shown.loss IS NOT NULL AND shadow.loss IS NOT NULL
    AND shown.as_of IS NOT DISTINCT FROM shadow.as_of
    AND NOT coalesce((shown.metadata->>'afterTheFact')::boolean, false)
+   AND NOT shown.degraded
  ORDER BY shown.as_of, shown.id
 """
 _COUNTS = """
 SELECT count(*) FILTER (WHERE p.variant = 'champion') AS champion,
        count(*) FILTER (WHERE p.variant = 'challenger') AS challenger,
-       count(*) FILTER (WHERE s.id IS NOT NULL
-                          AND (p.status <> 'completed' OR s.status <> 'completed')) AS unpaired,
+       count(*) FILTER (WHERE p.degraded OR (s.id IS NOT NULL
+                          AND (p.status <> 'completed' OR s.status <> 'completed'))) AS unpaired,
        count(*) FILTER (WHERE p.status = 'completed' AND s.status = 'completed'
                           AND (p.loss IS NULL OR s.loss IS NULL)
                           AND p.resolves_at IS NOT NULL) AS waiting

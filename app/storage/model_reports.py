@@ -20,15 +20,17 @@ SELECT * FROM (
  ORDER BY as_of, id
 """
 _CALLS = """
-SELECT count(*) AS n, count(*) FILTER (WHERE status = 'completed') AS completed,
-       count(*) FILTER (WHERE status = 'failed') AS failed,
-       count(*) FILTER (WHERE status = 'timeout') AS timed_out,
+SELECT count(*) AS n, count(*) FILTER (WHERE status = 'completed' AND model_id = $1) AS completed,
+       count(*) FILTER (WHERE status = 'failed' OR model_id <> $1) AS failed,
+       count(*) FILTER (WHERE status = 'timeout' AND model_id = $1) AS timed_out,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_ms)
-           FILTER (WHERE status = 'completed') AS p50,
+           FILTER (WHERE status = 'completed' AND NOT degraded) AS p50,
        percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_ms)
-           FILTER (WHERE status = 'completed') AS p95
-  FROM predictions WHERE model_id = $1 AND created_at >= $2
+           FILTER (WHERE status = 'completed' AND NOT degraded) AS p95
+  FROM predictions
+ WHERE (model_id = $1 OR asked_model_id = $1) AND created_at >= $2
 """
+# Where another version answered for it, it failed. How long those took says nothing of either.
 _VALUES = """
 SELECT * FROM (
     SELECT p.id, p.created_at, (p.output->>'value')::float8 AS value

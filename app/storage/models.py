@@ -51,6 +51,30 @@ _CHAMPION = f"""{_CARD}
    AND ($3::int IS NULL OR m.horizon_bars = $3)
  ORDER BY c.updated_at DESC, m.id DESC LIMIT 1
 """
+_LAST_GOOD = f"""{_CARD}
+ WHERE m.id <> $1 AND m.status IN ('deployed', 'deprecated') AND m.deployed_at IS NOT NULL
+   AND m.failure IS NULL AND m.deployment_url IS NULL AND m.artifact IS NOT NULL
+   AND m.artifact IS DISTINCT FROM $2 AND (m.name = $3 OR m.task = $4)
+   AND m.task IS NOT DISTINCT FROM $4 AND m.timeframe IS NOT DISTINCT FROM $5
+   AND m.horizon_bars IS NOT DISTINCT FROM $6
+   AND NOT EXISTS (SELECT 1 FROM experiments e
+                    WHERE e.challenger_id = m.id AND e.status = 'rejected')
+ ORDER BY m.name <> $3,
+          EXISTS (SELECT 1 FROM model_aliases a
+                   WHERE a.model_id = m.id AND a.alias = 'challenger'),
+          m.deployed_at DESC, m.id DESC
+ LIMIT 8
+"""
+# Found worse by its experiment is not good; not proven yet comes after what was.
+_WITHDRAWN = f"""{_CARD}
+ WHERE m.status = 'failed' AND m.quarantined_at IS NOT NULL AND m.artifact IS NOT NULL
+   AND ($1::text IS NULL OR m.name = $1) AND ($3::text IS NULL OR m.task = $3)
+   AND ($4::text IS NULL OR m.timeframe = $4) AND ($5::int IS NULL OR m.horizon_bars = $5)
+   AND EXISTS (SELECT 1 FROM model_events e
+                WHERE e.model_id = m.id AND e.kind = 'quarantined' AND e.details->'aliases' ? $2)
+   AND NOT EXISTS (SELECT 1 FROM model_aliases a WHERE a.name = m.name AND a.alias = $2)
+ ORDER BY m.quarantined_at DESC, m.id DESC LIMIT 1
+"""
 _LINEAGE = """
 SELECT m.id, m.name, m.version, m.recipe, m.artifact, m.training_dataset_id,
        v.id AS version_id, v.dataset_id, v.version AS dataset_version, v.digest, v.as_of, v.size,
@@ -152,6 +176,32 @@ class StoredModels:
     ) -> ModelCard | None:
         """Return the deployed champion of a task; of several, the one appointed last."""
         return await self._one(_CHAMPION, task, timeframe, horizon_bars)
+
+    async def last_good(self, card: ModelCard) -> list[ModelCard]:
+        """Return versions that run here and forecast what `card` does, the last good one first."""
+        rows = await self._database.fetch(
+            _LAST_GOOD,
+            card.id,
+            card.artifact,
+            card.name,
+            card.task,
+            card.timeframe,
+            card.horizon_bars,
+        )
+        return [_card(row) for row in rows]
+
+    async def find_withdrawn(
+        self,
+        alias: str,
+        *,
+        name: str | None = None,
+        task: str | None = None,
+        timeframe: str | None = None,
+        horizon_bars: int | None = None,
+    ) -> ModelCard | None:
+        """Return the version that had an alias until its files were found changed, if none has it
+        now."""
+        return await self._one(_WITHDRAWN, name, alias, task, timeframe, horizon_bars)
 
     async def held_aliases(self, name: str) -> dict[str, ModelCard]:
         """Return alias -> the version it points to."""

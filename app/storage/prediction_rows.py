@@ -26,7 +26,8 @@ PREDICTION_COLUMNS = """
     p.symbol, p.timeframe, p.horizon_bars, p.as_of, p.resolves_at, p.feature_hash,
     p.outcome::text AS outcome, p.grade, p.loss, p.baseline_loss, p.pit, p.resolved_at,
     p.feedback::text AS feedback, p.job_id, p.shadow_of, p.experiment_id, p.variant,
-    p.metadata::text AS metadata, p.created_at
+    p.metadata::text AS metadata, p.created_at, p.asked_model_id, p.degraded_because,
+    (SELECT a.name || '@' || a.version FROM models a WHERE a.id = p.asked_model_id) AS asked_model
 """
 """Of `predictions p JOIN models m`."""
 
@@ -59,6 +60,9 @@ def prediction_of(row: Record) -> Prediction:
         error_code=row["error_code"],
         error=row["error"],
         degraded=row["degraded"],
+        asked_model_id=row["asked_model_id"],
+        asked_model=row["asked_model"],
+        degraded_because=row["degraded_because"],
         baseline=_maybe(_baseline, row["baseline"]),
         interval=_maybe(_interval, row["interval"]),
         event=row["event"],

@@ -22,6 +22,8 @@ predictions = sa.Table(
     sa.Column("error_code", sa.Text),
     sa.Column("error", sa.Text),
     sa.Column("degraded", sa.Boolean, nullable=False, server_default=sa.false()),
+    uuid("asked_model_id", sa.ForeignKey("models.id", ondelete="RESTRICT"), nullable=True),
+    sa.Column("degraded_because", sa.Text),
     json("baseline", nullable=True),
     json("interval", nullable=True),
     sa.Column("event", sa.Text, nullable=False, server_default=""),
@@ -47,6 +49,10 @@ predictions = sa.Table(
     one_of("status", "pending", "processing", "completed", "failed", "timeout"),
     one_of("grade", "hit", "miss", "none"),
     sa.CheckConstraint("confidence BETWEEN 0 AND 1", name="confidence_is_a_probability"),
+    sa.CheckConstraint(
+        "degraded = (asked_model_id IS NOT NULL) AND degraded = (degraded_because IS NOT NULL)",
+        name="degraded_says_why",
+    ),
     sa.Index("ix_predictions_created_at", "created_at", "id"),
     sa.Index(
         "uq_predictions_request",
@@ -62,6 +68,13 @@ predictions = sa.Table(
     ),
     sa.Index("ix_predictions_experiment_id", "experiment_id", "variant"),
     sa.Index("ix_predictions_symbol_task_as_of", "symbol", "task", "as_of"),
+    sa.Index(
+        "ix_predictions_asked_model_id",
+        "asked_model_id",
+        "created_at",
+        postgresql_where=sa.text("asked_model_id IS NOT NULL"),
+    ),
 )
-"""`outcome` is what happened; `loss` and `baseline_loss` are in the metric of the model's card; a
-`shadow_of` prediction was computed beside the one that was shown, and shown to nobody."""
+"""`model_id` is who answered, `asked_model_id` who was asked where that is another; `outcome` is
+what happened; `loss` and `baseline_loss` are in the metric of the model's card; a `shadow_of`
+prediction was computed beside the one that was shown, and shown to nobody."""

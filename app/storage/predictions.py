@@ -33,7 +33,9 @@ _FINISH = """
     UPDATE predictions
        SET status = $2, latency_ms = $3, output = $4, confidence = $5,
            confidence_basis = coalesce($6, '{}'::jsonb), error_code = $7, error = $8,
-           degraded = $9, baseline = $10, interval = $11, event = $12, task = $13, symbol = $14,
+           asked_model_id = CASE WHEN $9::uuid IS NULL THEN NULL ELSE model_id END,
+           model_id = coalesce($9, model_id), degraded = $9 IS NOT NULL, degraded_because = $21,
+           baseline = $10, interval = $11, event = $12, task = $13, symbol = $14,
            timeframe = $15, horizon_bars = $16, as_of = $17, resolves_at = $18,
            feature_hash = $19, metadata = metadata || $20
      WHERE id = $1 AND status IN ('pending', 'processing')
@@ -333,10 +335,12 @@ def _new(new: NewPrediction) -> tuple[Any, ...]:
 def _answered(prediction_id: UUID, one: Answered) -> tuple[Any, ...]:
     return (
         prediction_id, one.status, one.latency_ms, _json(one.output), one.confidence,
-        _json(one.confidence_basis), one.error_code, one.error, one.degraded, _json(one.baseline),
+        _json(one.confidence_basis), one.error_code, one.error,
+        None if one.stood_in is None else one.stood_in.model_id, _json(one.baseline),
         _json(one.interval), one.event, one.task, one.symbol, one.timeframe, one.horizon_bars,
         one.as_of, one.resolves_at, one.feature_hash,
         _json(one.metadata if one.cost is None else one.metadata | {"cost": one.cost}),
+        None if one.stood_in is None else one.stood_in.because,
     )  # fmt: skip
 
 
@@ -344,7 +348,8 @@ def _spent(prediction_id: UUID, one: Answered) -> list[tuple[Any, ...]]:
     return [
         (
             prediction_id, new_id(), UUID(PREDICTING), spent.provider, spent.model,
-            "succeeded" if one.status == "completed" else "failed", spent.usage.input_tokens,
+            "succeeded" if one.status == "completed" and not spent.in_vain else "failed",
+            spent.usage.input_tokens,
             spent.usage.output_tokens, spent.usage.cache_read_tokens,
             spent.usage.cache_write_tokens, spent.amount_usd, not spent.is_complete,
             round(one.latency_ms),

@@ -86,6 +86,11 @@ def lines(data: dict[str, Any]) -> list[str]:
     told += _skill(data)
     until = "" if data["resolvesAt"] is None else f", known on {data['resolvesAt'][:10]}"
     told.append(f"model       {data['model']}, data to {data['lastBar']}{until}")
+    if data["degraded"]:
+        told.append(
+            f"degraded    {data['askedModel']} could not answer ({data['degradedBecause']}): the "
+            "last good version here did"
+        )
     told.append(f"prediction  {data['predictionId']}, cost: {data['cost']}")
     return told
 

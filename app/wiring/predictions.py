@@ -17,6 +17,7 @@ from app.services.prediction_ports import BundleReader, PredictionEngine, Router
 from app.services.predictions import Predictions
 from app.services.pricing import PriceBook
 from app.services.settlement import Settlement
+from app.services.stand_ins import StandIns
 from app.storage.bars import PostgresBars
 from app.storage.engine import Database
 from app.storage.instruments import PostgresInstruments
@@ -63,13 +64,18 @@ async def open_predictions(
         costs=PredictionCosts(prices, clock=utc_now),
         on_damage=on_damage,
     )
-    predictions = Predictions(store, models, answering, clock=utc_now, router=router)
+    stand_ins = StandIns(models, answering)
+    predictions = Predictions(
+        store, models, answering, clock=utc_now, router=router, stand_ins=stand_ins
+    )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(predictions.close)
         yield PredictionDesk(
             predictions=predictions,
-            batches=PredictionBatches(store, models, answering, jobs, clock=utc_now),
+            batches=PredictionBatches(
+                store, models, answering, jobs, clock=utc_now, stand_ins=stand_ins
+            ),
             settlement=Settlement(store, instruments, bars, clock=utc_now),
-            forecasts=Forecasts(predictions, models),
+            forecasts=Forecasts(predictions, models, clock=utc_now),
             features=features,
         )

@@ -37,6 +37,7 @@ from inference.engine.served import EngineOptions, Pending, Served, Started
 from inference.errors import (
     DeadlineExceeded,
     InferenceError,
+    LeftAlone,
     ModelFailed,
     NotAnswered,
     WorkerLost,
@@ -183,7 +184,7 @@ class Engine:
         wait_s = model.breaker.refuses_for(now=now)
         if wait_s is not None:
             model.stats.failed += 1
-            raise ModelFailed(
+            raise LeftAlone(
                 f"it failed {model.breaker.failures} times in a row ({model.breaker.reason}); "
                 f"the next try is in {wait_s:.0f} s"
             )

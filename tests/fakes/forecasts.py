@@ -13,8 +13,10 @@ NO_SKILL = Skill(
 class MadeUpForecasts:
     """Knows what to expect of everything but regimes 20 bars ahead; has a past of three."""
 
-    def __init__(self, *, trained: bool = True) -> None:
+    def __init__(self, *, trained: bool = True, away: bool = False) -> None:
         self.trained = trained
+        self.away = away
+        """The champion is away, and an earlier version answers for it."""
         self.wanted: list[Wanted] = []
 
     async def forecast(
@@ -38,6 +40,12 @@ class MadeUpForecasts:
             "resolves_at": wanted.as_of + timedelta(days=7),
             "latency_ms": 1.5,
         }
+        if self.away:
+            moment |= {
+                "degraded": True,
+                "asked_model": f"{wanted.what}-model@4",
+                "degraded_because": "the server cannot be reached.",
+            }
         skill = Skill(
             value=0.1967, low=0.1512, high=0.2483, baseline="log-HAR", metric="QLIKE", n=10_140,
             has_edge=True,

@@ -224,6 +224,11 @@ class SmallModels:
                 return card
         return None
 
+    async def withdrawn_champion(
+        self, task: str, *, timeframe: str | None = None, horizon: int | None = None
+    ) -> ModelCard | None:
+        return None
+
     async def page(self, asked: ModelFilter, *, cursor: str | None, limit: int) -> Page[ModelCard]:
         every = {card.id: card for card in self.cards.values()}.values()
         return Page([one for one in every if (one.task, one.status) == (asked.task, asked.status)])

@@ -95,7 +95,9 @@ async def test_a_batch_whose_process_died_goes_on_with_what_is_missing(
     job = await batches.submit(ann, BatchCommand(model="variance-small", inputs=inputs))
     waiting = await desk.store.waiting(job.id, limit=5)
     before = {one.id for one in waiting}
-    await batches._make(waiting[0].model_id, waiting, explain=False)  # what the dead process did
+    await batches._make(
+        waiting[0].model_id, waiting, explain=False, alone=True
+    )  # what the dead process did
     first = {one.id: one.latency_ms for one in await all_of(batches, ann, job) if one.id in before}
     async with jobs:
         done = await ended(jobs, ann, job)

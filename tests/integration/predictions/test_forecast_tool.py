@@ -31,7 +31,7 @@ from tools.tool import ToolContext, ToolResult
 
 @pytest.fixture
 def toolbox(desk: PredictionDesk) -> ToolBox:
-    forecasts = Forecasts(desk.predictions, desk.models)
+    forecasts = Forecasts(desk.predictions, desk.models, clock=desk.clock)
     return ToolBox(market_tools(desk.instruments, desk.bars, forecasts=forecasts))
 
 

@@ -36,6 +36,7 @@ def forecast(ask: Ask, results: Results) -> str:
     absent = {what: one for what, one in made.items() if what not in available}
     return say.paragraphs(
         *parts,
+        *_stood_in(available),
         _how(absent),
         _about(next(iter(available.values())), ask),
         common.missing_parts(results, {"forecast": "a forecast"}),
@@ -167,6 +168,19 @@ def _about(one: Result, ask: Ask) -> str:
     if due is not None:
         said += f"; how it turned out can be known on {say.on_day(due)}"
     return f"{said}."
+
+
+def _stood_in(made: dict[str, Result]) -> list[str]:
+    """Say whose place another version took, once each."""
+    told = {
+        (one.text("askedModel"), one.text("model"))
+        for one in made.values()
+        if one.at("degraded") is True
+    }
+    return [
+        f"**Degraded:** `{asked}` could not answer, so `{model}` did, the last good version here."
+        for asked, model in sorted(told)
+    ]
 
 
 def _judged(one: Result) -> str:

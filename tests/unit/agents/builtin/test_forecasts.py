@@ -9,9 +9,9 @@ from tools.market.demo import vendored_market
 from tools.registry import ToolBox
 
 
-def forecasting(*, trained: bool = True) -> tuple[Desk, MadeUpForecasts]:
+def forecasting(*, trained: bool = True, away: bool = False) -> tuple[Desk, MadeUpForecasts]:
     """Return a desk with a model for most things."""
-    book, market = MadeUpForecasts(trained=trained), vendored_market()
+    book, market = MadeUpForecasts(trained=trained, away=away), vendored_market()
     return Desk(ToolBox(market_tools(market, market, forecasts=book))), book
 
 
@@ -54,6 +54,18 @@ async def test_an_expectation_leads_and_says_interval_baseline_confidence_skill_
     assert "volatility-model@3" in said
     assert "1 March 2013" in said
     assert answer.unverified() == []
+
+
+async def test_it_says_who_was_away_and_who_answered_instead() -> None:
+    desk, _ = forecasting(away=True)
+    answer = await desk.ask("How volatile will GOOG be?")
+    assert (
+        "**Degraded:** `volatility-model@4` could not answer, so `volatility-model@3` did"
+        in answer.text
+    )
+    assert answer.unverified() == []
+    whole, _ = forecasting()
+    assert "Degraded" not in (await whole.ask("How volatile will GOOG be?")).text
 
 
 async def test_no_skill_is_said_as_no_measured_edge() -> None:

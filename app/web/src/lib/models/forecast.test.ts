@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { forecastCard, plot } from "./forecast";
+import { forecastCard, plot, stoodIn } from "./forecast";
 
 const content = {
   symbol: "GOOG",
@@ -41,4 +41,11 @@ it("survives a price that never moves", () => {
   const card = forecastCard(flat);
   const drawn = card === null ? null : plot(card);
   expect(JSON.stringify(drawn)).not.toContain("null");
+});
+
+it("says who was away only where another version answered", () => {
+  const whole = forecastCard({ ...content, model: "variance@1", degraded: false });
+  const degraded = forecastCard({ ...content, model: "variance@1", degraded: true, askedModel: "variance@2", degradedBecause: "the server cannot be reached." });
+  expect(whole === null ? "refused" : stoodIn(whole)).toBeNull();
+  expect(degraded === null ? null : stoodIn(degraded)).toEqual({ asked: "variance@2", why: "the server cannot be reached." });
 });

@@ -18,7 +18,7 @@ export interface ForecastCard {
   history: [number, number][];
   fan: FanLine[];
   baselineFan: FanLine[];
-  valuePercent?: number;
+  expectedPercent?: number;
   probabilityPercent?: number;
   answer?: string;
   interval?: { lowPercent: number; highPercent: number; coveragePercent: number };
@@ -31,6 +31,15 @@ export interface ForecastCard {
   modelId?: string;
   predictionId?: string;
   resolvesAt?: string;
+  /** Another version than the champion answered, which could not. */
+  degraded?: boolean;
+  askedModel?: string;
+  degradedBecause?: string;
+}
+
+/** Who was asked and why another answered; null where the champion did itself. */
+export function stoodIn(card: ForecastCard): { asked: string; why: string } | null {
+  return card.degraded === true ? { asked: card.askedModel ?? "the champion", why: card.degradedBecause ?? "it was away" } : null;
 }
 
 export function forecastCard(content: Record<string, unknown>): ForecastCard | null {
