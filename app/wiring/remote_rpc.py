@@ -52,6 +52,10 @@ _OPTIONS = (
     ("grpc.client_idle_timeout_ms", 300_000),
 )
 _TOO_LONG = "CLIENT: Received message larger than max"
+_HUNG_UP = (
+    "stream removed", "socket closed", "connection reset", "broken pipe", "goaway", "keepalive",
+)  # fmt: skip
+"""How gRPC itself speaks of a connection that ended under a call."""
 _BAD_GATEWAY = tuple(f"Received http2 header with status: {status}" for status in (502, 504))
 
 
@@ -180,13 +184,14 @@ class GuardedWire:
         if code == "DEADLINE_EXCEEDED":
             connection.retired = True  # it may be the connection that hangs
             raise DeadlineExceeded("the server did not answer in time")
-        if code == "RESOURCE_EXHAUSTED" and details.startswith(_TOO_LONG):
+        if code == "RESOURCE_EXHAUSTED" and _TOO_LONG in details:
             raise ModelFailed(f"the server's answer is longer than {MOST_READ:,} bytes")
         if code == "UNAVAILABLE" and details.startswith(_BAD_GATEWAY):
             raise WorkerLost(f"what stands before the server cannot reach it: {details[-3:]}")
-        # A server that says so itself is still connected.
+        # A server that says so itself is still connected; that it is not is known a little later
+        # than that the call has ended.
         up = connection.channel.get_state() is self._grpc.ChannelConnectivity.READY
-        if code == "UNAVAILABLE" and not up:
+        if code == "UNAVAILABLE" and (not up or any(word in details.lower() for word in _HUNG_UP)):
             connection.retired = True  # the next call connects at once, without a pause
             raise WorkerLost(f"the server cannot be reached. {_in_words(details)}")
         return Spoken(code, b"", details, _retry_after_s(error.trailing_metadata()))
@@ -201,7 +206,9 @@ def system_roots() -> bytes | None:
 
 def _in_words(details: str) -> str:
     """Return what went wrong without an address in it."""
-    if "CERTIFICATE_VERIFY_FAILED" in details or "certificate" in details.lower():
+    if "WRONG_VERSION_NUMBER" in details:  # it answers in plain text
+        return "No secure connection could be made."
+    if "certificate" in details.lower() or "Hostname Verification" in details:
         return "Its certificate is not valid."
     if "handshake" in details.lower():
         return "No secure connection could be made."

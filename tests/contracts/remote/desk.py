@@ -58,8 +58,9 @@ class Desk:
     async def ask(
         self, protocol: str, url: str, *, deadline_s: float = 4.0, rows: Rows = ROWS
     ) -> list[float]:
-        answers = await self.engine.predict(
-            f"d1@{protocol}://{url}/sum", rows, deadline_s=deadline_s
-        )
+        return await self.ask_at(f"{protocol}://{url}/sum", deadline_s=deadline_s, rows=rows)
+
+    async def ask_at(self, url: str, *, deadline_s: float = 4.0, rows: Rows = ROWS) -> list[float]:
+        answers = await self.engine.predict(f"d1@{url}", rows, deadline_s=deadline_s)
         assert isinstance(answers.values, np.ndarray)
         return list(answers.values)

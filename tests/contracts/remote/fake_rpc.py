@@ -39,6 +39,10 @@ class RpcElsewhere(Elsewhere):
         """It answers with bytes; otherwise with numbers."""
         self.says: bytes | None = None
         """It answers with these bytes, whatever they are."""
+        self.tells = True
+        """It knows the methods that tell of a model."""
+        self.inputs: dict[str, tuple[str, list[int]]] = {}
+        """What it says that it takes, instead of one tensor."""
         self.relay = Relay()
 
     def handlers(self) -> list[grpc.GenericRpcHandler]:
@@ -59,12 +63,19 @@ class RpcElsewhere(Elsewhere):
             _service(tf_serving_rpc.MODELS, models),
         ]
 
-    async def _oip_ready(self, _: Any, __: Any) -> Any:
+    async def _may_tell(self, context: Any) -> None:
+        if not self.tells:
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+
+    async def _oip_ready(self, _: Any, context: Any) -> Any:
+        await self._may_tell(context)
         return open_inference_rpc.messages()["ModelReadyResponse"](ready=self.ready)
 
     async def _oip_metadata(self, _: Any, __: Any) -> Any:
         made = open_inference_rpc.messages()["ModelMetadataResponse"]()
-        made.inputs.add(name="INPUT", datatype="FP32", shape=[-1, self.width])
+        inputs = self.inputs or {"INPUT": ("FP32", [-1, self.width])}
+        for name, (datatype, sizes) in inputs.items():
+            made.inputs.add(name=name, datatype=datatype, shape=sizes)
         made.outputs.add(name="OUTPUT", datatype="FP32", shape=[-1, 1])
         return made
 
@@ -73,8 +84,10 @@ class RpcElsewhere(Elsewhere):
         if other is not None:
             return other
         one = asked.inputs[0]
-        given = np.frombuffer(asked.raw_input_contents[0], "<f4").reshape(tuple(one.shape))
-        values = given.sum(axis=1).tolist() if self.values is None else self.values
+        values = self.values
+        if values is None:
+            given = np.frombuffer(asked.raw_input_contents[0], "<f4").reshape(tuple(one.shape))
+            values = given.sum(axis=1).tolist()
         made = open_inference_rpc.messages()["ModelInferResponse"](id=asked.id)
         kind = "BYTES" if any(isinstance(one, str) for one in values) else "FP32"
         output = made.outputs.add(name="OUTPUT", datatype=kind, shape=[len(values), 1])
@@ -89,12 +102,14 @@ class RpcElsewhere(Elsewhere):
             output.contents.bytes_contents.extend(texts)
         return made
 
-    async def _tfs_status(self, _: Any, __: Any) -> Any:
+    async def _tfs_status(self, _: Any, context: Any) -> Any:
+        await self._may_tell(context)
         made = tf_serving_rpc.messages()["GetModelStatusResponse"]()
         made.model_version_status.add(version=1, state=30 if self.ready else 20)
         return made
 
-    async def _tfs_metadata(self, _: Any, __: Any) -> Any:
+    async def _tfs_metadata(self, _: Any, context: Any) -> Any:
+        await self._may_tell(context)
         all_of_them = tf_serving_rpc.messages()["SignatureDefMap"]()
         one = all_of_them.signature_def["serving_default"]
         for tensors, name in ((one.inputs, "x"), (one.outputs, "out")):
@@ -148,6 +163,10 @@ class Relay:
         self.accepted = 0
         self._writers: list[asyncio.StreamWriter] = []
         self._tasks: set[asyncio.Task[None]] = set()
+
+    async def until_idle(self) -> None:
+        """Return when there is no connection."""
+        await asyncio.gather(*self._tasks)
 
     def cut(self) -> None:
         """Cut every connection there is."""
