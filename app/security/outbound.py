@@ -34,6 +34,7 @@ __all__ = [
     "OutboundFailed",
     "OutboundLimits",
     "OutboundRefused",
+    "OutboundTimedOut",
     "Resolve",
     "Target",
 ]
@@ -48,6 +49,10 @@ class OutboundFailed(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class OutboundTimedOut(OutboundFailed):
+    """There was no answer in the time that it was given."""
 
 
 class OutboundLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,7 +128,8 @@ class Outbound:
 
         Raises:
             OutboundRefused: the address is not permitted; nothing was sent.
-            OutboundFailed: it could not be reached, or did not answer in time.
+            OutboundTimedOut: it did not answer in time.
+            OutboundFailed: it could not be reached.
         """
         limits = self._limits
         if len(body) > limits.most_sent:
@@ -229,13 +235,14 @@ class Outbound:
                     # As it was judged: not read, and perhaps changed, a second time.
                     yarl.URL(target.url, encoded=True),
                     data=body or None,
-                    headers=dict(headers or {}),
+                    # What comes back is not unpacked here: many servers pack what may be packed.
+                    headers={"Accept-Encoding": "identity", **(headers or {})},
                     allow_redirects=False,
                 ) as response,
             ):
                 yield response, used
         except TimeoutError:
-            raise OutboundFailed(
+            raise OutboundTimedOut(
                 f"There was no answer within {limits.total_s:g} seconds."
             ) from None
         except (aiohttp.ClientError, OSError) as error:
@@ -248,6 +255,10 @@ class Outbound:
         try:
             async with asyncio.timeout(self._limits.resolve_s):
                 found = await self._resolve(target.host, target.port)
+        except TimeoutError:
+            raise OutboundTimedOut(
+                f"The name {target.host} was not found within {self._limits.resolve_s:g} seconds."
+            ) from None
         except (OSError, UnicodeError):
             raise OutboundFailed(f"The name {target.host} is not known.") from None
         if not found:

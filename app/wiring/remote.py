@@ -9,6 +9,7 @@ from app.security.outbound import (
     OutboundFailed,
     OutboundLimits,
     OutboundRefused,
+    OutboundTimedOut,
 )
 from app.wiring.remote_rpc import GuardedWire
 from inference.errors import BadModel, DeadlineExceeded, WorkerLost
@@ -52,9 +53,9 @@ class GuardedLine:
             answer = await outbound.send(method, url, body=body, headers=headers)
         except OutboundRefused as refused:
             raise BadModel(f"deploymentUrl: {refused.reason}") from None
+        except OutboundTimedOut as late:
+            raise DeadlineExceeded(f"the server: {late.reason}") from None
         except OutboundFailed as failed:
-            if "within" in failed.reason:
-                raise DeadlineExceeded(f"the server: {failed.reason}") from None
             raise WorkerLost(f"the server cannot be reached. {failed.reason}") from None
         return Reply(answer.status, answer.body, answer.headers, answer.cut)
 

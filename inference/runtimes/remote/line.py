@@ -25,6 +25,7 @@ MOST_SENT = 16 * 2**20
 MOST_READ = 16 * 2**20
 """Bytes of one request and of one answer."""
 MOST_SAID = 300
+_FULL = ("queue size", "backpressure", "max_queued_requests")
 _AGAIN_S = 0.05
 """Less time than this is not worth another try."""
 Said = TypeVar("Said")
@@ -167,6 +168,8 @@ def read_json(reply: Reply) -> Any:
         return msgspec.json.decode(reply.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         said = " (it holds NaN or Infinity)" if _not_finite(reply.body) else ""
+        if packed := reply.headers.get("content-encoding", ""):
+            said = f" (it is packed by {packed[:20]}, which was not asked for)"
         raise ModelFailed(f"the server did not answer with JSON{said}") from None
 
 
@@ -176,14 +179,17 @@ def refuse(reply: Reply) -> NoReturn:
     Raises:
         Overloaded, NotReady, WorkerLost, BadInput, BadModel, ModelFailed: as the status says.
     """
-    status, said = reply.status, _said(reply.body)
-    if status == 429 or (status == 503 and "retry-after" in reply.headers):
+    status, said = reply.status, _said(reply)
+    if status == 429 or (status == 503 and _is_full(reply, said)):
         raise Overloaded(
             f"the server is too busy ({status}){said}",
             retry_after_s=_retry_after(reply.headers.get("retry-after")),
         )
-    if status == 503:
+    # MLServer says 400 of a model that is still loading.
+    if status == 503 or (status == 400 and "not ready" in said):
         raise NotReady(f"the server is not ready ({status}){said}")
+    if status == 501:
+        raise BadModel(f"the server cannot do what it is asked ({status}){said}")
     if status in {404, 410}:
         raise WorkerLost(f"the model is gone from its server ({status}){said}")
     if status in {401, 403}:
@@ -206,22 +212,43 @@ def not_ready(reply: Reply, what: str) -> NoReturn:
         BadModel: the desk is not let in.
     """
     if reply.status in {404, 410}:
-        raise WorkerLost(f"there is no {what} on its server ({reply.status}){_said(reply.body)}")
+        raise WorkerLost(f"there is no {what} on its server ({reply.status}){_said(reply)}")
     if reply.status in {401, 403}:
         raise BadModel(f"the server does not let the desk in ({reply.status})")
-    raise NotReady(f"{what} is not ready on its server ({reply.status}){_said(reply.body)}")
+    if reply.status == 501:
+        raise BadModel(f"the server cannot say whether {what} is ready (501){_said(reply)}")
+    raise NotReady(f"{what} is not ready on its server ({reply.status}){_said(reply)}")
 
 
-def _said(body: bytes) -> str:
-    """Return the server's own words, if it has some."""
+def said_by(reply: Reply) -> Mapping[str, Any]:
+    """Return the object that an answer is, or an empty one if it is none."""
     try:
-        told = msgspec.json.decode(body)
+        told = msgspec.json.decode(reply.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ""
-    if not isinstance(told, dict):
-        return ""
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _said(reply: Reply) -> str:
+    """Return the server's own words, if it has some: one line, for a traceback may follow."""
+    told = said_by(reply)
     words = told.get("error") or told.get("message") or told.get("detail")
-    return f": {words[:MOST_SAID]}" if isinstance(words, str) else ""
+    if isinstance(words, list):  # FastAPI's: one object a mistake
+        words = "; ".join(_mistake(one) for one in words if isinstance(one, dict))
+    if not isinstance(words, str) or not words.strip():
+        return ""
+    return f": {words.strip().splitlines()[0][:MOST_SAID]}"
+
+
+def _mistake(one: Mapping[str, Any]) -> str:
+    where = one.get("loc")
+    path = ".".join(str(part) for part in where) if isinstance(where, list) else ""
+    return f"{path}: {one.get('msg')}"
+
+
+def _is_full(reply: Reply, said: str) -> bool:
+    """Whether a 503 means that there is a queue, and it is full: Triton's and Ray Serve's words."""
+    return "retry-after" in reply.headers or any(word in said for word in _FULL)
 
 
 def _not_finite(body: bytes) -> bool:

@@ -12,7 +12,13 @@ from inference.bundle import Member
 from inference.errors import ModelFailed
 from inference.requests import Floats, Rows
 from inference.runtimes.remote.address import Address
-from inference.runtimes.remote.line import Call, not_ready, read_json, refuse
+from inference.runtimes.remote.line import (
+    Call,
+    not_ready,
+    read_json,
+    refuse,
+    said_by,
+)
 from inference.runtimes.remote.signature import (
     TEXTS,
     Shape,
@@ -23,6 +29,9 @@ from inference.runtimes.remote.signature import (
     side_by_side,
     tensors_of,
 )
+
+_LOADING = "has no available versions"
+"""What Triton says of a model that it knows and has not loaded, with status 404."""
 
 
 class OpenInference:
@@ -38,6 +47,8 @@ class OpenInference:
         if self._health is not None and (reply := await call.get(self._health)).status != 200:
             not_ready(reply, "Ray Serve")
         reply = await call.get(f"{self._url}/ready")
+        if reply.status == 400:
+            await self._look_why(call)
         if reply.status != 200:
             not_ready(reply, self._what)
         if not reply.body.strip():
@@ -45,6 +56,16 @@ class OpenInference:
         told = read_json(reply)
         if isinstance(told, dict) and told.get("ready") in (False, "False", "false"):
             not_ready(reply, self._what)
+
+    async def _look_why(self, call: Call) -> None:
+        """Tell a model that is not there from one that is not ready: Triton says 400 of both.
+
+        Raises:
+            WorkerLost: it is not there.
+        """
+        metadata = await call.get(self._url)
+        if metadata.status == 404 and _LOADING not in str(said_by(metadata).get("error")):
+            not_ready(metadata, self._what)
 
     async def signature(self, call: Call) -> Signature:
         """Return what the server says of the model."""

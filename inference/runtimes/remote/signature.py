@@ -108,7 +108,7 @@ def fit(member: Member, options: RemoteOptions, told: Signature) -> Shape:
             {name: tensor.datatype for name, tensor in known.items()},
             options.outputs,
             options.signature,
-            {name: len(one.shape) for name, one in known.items() if one.shape is not None},
+            {name: _rank(one) for name, one in known.items() if one.shape is not None},
         )
     tensor = _one_input(options, told)
     if tensor is not None:
@@ -227,6 +227,21 @@ def _check_columns(names: tuple[str, ...], known: Mapping[str, Tensor]) -> None:
     for name in known:
         if name not in names:
             raise BadModel(f"the server needs {name!r}; the bundle gives {list(names)}")
+
+
+def _rank(tensor: Tensor) -> int:
+    """Return how many dimensions a column's tensor has.
+
+    Raises:
+        BadModel: it takes more than one value a row.
+    """
+    wide = [size for size in (tensor.shape or ())[1:] if size not in (-1, 1)]
+    if wide:
+        raise BadModel(
+            f"the server's input {tensor.name!r} has the shape {list(tensor.shape or ())}; "
+            "a column gives one value a row"
+        )
+    return max(1, len(tensor.shape or ()))
 
 
 def _one_input(options: RemoteOptions, told: Signature) -> Tensor | None:

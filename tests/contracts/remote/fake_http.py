@@ -21,6 +21,8 @@ class Elsewhere:
         """It answers with these instead of the sums."""
         self.status: int | None = None
         """It refuses with this; a gRPC server with what stands for it, and hangs up for 502."""
+        self.words: Any = {"error": "no"}
+        """The body of a refusal over HTTP."""
         self.waits: asyncio.Event | None = None
         self.url = ""
 
@@ -99,7 +101,7 @@ class Elsewhere:
         if self.waits is not None:
             await self.waits.wait()
         if self.status is not None:
-            return web.json_response({"error": "no"}, status=self.status)
+            return web.json_response(self.words, status=self.status)
         if self.values is not None:
             # In both forms at once: each adapter reads its own.
             both = {**oip(self.values), "predictions": self.values}

@@ -109,6 +109,33 @@ async def test_refusals_are_typed(
         await desk.ask(protocol, server.url)
 
 
+@pytest.mark.parametrize("protocol", ["oip+http"])
+@pytest.mark.parametrize(
+    ("status", "words", "error", "said"),
+    [
+        (400, {"error": "Model sum is not ready yet."}, NotReady, "not ready yet"),
+        (503, {"error": "Exceeds maximum queue size"}, Overloaded, "maximum queue size"),
+        (503, {"error": "it is loading"}, NotReady, "it is loading"),
+        (501, {"error": "no versions here"}, BadModel, "no versions here"),
+        (422, {"detail": [{"loc": ["body", "inputs"], "msg": "Field required"}]}, BadInput,
+         "body.inputs: Field required"),
+        (500, {"error": "it broke\n\nAt:\n  /srv/model.py"}, ModelFailed, "it broke$"),
+    ],
+)  # fmt: skip
+async def test_the_words_of_a_refusal_tell_what_its_status_does_not(
+    protocol: str,
+    status: int,
+    words: Any,
+    error: type[Exception],
+    said: str,
+    server: Elsewhere,
+    desk: Desk,
+) -> None:
+    server.status, server.words = status, words
+    with pytest.raises(error, match=said):
+        await desk.ask(protocol, server.url)
+
+
 @alike
 @pytest.mark.parametrize(("idempotent", "times"), [(True, 2), (False, 1)])
 async def test_only_what_may_be_asked_twice_is_asked_once_more(

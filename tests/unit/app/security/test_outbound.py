@@ -14,6 +14,7 @@ from app.security.outbound import (
     OutboundFailed,
     OutboundLimits,
     OutboundRefused,
+    OutboundTimedOut,
 )
 
 QUICK = OutboundLimits(total_s=0.3, connect_s=0.3, resolve_s=0.3, most_read=100, most_sent=50)
@@ -25,10 +26,12 @@ class Receiver:
     def __init__(self) -> None:
         self.requests: list[tuple[str, str, bytes]] = []
         self.host_headers: list[str] = []
+        self.accepted: list[str] = []
 
     async def take(self, request: web.Request) -> web.StreamResponse:
         self.requests.append((request.method, request.path_qs, await request.read()))
         self.host_headers.append(request.headers["Host"])
+        self.accepted.append(request.headers.get("Accept-Encoding", ""))
         match request.path:
             case "/redirect":
                 return web.Response(status=302, headers={"Location": "/elsewhere"})
@@ -158,9 +161,18 @@ async def test_long_answers_are_cut_and_long_bodies_not_sent(receiver: Receiver,
     assert len(receiver.requests) == 1
 
 
+async def test_nothing_packed_is_asked_for_because_nothing_is_unpacked(
+    receiver: Receiver, port: int
+) -> None:
+    outbound = Outbound(Allowed.read([f"127.0.0.1:{port}"]))
+    await outbound.send("GET", f"http://127.0.0.1:{port}/")
+    await outbound.send("GET", f"http://127.0.0.1:{port}/", headers={"Accept-Encoding": "br"})
+    assert receiver.accepted == ["identity", "br"]
+
+
 async def test_a_silent_receiver_is_given_up(port: int) -> None:
     outbound = Outbound(Allowed.read([f"127.0.0.1:{port}"]), limits=QUICK)
-    with pytest.raises(OutboundFailed, match="no answer within"):
+    with pytest.raises(OutboundTimedOut, match="no answer within"):
         await outbound.send("GET", f"http://127.0.0.1:{port}/never")
 
 
@@ -180,7 +192,7 @@ async def test_a_name_server_that_does_not_answer_is_given_up() -> None:
         await asyncio.sleep(30)
         return []
 
-    with pytest.raises(OutboundFailed, match="not known"):
+    with pytest.raises(OutboundTimedOut, match="not found within"):
         await Outbound(resolve=silent, limits=QUICK).send("GET", "http://slow.example.com/")
 
 
