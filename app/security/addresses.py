@@ -163,6 +163,31 @@ def parse_target(url: str, allowed: Allowed) -> Target:
     return target
 
 
+def parse_place(host: str, port: int, allowed: Allowed, *, ports: frozenset[int]) -> Target:
+    """Read a place that is no web address: a public one on one of `ports`, or a listed one.
+
+    Raises:
+        OutboundRefused: saying what is wrong with it and what is allowed.
+    """
+    if not host or not host.isascii() or any(ch <= " " or ch in "\\\x7f/@%" for ch in host):
+        raise OutboundRefused("Its host name is not one.")
+    plain = _plain_host(host)
+    literal = _literal(plain, bracketed=":" in plain)
+    listed = allowed.permits(plain if literal is None else str(literal), port)
+    if port == 0 or (port not in ports and not listed):
+        usual = " and ".join(map(str, sorted(ports)))
+        raise OutboundRefused(
+            f"Port {port} is not allowed; allowed are {usual + ' and ' if usual else ''}what "
+            f"OUTCRY_OUTBOUND_ALLOW lists: {plain}:{port}"
+        )
+    target = Target("", plain, port, None, listed)
+    if literal is not None:
+        return msgspec.structs.replace(target, address=judge_address(str(literal), target))
+    if not listed:
+        _check_name(plain)
+    return target
+
+
 def judge_address(address: str, target: Target) -> str:
     """Return the address in its plain form if requests may go there.
 

@@ -24,6 +24,7 @@ from app.security.addresses import (
     OutboundRefused,
     Target,
     judge_address,
+    parse_place,
     parse_target,
 )
 
@@ -115,6 +116,18 @@ class Outbound:
         """
         target = parse_target(url, self._allowed)
         return target, await self._addresses(target)
+
+    async def addresses(self, host: str, port: int, *, ports: frozenset[int]) -> list[str]:
+        """Return the judged IP addresses of a place that is no web address, such as a database.
+
+        Whoever connects must go to one of these, not ask for the name a second time. Public ones
+        are permitted on `ports`.
+
+        Raises:
+            OutboundRefused: it is not permitted.
+            OutboundFailed: its name is not known.
+        """
+        return await self._addresses(parse_place(host, port, self._allowed, ports=ports))
 
     async def send(
         self,

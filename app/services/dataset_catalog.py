@@ -22,6 +22,7 @@ from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.ids import UserId, new_id
 from app.domain.text import clean_text
 from app.domain.views import Position
+from app.services.dataset_sources import check_source
 from app.services.paging import Page, checked_limit, cut, decode_cursor
 from inference.bundle import PreprocessingStep
 from inference.datasets.fitting import FITS
@@ -32,12 +33,7 @@ from inference.datasets.texts import TextsManifest, read_texts, texts_path
 from inference.datasets.versions import read_manifest
 from inference.errors import DamagedArtifact
 
-FORMATS = ("csv", "parquet", "jsonl", "json")
-CREDENTIALS = {"api": ("authorization", "x-api-key"), "file": ()}
-"""Kind of source -> what its credentials may hold. Of an api they are headers."""
-_SCHEMES = {"api": ("https://", "http://")}
 _LONGEST_NAME = 200
-_LONGEST = 20_000
 _MOST_VERSIONS = 200
 
 
@@ -228,30 +224,7 @@ def check_wish(wish: DatasetWish) -> None:
     Raises:
         Invalid: it cannot; says what is allowed.
     """
-    source = wish.source
-    if source.type not in CREDENTIALS:
-        raise Invalid(
-            f"Datasets of a {source.type} cannot be collected; `source.type` may be "
-            f"{' or '.join(CREDENTIALS)}."
-        )
-    if not 0 < len(source.uri) <= _LONGEST or len(source.query or "") > _LONGEST:
-        raise Invalid(f"`source.uri` and `source.query` may have {_LONGEST:,} characters.")
-    schemes = _SCHEMES.get(source.type, ())
-    if schemes and not source.uri.startswith(schemes):
-        raise Invalid(f"`source.uri` of a {source.type} begins with {' or '.join(schemes)}.")
-    if schemes and "@" in source.uri.split("://", 1)[1].split("/", 1)[0]:
-        raise Invalid("Put user and password into `source.credentials`: `uri` is shown.")
-    if source.format is not None and source.format not in FORMATS:
-        raise Invalid(f"`source.format` must be one of {', '.join(FORMATS)}.")
-    if source.query is not None:
-        raise Invalid(f"A {source.type} has no `source.query`.")
-    allowed = CREDENTIALS[source.type]
-    for name in wish.credentials:
-        if name.lower() not in allowed:
-            raise Invalid(
-                f"`source.credentials` of a {source.type} may hold "
-                f"{', '.join(allowed) or 'nothing'}; not {name!r}."
-            )
+    check_source(wish.source, wish.credentials)
     shares = wish.wishes.shares
     if not all(math.isfinite(one) and one > 0 for one in shares) or abs(sum(shares) - 1) > 1e-9:
         raise Invalid("`splits` must be three shares above 0 that add up to 1.")

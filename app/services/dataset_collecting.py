@@ -9,17 +9,18 @@ import tempfile
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import msgspec
 
-from app.domain.datasets import Collectable, DataSource, NewDatasetVersion
+from app.domain.datasets import Collectable, NewDatasetVersion
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.ids import UserId
 from app.domain.jobs import Job
 from app.services.dataset_catalog import CatalogStore
+from app.services.dataset_sources import BARS_OF_THE_DESK, Fetch, ReadSource
 from app.services.datasets import DatasetStore
 from app.services.job_runs import JobFailed, JobRun
 from app.services.jobs import Jobs
@@ -38,20 +39,6 @@ _ENDINGS = {
     ".ndjson": "jsonl",
     ".json": "json",
 }
-
-
-class ReadSource(Protocol):
-    """Brings what a source holds onto this machine."""
-
-    async def __call__(
-        self, source: DataSource, credentials: Mapping[str, str], target: Path
-    ) -> str | None:
-        """Write it to `target`; return its format, None where the source must say it.
-
-        Raises:
-            Invalid, Unavailable: it cannot be had; says why.
-        """
-        ...
 
 
 class DatasetCollecting:
@@ -93,7 +80,7 @@ class DatasetCollecting:
             raise NotFound("There is no such dataset.", code="unknown_dataset")
         if found.status == "archived":
             raise Conflict(f"{found.name} is archived.", code="archived")
-        if found.source.type not in {"file", *self._readers}:
+        if found.source.uri == BARS_OF_THE_DESK:
             raise Conflict(
                 f"{found.name} is made by trainings, not collected.", code="made_by_desk"
             )
@@ -115,7 +102,7 @@ class DatasetCollecting:
             await self._catalog.set_status(dataset_id, "collecting")
             await run.progress(2.0, "fetching")
             with tempfile.TemporaryDirectory(prefix="outcry-dataset-") as folder:
-                path, kind = await self._fetched(wanted, Path(folder))
+                path, kind = await self._fetched(run, wanted, Path(folder))
                 await self._catalog.set_status(dataset_id, "processing")
                 taken = await self._taken(run, wanted, path, kind)
             by = run.payload.get("by")
@@ -158,7 +145,7 @@ class DatasetCollecting:
             progress=progress,
         )
 
-    async def _fetched(self, wanted: Collectable, folder: Path) -> tuple[Path, Format]:
+    async def _fetched(self, run: JobRun, wanted: Collectable, folder: Path) -> tuple[Path, Format]:
         source = wanted.source
         if source.type == "file":
             path = await asyncio.to_thread(self._file, source.uri, any_file=wanted.any_file)
@@ -166,13 +153,19 @@ class DatasetCollecting:
         else:
             path = folder / "fetched"
             reader = self._readers[source.type]
+
+            async def told(rows: int) -> None:
+                # How many there will be is not known: a share would be invented.
+                await run.progress(2.0, f"fetching, {rows:,} rows so far")
+
+            fetch = Fetch(source=source, credentials=wanted.credentials, target=path, told=told)
             try:
                 async with asyncio.timeout(FETCH_S):
-                    found = await reader(source, wanted.credentials, path)
+                    found = await reader(fetch)
             except TimeoutError:
                 raise JobFailed(f"The source did not give everything in {FETCH_S:g} s.") from None
             ending = Path(urlsplit(source.uri).path).suffix.lower()
-            said = found or source.format or _ENDINGS.get(ending)
+            said = found.format or source.format or _ENDINGS.get(ending)
         if said is None:
             raise Invalid("`source.format` must say whether it is csv, parquet, jsonl or json.")
         if said == "json":

@@ -16,6 +16,7 @@ import msgspec
 
 from app.domain.datasets import DatasetVersion, NewDatasetVersion
 from app.domain.errors import Conflict, Invalid, NotFound
+from app.services.dataset_sources import BARS_OF_THE_DESK
 from app.services.panels import read_panel
 from inference.datasets.bars_profile import describe_bars
 from inference.datasets.snapshots import read_snapshot, snapshot_path, write_snapshot
@@ -128,7 +129,7 @@ class Datasets:
             NewDatasetVersion(
                 name=_name(wanted, manifest.symbols),
                 description=_description(manifest),
-                source={"type": "database", "uri": "bars", "query": _query(wanted)},
+                source={"type": "database", "uri": BARS_OF_THE_DESK, "query": _query(wanted)},
                 features=[msgspec.to_builtins(one) for one in features],
                 quality=msgspec.to_builtins(report),
                 splits={

@@ -33,6 +33,9 @@ class AddWishes(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     file: Path | None
     url: str | None
+    database: str | None
+    query: str | None
+    """Of a database; `@FILE` stands for what is in the file."""
     format: str | None
     description: str
     time: str | None
@@ -154,10 +157,22 @@ def _source(wishes: AddWishes) -> DataSource:
         named["file"] = str(wishes.file.resolve())
     if wishes.url is not None:
         named["api"] = wishes.url
+    if wishes.database is not None:
+        named["database"] = wishes.database
     if len(named) != 1:
-        raise Invalid("Say either --file or --url.")
+        raise Invalid("Say one of --file, --url and --database.")
     ((kind, uri),) = named.items()
-    return DataSource(type=kind, uri=uri, format=wishes.format)
+    return DataSource(type=kind, uri=uri, format=wishes.format, query=_query(wishes.query))
+
+
+def _query(said: str | None) -> str | None:
+    """Return the query, out of its file where one is named."""
+    if said is None or not said.startswith("@"):
+        return said
+    try:
+        return Path(said[1:]).read_text()
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise Invalid(f"--query {said}: it cannot be read: {wrong}.") from None
 
 
 def _credential(said: str) -> tuple[str, str]:

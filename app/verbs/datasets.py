@@ -36,6 +36,8 @@ def dataset_show(reference: str, as_json: bool, data_dir: Path | None) -> None:
 @click.argument("name")
 @click.option("--file", "file", type=click.Path(path_type=Path), help="CSV, Parquet, JSON lines.")
 @click.option("--url", help="An address that gives CSV, Parquet, JSON or JSON lines.")
+@click.option("--database", help="postgresql://host:5432/name, of which --query gives the rows.")
+@click.option("--query", help="The SELECT, or @FILE that holds it.")
 @click.option("--format", "format_", type=click.Choice(["csv", "parquet", "jsonl", "json"]))
 @click.option("--description", default="")
 @click.option("--time", help="Column that says when. [default: one called time, date, ...]")
@@ -54,6 +56,8 @@ def dataset_add(
     name: str,
     file: Path | None,
     url: str | None,
+    database: str | None,
+    query: str | None,
     format_: str | None,
     description: str,
     time: str | None,
@@ -70,6 +74,8 @@ def dataset_add(
         name=name,
         file=file,
         url=url,
+        database=database,
+        query=query,
         format=format_,
         description=description,
         time=time,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.domain.errors import NotFound, Unavailable
+from app.doors.outside_api import OutsideApi
 from app.security.outbound import Allowed, Outbound
 from app.security.sealing import Sealer
 from app.services.dataset_catalog import DatasetCatalog
@@ -26,7 +27,6 @@ from app.storage.experiments import StoredExperiments
 from app.storage.model_reports import StoredModelReports
 from app.storage.models import StoredModels
 from app.wiring.bundles import Bundles
-from app.wiring.datasets import OutsideApi
 from app.wiring.remote import GuardedDeployments
 from inference.artifacts import ArtifactStore
 from inference.datasets.catalog import VIEWS
