@@ -24,7 +24,7 @@ class DataSource(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     uri: str
     """A path, an address, or the topic behind a broker: `kafka://host:port/topic`."""
     query: str | None = None
-    """Of a database: one SELECT."""
+    """Of a database: one SELECT. Of a stream: `from=…&until=…&rows=…&fields=name:path,…`."""
     format: str | None = None
     """csv, parquet or jsonl (json of an api), where the name does not tell."""
 
@@ -135,5 +135,7 @@ class NewDatasetVersion(msgspec.Struct, frozen=True, kw_only=True):
     created_by: UUID | None = None
     quality: dict[str, Any] = {}
     """A QualityReport."""
+    follows: str | None = None
+    """Of a stream: the digest of the version that it goes on from, empty for the first."""
     preprocessing_steps: tuple[PreprocessingStep, ...] | None = None
     """Fitted on the rows of training; None: as they were."""

@@ -15,16 +15,25 @@ from uuid import UUID
 
 import msgspec
 
-from app.domain.datasets import Collectable, NewDatasetVersion
+from app.domain.datasets import Collectable, DatasetVersion, NewDatasetVersion
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.ids import UserId
 from app.domain.jobs import Job
 from app.services.dataset_catalog import CatalogStore
-from app.services.dataset_sources import BARS_OF_THE_DESK, Fetch, ReadSource
+from app.services.dataset_sources import BARS_OF_THE_DESK, Fetch, Fetched, ReadSource
+from app.services.dataset_streams import Origin, read_origin
 from app.services.datasets import DatasetStore
 from app.services.job_runs import JobFailed, JobRun
 from app.services.jobs import Jobs
-from inference.datasets.intake import Format, Taken, take_in
+from inference.datasets.intake import (
+    Format,
+    TableManifest,
+    Taken,
+    check_table,
+    table_path,
+    take_in,
+)
+from inference.errors import DamagedArtifact
 
 KIND = "dataset.collect"
 MOST_BYTES = 4 * 1024**3
@@ -102,19 +111,25 @@ class DatasetCollecting:
             await self._catalog.set_status(dataset_id, "collecting")
             await run.progress(2.0, "fetching")
             with tempfile.TemporaryDirectory(prefix="outcry-dataset-") as folder:
-                path, kind = await self._fetched(run, wanted, Path(folder))
-                await self._catalog.set_status(dataset_id, "processing")
-                taken = await self._taken(run, wanted, path, kind)
-            by = run.payload.get("by")
-            version = await self._versions.record(_version(wanted, taken, by and UUID(by)))
+                brought = await self._bring(run, wanted, Path(folder))
+                if brought.nothing_new is not None:
+                    version = brought.nothing_new
+                else:
+                    await self._catalog.set_status(dataset_id, "processing")
+                    taken = await self._taken(run, wanted, brought)
+                    by = run.payload.get("by")
+                    version = await self._versions.record(
+                        _version(wanted, taken, brought, by and UUID(by))
+                    )
             await self._catalog.set_status(dataset_id, "ready")
             done = True
-            return {
+            result = {
                 "datasetId": str(dataset_id),
                 "version": version.version,
                 "digest": version.digest,
                 "size": version.size,
             }
+            return result | ({"refused": brought.refused} if brought.refused else {})
         finally:
             if not done:
                 await self._back(wanted)
@@ -127,7 +142,7 @@ class DatasetCollecting:
             status = "ready" if known else "collecting"
         await self._catalog.set_status(wanted.id, status)
 
-    async def _taken(self, run: JobRun, wanted: Collectable, path: Path, kind: Format) -> Taken:
+    async def _taken(self, run: JobRun, wanted: Collectable, brought: "_Brought") -> Taken:
         loop = asyncio.get_running_loop()
 
         def progress(share: float, stage: str) -> None:
@@ -136,43 +151,62 @@ class DatasetCollecting:
 
         return await asyncio.to_thread(
             take_in,
-            path,
-            kind,
+            brought.path,
+            brought.format,
             self._root,
             wanted.wishes,
             now=self._clock(),
             steps=wanted.preprocessing_steps,
+            after=brought.after,
+            origin=None if brought.origin is None else msgspec.to_builtins(brought.origin),
             progress=progress,
         )
 
-    async def _fetched(self, run: JobRun, wanted: Collectable, folder: Path) -> tuple[Path, Format]:
-        source = wanted.source
+    async def _bring(self, run: JobRun, wanted: Collectable, folder: Path) -> "_Brought":
+        source, path = wanted.source, folder / "fetched"
         if source.type == "file":
             path = await asyncio.to_thread(self._file, source.uri, any_file=wanted.any_file)
             said = source.format or _ENDINGS.get(path.suffix.lower())
-        else:
-            path = folder / "fetched"
-            reader = self._readers[source.type]
+            return await _readable(path, said, folder)
+        if source.type == "stream":
+            return await self._read_on(run, wanted, path)
+        found = await self._read(wanted, _fetch(run, wanted, path))
+        ending = Path(urlsplit(source.uri).path).suffix.lower()
+        return await _readable(path, found.format or source.format or _ENDINGS.get(ending), folder)
 
-            async def told(rows: int) -> None:
-                # How many there will be is not known: a share would be invented.
-                await run.progress(2.0, f"fetching, {rows:,} rows so far")
+    async def _read_on(self, run: JobRun, wanted: Collectable, path: Path) -> "_Brought":
+        """Read what came since the newest version, whose rows the new one begins with."""
+        newest = next(iter(await self._catalog.versions(wanted.id, most=1)), None)
+        before = None if newest is None else read_origin(newest.manifest)
+        after = None
+        if newest is not None:
+            after = await asyncio.to_thread(_intact, self._root, newest)
+        fetch = msgspec.structs.replace(
+            _fetch(run, wanted, path), before=before, whole=before is not None and after is None
+        )
+        found = await self._read(wanted, fetch)
+        if not found.rows and newest is None:
+            refused = ", ".join(f"{count:,} {why}" for why, count in found.refused.items())
+            raise JobFailed(
+                "There are no messages to make rows of" + (f": {refused}." if refused else " yet.")
+            )
+        same = found.origin == before and not fetch.whole
+        return _Brought(
+            path=path,
+            format="jsonl",
+            after=after,
+            origin=found.origin,
+            refused=found.refused,
+            follows="" if newest is None else newest.digest,
+            nothing_new=newest if same or not found.rows else None,
+        )
 
-            fetch = Fetch(source=source, credentials=wanted.credentials, target=path, told=told)
-            try:
-                async with asyncio.timeout(FETCH_S):
-                    found = await reader(fetch)
-            except TimeoutError:
-                raise JobFailed(f"The source did not give everything in {FETCH_S:g} s.") from None
-            ending = Path(urlsplit(source.uri).path).suffix.lower()
-            said = found.format or source.format or _ENDINGS.get(ending)
-        if said is None:
-            raise Invalid("`source.format` must say whether it is csv, parquet, jsonl or json.")
-        if said == "json":
-            lines = folder / "rows.jsonl"
-            await asyncio.to_thread(_as_lines, path, lines)
-            return lines, "jsonl"
-        return path, cast("Format", said)
+    async def _read(self, wanted: Collectable, fetch: Fetch) -> Fetched:
+        try:
+            async with asyncio.timeout(FETCH_S):
+                return await self._readers[wanted.source.type](fetch)
+        except TimeoutError:
+            raise JobFailed(f"The source did not give everything in {FETCH_S:g} s.") from None
 
     def _file(self, uri: str, *, any_file: bool) -> Path:
         path = Path(uri.removeprefix("file://"))
@@ -184,6 +218,48 @@ class DatasetCollecting:
         if not path.is_file():
             raise Invalid(f"There is no file {uri}.")
         return path
+
+
+class _Brought(msgspec.Struct, frozen=True, kw_only=True):
+    """What a source gave, ready to be read."""
+
+    path: Path
+    format: Format
+    after: Path | None = None
+    """The file of the version whose rows come first."""
+    origin: Origin | None = None
+    refused: dict[str, int] = {}
+    follows: str | None = None
+    nothing_new: DatasetVersion | None = None
+    """The newest version, where it holds all there is."""
+
+
+def _fetch(run: JobRun, wanted: Collectable, target: Path) -> Fetch:
+    async def told(rows: int) -> None:
+        # How many there will be is not known: a share would be invented.
+        await run.progress(2.0, f"fetching, {rows:,} rows so far")
+
+    return Fetch(source=wanted.source, credentials=wanted.credentials, target=target, told=told)
+
+
+def _intact(root: Path, version: DatasetVersion) -> Path | None:
+    """Return the file of a version, if it is here and what it says."""
+    path = table_path(root, version.digest)
+    try:
+        check_table(path, msgspec.convert(version.manifest, TableManifest))
+    except (FileNotFoundError, DamagedArtifact):
+        return None
+    return path
+
+
+async def _readable(path: Path, said: str | None, folder: Path) -> _Brought:
+    if said is None:
+        raise Invalid("`source.format` must say whether it is csv, parquet, jsonl or json.")
+    if said == "json":
+        lines = folder / "rows.jsonl"
+        await asyncio.to_thread(_as_lines, path, lines)
+        return _Brought(path=lines, format="jsonl")
+    return _Brought(path=path, format=cast("Format", said))
 
 
 def _as_lines(path: Path, target: Path) -> None:
@@ -204,7 +280,9 @@ def _as_lines(path: Path, target: Path) -> None:
             out.write(msgspec.json.encode(row) + b"\n")
 
 
-def _version(wanted: Collectable, taken: Taken, by: UUID | None) -> NewDatasetVersion:
+def _version(
+    wanted: Collectable, taken: Taken, brought: _Brought, by: UUID | None
+) -> NewDatasetVersion:
     kept: dict[str, Any] = msgspec.to_builtins(wanted.source)
     kept |= {
         "wishes": msgspec.to_builtins(wanted.wishes),
@@ -225,4 +303,5 @@ def _version(wanted: Collectable, taken: Taken, by: UUID | None) -> NewDatasetVe
         created_by=by,
         quality=msgspec.to_builtins(taken.report),
         preprocessing_steps=taken.steps,
+        follows=brought.follows,
     )

@@ -9,6 +9,7 @@ import msgspec
 
 from app.domain.datasets import DataSource, SourceType
 from app.domain.errors import Invalid
+from app.services.dataset_streams import Origin, read_stream
 
 FORMATS = ("csv", "parquet", "jsonl", "json")
 BARS_OF_THE_DESK = "bars"
@@ -19,11 +20,13 @@ CREDENTIALS: dict[SourceType, tuple[str, ...]] = {
     "api": ("authorization", "x-api-key"),
     "database": ("user", "password"),
     "file": (),
+    "stream": ("user", "password"),
 }
 """Kind of source -> what its credentials may hold. Of an api they are headers."""
 _SCHEMES: dict[SourceType, tuple[str, ...]] = {
     "api": ("https://", "http://"),
     "database": ("postgresql://", "postgres://"),
+    "stream": ("kafka://",),
 }
 _LONGEST = 20_000
 
@@ -37,6 +40,10 @@ class Fetch(msgspec.Struct, frozen=True, kw_only=True):
     """Where to put it."""
     told: Callable[[int], Awaitable[None]]
     """Hears how many rows there are so far; raises where nobody wants them any more."""
+    before: Origin | None = None
+    """Of a stream: where the rows of the newest version came from. Only what came since is read."""
+    whole: bool = False
+    """The rows of that version are not here any more: they are to be brought again too."""
 
 
 class Fetched(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +52,10 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True):
     format: str | None = None
     """Of the target; None: the source or its name says it."""
     rows: int | None = None
+    refused: dict[str, int] = {}
+    """Of a stream: why -> how many messages are no rows."""
+    origin: Origin | None = None
+    """Of a stream: where the rows of the version came from, these and those before."""
 
 
 class ReadSource(Protocol):
@@ -66,11 +77,6 @@ def check_source(source: DataSource, credentials: Mapping[str, str]) -> None:
         Invalid: it cannot; says what is allowed.
     """
     kind = source.type
-    if kind not in CREDENTIALS:
-        raise Invalid(
-            f"Datasets of a {kind} cannot be collected; `source.type` may be "
-            f"{' or '.join(CREDENTIALS)}."
-        )
     if not 0 < len(source.uri) <= _LONGEST or len(source.query or "") > _LONGEST:
         raise Invalid(f"`source.uri` and `source.query` may have {_LONGEST:,} characters.")
     schemes = _SCHEMES.get(kind, ())
@@ -82,6 +88,8 @@ def check_source(source: DataSource, credentials: Mapping[str, str]) -> None:
     match kind:
         case "database":
             read_database(source)
+        case "stream":
+            read_stream(source)
         case _ if source.query is not None:
             raise Invalid(f"A {kind} has no `source.query`.")
     allowed = CREDENTIALS[kind]
@@ -96,8 +104,8 @@ def check_source(source: DataSource, credentials: Mapping[str, str]) -> None:
 def _check_format(source: DataSource) -> None:
     if source.format is None:
         return
-    if source.type == "database":
-        raise Invalid("A database has no `source.format`: its columns have their own types.")
+    if source.type in ("database", "stream"):
+        raise Invalid(f"A {source.type} has no `source.format`.")
     if source.format not in FORMATS:
         raise Invalid(f"`source.format` must be one of {', '.join(FORMATS)}.")
 

@@ -1,11 +1,14 @@
 """Datasets and their versions, as rows."""
 
+from uuid import UUID
+
 import msgspec
 
 from app.domain.datasets import DatasetVersion, NewDatasetVersion
+from app.domain.errors import Conflict
 from app.domain.ids import new_id
 from app.domain.text import clean_text
-from app.storage.engine import Database, Record
+from app.storage.engine import Database, PooledConnection, Record
 from app.storage.rows import from_json
 
 _VERSION = """
@@ -25,6 +28,9 @@ class PostgresDatasets:
         """Store a version with its dataset; return the one that is there if its content is known.
 
         The dataset's own row shows its newest version.
+
+        Raises:
+            Conflict: it does not follow the newest version, where it says which it follows.
         """
         async with self._database.transaction() as connection:
             dataset_id = await connection.fetchval(
@@ -54,6 +60,7 @@ class PostgresDatasets:
                 new.digest,
             )
             if found is None:
+                await _check_newest(connection, dataset_id, new)
                 found = await connection.fetchval(
                     """
                     INSERT INTO dataset_versions (id, dataset_id, version, digest, manifest,
@@ -116,6 +123,22 @@ class PostgresDatasets:
         )
         distinct = {row["digest"] for row in rows}
         return _version(rows[0]) if len(distinct) == 1 else None
+
+
+async def _check_newest(
+    connection: PooledConnection, dataset_id: UUID, new: NewDatasetVersion
+) -> None:
+    if new.follows is None:
+        return
+    newest = await connection.fetchval(
+        "SELECT digest FROM dataset_versions WHERE dataset_id = $1 ORDER BY version DESC LIMIT 1",
+        dataset_id,
+    )
+    if (newest or "") != new.follows:
+        raise Conflict(
+            f"{new.name} was collected by somebody else meanwhile; collect it again.",
+            code="version_conflict",
+        )
 
 
 def _version(row: Record | None) -> DatasetVersion:

@@ -34,8 +34,9 @@ class AddWishes(msgspec.Struct, frozen=True, kw_only=True):
     file: Path | None
     url: str | None
     database: str | None
+    stream: str | None
     query: str | None
-    """Of a database; `@FILE` stands for what is in the file."""
+    """Of a database or a stream; `@FILE` stands for what is in the file."""
     format: str | None
     description: str
     time: str | None
@@ -148,6 +149,8 @@ async def _collect(out: Console, desk: Desk, dataset: Dataset) -> None:
         Text(f"{dataset.name}@{job.result['version']}: {job.result['size']:,} rows, ready."),
         soft_wrap=True,
     )
+    for why, count in job.result.get("refused", {}).items():
+        out.print(Text(f"Refused: {count:,} messages: {why}."), soft_wrap=True)
     _print_quality(out, await desk.datasets.catalog.get(dataset.id))
 
 
@@ -159,8 +162,10 @@ def _source(wishes: AddWishes) -> DataSource:
         named["api"] = wishes.url
     if wishes.database is not None:
         named["database"] = wishes.database
+    if wishes.stream is not None:
+        named["stream"] = wishes.stream
     if len(named) != 1:
-        raise Invalid("Say one of --file, --url and --database.")
+        raise Invalid("Say one of --file, --url, --database and --stream.")
     ((kind, uri),) = named.items()
     return DataSource(type=kind, uri=uri, format=wishes.format, query=_query(wishes.query))
 

@@ -37,7 +37,8 @@ def dataset_show(reference: str, as_json: bool, data_dir: Path | None) -> None:
 @click.option("--file", "file", type=click.Path(path_type=Path), help="CSV, Parquet, JSON lines.")
 @click.option("--url", help="An address that gives CSV, Parquet, JSON or JSON lines.")
 @click.option("--database", help="postgresql://host:5432/name, of which --query gives the rows.")
-@click.option("--query", help="The SELECT, or @FILE that holds it.")
+@click.option("--stream", help="kafka://host:9092/topic, or kafka:///topic of the desk's own.")
+@click.option("--query", help="The SELECT, or which messages; @FILE holds it.")
 @click.option("--format", "format_", type=click.Choice(["csv", "parquet", "jsonl", "json"]))
 @click.option("--description", default="")
 @click.option("--time", help="Column that says when. [default: one called time, date, ...]")
@@ -57,6 +58,7 @@ def dataset_add(
     file: Path | None,
     url: str | None,
     database: str | None,
+    stream: str | None,
     query: str | None,
     format_: str | None,
     description: str,
@@ -75,6 +77,7 @@ def dataset_add(
         file=file,
         url=url,
         database=database,
+        stream=stream,
         query=query,
         format=format_,
         description=description,

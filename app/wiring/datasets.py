@@ -4,6 +4,7 @@ import msgspec
 
 from app.doors.outside_api import OutsideApi
 from app.doors.outside_database import OutsideDatabase
+from app.doors.outside_stream import OutsideStream
 from app.security.outbound import Outbound
 from app.security.people import utc_now
 from app.security.sealing import Sealer
@@ -44,6 +45,7 @@ def open_datasets(
             readers={
                 "api": OutsideApi(outbound),
                 "database": OutsideDatabase(outbound),
+                "stream": OutsideStream(outbound, settings.kafka),
             },
             clock=utc_now,
         ),

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from uuid import uuid4
 
 import duckdb
@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 
 from inference.bundle import PreprocessingStep
+from inference.datasets.appending import append_to
 from inference.datasets.fitting import fit_steps
 from inference.datasets.profile import DatasetFeature, profile_table
 from inference.datasets.quality import QualityReport, Roles, measure
@@ -64,6 +65,8 @@ class TableManifest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     sha256: str
     """Of the values, row by row, in their order."""
     roles: Roles = Roles()
+    origin: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    """Of a stream: which messages it is made of."""
 
     def digest(self) -> str:
         """Return the version's address."""
@@ -107,11 +110,15 @@ def take_in(
     *,
     now: datetime,
     steps: Sequence[PreprocessingStep] = (),
+    after: Path | None = None,
+    origin: dict[str, Any] | None = None,
     progress: Callable[[float, str], None] = lambda share, stage: None,
 ) -> Taken:
     """Write a version of what is in `source` below `root`, and describe it.
 
-    `progress` gets the share that is done and words for people, and may raise to stop.
+    `after` is the file of an earlier version, whose rows come before these. `origin` tells where
+    they came from. `progress` gets the share that is done and words for people, and may raise to
+    stop.
 
     Raises:
         BadInput: the file cannot be read, has no rows or too many, or lacks a named column.
@@ -122,6 +129,8 @@ def take_in(
             _load(database, source, kind)
         except duckdb.Error as error:
             raise BadInput(f"{source.name} cannot be read: {_first_line(error)}") from None
+        if after is not None:
+            append_to(database, after)
         rows = _rows(database)
         if not rows:
             raise BadInput(f"{source.name} has no rows")
@@ -132,6 +141,8 @@ def take_in(
         roles = _roles(columns_of_table(database, "data"), wishes.roles)
         progress(0.3, "naming the version")
         manifest = _manifest(database, "data", roles)
+        if origin is not None:
+            manifest = msgspec.structs.replace(manifest, origin=origin)
         path = table_path(root, manifest.digest())
         if not _is_whole(path, manifest):
             _write(database, path)
@@ -172,7 +183,7 @@ def check_table(path: Path, manifest: TableManifest) -> None:
             raise DamagedArtifact(
                 f"the dataset's file {path.name} cannot be read: {_first_line(error)}"
             ) from None
-    if found != manifest:
+    if msgspec.structs.replace(found, origin=manifest.origin) != manifest:
         raise DamagedArtifact(f"the dataset's file {path.name} holds other values than it says")
 
 

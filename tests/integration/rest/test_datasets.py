@@ -115,7 +115,11 @@ async def test_what_is_archived_is_not_collected(root: httpx.AsyncClient) -> Non
 @pytest.mark.parametrize(
     ("source", "why"),
     [
-        ({"type": "stream", "uri": "kafka://a/b"}, "cannot be collected"),
+        ({"type": "stream", "uri": "kafka://ann:word@a/b"}, "credentials"),
+        ({"type": "stream", "uri": "kafka://a/b", "query": "rows=0"}, "from 1 to"),
+        ({"type": "stream", "uri": "kafka://a/b", "query": "since=1"}, "may say from"),
+        ({"type": "stream", "uri": "kafka://a/b", "format": "csv"}, "no `source.format`"),
+        ({"type": "database", "uri": "postgresql://a.example.org/b"}, "one SELECT"),
         ({"type": "api", "uri": "ftp://a/b"}, "begins with"),
         ({"type": "api", "uri": "https://u:p@a/b"}, "credentials"),
         ({"type": "file", "uri": "a", "format": "xls"}, "one of"),
