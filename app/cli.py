@@ -15,6 +15,7 @@ from rich.text import Text
 
 from app.verbs.datasets import dataset
 from app.verbs.experiments import experiment
+from app.verbs.features import features
 from app.verbs.feeds import ingest, replay
 from app.verbs.files import export_group, import_group
 from app.verbs.jobs import job, worker
@@ -149,6 +150,7 @@ for verb in (
     serve_llm,
     dataset,
     experiment,
+    features,
     job,
     model,
     worker,

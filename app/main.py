@@ -83,6 +83,8 @@ def create_app(desk: Desk, gateway: Gateway, origins: AllowedOrigins) -> Litesta
         model_health=desk.model_health,
         datasets=desk.datasets.catalog,
         collecting=desk.datasets.collecting,
+        features=desk.features.store,
+        materializing=desk.features.materializing,
         llm=lambda: _llm_name(desk.llm()),
         checks={
             "database": desk.database.check,

@@ -24,6 +24,7 @@ from app.rest.conversations import ConversationsController
 from app.rest.costs import CostsController
 from app.rest.datasets import DatasetsController
 from app.rest.experiments import ExperimentsController
+from app.rest.features import FeaturesController
 from app.rest.fundamentals import FundamentalsController
 from app.rest.headers import add_security_headers, leave_out_body
 from app.rest.health import Check, HealthChecks, HealthController
@@ -60,6 +61,8 @@ from app.services.costs_report import CostsReport
 from app.services.dataset_catalog import DatasetCatalog
 from app.services.dataset_collecting import DatasetCollecting
 from app.services.experiments import Experiments
+from app.services.feature_materializing import FeatureMaterializing
+from app.services.feature_store import FeatureStore
 from app.services.fundamentals import FundamentalsService
 from app.services.jobs import Jobs
 from app.services.market import MarketData
@@ -104,6 +107,8 @@ class RestServices:
     model_health: ModelHealth
     datasets: DatasetCatalog
     collecting: DatasetCollecting
+    features: FeatureStore
+    materializing: FeatureMaterializing
     batches: PredictionBatches
     training: Training
     models: Models
@@ -176,6 +181,7 @@ def build_routes(services: RestServices) -> list[Router]:
             ExperimentsController,
             ModelReportsController,
             DatasetsController,
+            FeaturesController,
         ],
         middleware=[SignIn(services.authenticator, origins)],
         dependencies={
@@ -202,6 +208,8 @@ def build_routes(services: RestServices) -> list[Router]:
             "model_health": _given(services.model_health),
             "datasets": _given(services.datasets),
             "collecting": _given(services.collecting),
+            "features": _given(services.features),
+            "materializing": _given(services.materializing),
             "batches": _given(services.batches),
             "training": _given(services.training),
             "models": _given(services.models),

@@ -47,7 +47,8 @@ class AddWishes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[tuple[Console, Desk]]:
+async def opened_desk(settings: Settings) -> AsyncIterator[tuple[Console, Desk]]:
+    """Lend a console to print on, and a desk."""
     configure_logging(level="WARNING", json_lines=settings.log_json)
     with Console(stderr=True).status("Opening the desk …") as status:
         async with open_desk(settings, LocalFollower(), on_progress=status.update) as desk:
@@ -57,7 +58,7 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[Console, Desk]]:
 
 async def list_all(settings: Settings) -> None:
     """Print datasets, newest first."""
-    async with _opened(settings) as (out, desk):
+    async with opened_desk(settings) as (out, desk):
         found = await desk.datasets.catalog.page(type=None, status=None, cursor=None, limit=_MOST)
         if not found.items:
             out.print("There are no datasets.")
@@ -77,7 +78,7 @@ async def list_all(settings: Settings) -> None:
 
 async def show(settings: Settings, reference: str, *, as_json: bool) -> None:
     """Print one dataset."""
-    async with _opened(settings) as (out, desk):
+    async with opened_desk(settings) as (out, desk):
         dataset = await desk.datasets.catalog.find(reference)
         if as_json:
             out.print(Text(msgspec.json.encode(dataset).decode()), soft_wrap=True)
@@ -109,14 +110,14 @@ async def add(settings: Settings, wishes: AddWishes) -> None:
             embargo_s=wishes.embargo_s,
         ),
     )
-    async with _opened(settings) as (out, desk):
+    async with opened_desk(settings) as (out, desk):
         dataset = await desk.datasets.catalog.create(wish, by=desk.owner.id, any_file=True)
         await _collect(out, desk, dataset)
 
 
 async def collect(settings: Settings, reference: str) -> None:
     """Fetch a dataset again."""
-    async with _opened(settings) as (out, desk):
+    async with opened_desk(settings) as (out, desk):
         await _collect(out, desk, await desk.datasets.catalog.find(reference))
 
 
@@ -124,7 +125,7 @@ async def profile(
     settings: Settings, reference: str, *, version: int | None, as_json: bool
 ) -> None:
     """Print what is in a dataset."""
-    async with _opened(settings) as (out, desk):
+    async with opened_desk(settings) as (out, desk):
         dataset = await desk.datasets.catalog.find(reference)
         found = await desk.datasets.catalog.profile(dataset.id, version)
         if as_json:

@@ -55,6 +55,7 @@ from app.wiring.alerts import AlertDesk, open_alerts
 from app.wiring.connections import model_connections
 from app.wiring.datasets import DatasetDesk, open_datasets
 from app.wiring.engine import EngineDesk, open_engine
+from app.wiring.features import FeatureDesk, open_features
 from app.wiring.live import Sockets
 from app.wiring.market import MarketDesk, open_market
 from app.wiring.predictions import PredictionDesk, open_predictions
@@ -95,6 +96,7 @@ class Desk(msgspec.Struct, kw_only=True):
     """Whoever serves, or is a worker, enters it; others only queue and read."""
     training: TrainingDesk
     datasets: DatasetDesk
+    features: FeatureDesk
     catalog: Catalog
     journal: Journal
     runs: Runs
@@ -248,6 +250,7 @@ async def open_desk(
                 notices=market.live if sockets else None,
             )
         )
+        datasets = open_datasets(settings, database, sealer, jobs)
         desk = Desk(
             settings=settings,
             database=database,
@@ -275,7 +278,8 @@ async def open_desk(
             alerts=alerts,
             jobs=jobs,
             training=open_training(settings, database, engine=engine, market=market, jobs=jobs),
-            datasets=open_datasets(settings, database, sealer, jobs),
+            datasets=datasets,
+            features=open_features(settings, database, market=market, datasets=datasets, jobs=jobs),
             catalog=catalog,
             journal=journal,
             runs=runs,

@@ -100,9 +100,9 @@ def check_definition(one: FeatureSet) -> FeatureSet:
         if name.lower() in OWN:
             raise BadInput(f"a column must not be called {name!r}: the store uses that name itself")
     if not 0 < one.ttl_seconds <= 1e10:
-        raise BadInput("ttlSeconds must be above 0, and at most 1e10")
+        raise BadInput("the ttlSeconds must be above 0, and at most 1e10")
     if not 0 <= one.lag_seconds <= 1e10:
-        raise BadInput("lagSeconds must not be below 0, and at most 1e10")
+        raise BadInput("the lagSeconds must not be below 0, and at most 1e10")
     return one
 
 

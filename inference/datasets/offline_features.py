@@ -8,7 +8,7 @@ process that dies before leaves files that nobody reads, and the next one remove
 import fcntl
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,51 +21,23 @@ import numpy as np
 
 from inference.datasets.feature_merge import News, find_news
 from inference.datasets.feature_sets import FeatureSet, Value
+from inference.datasets.offline_index import (
+    LOCK,
+    FeatureFile,
+    OfflineIndex,
+    read_index,
+    sweep,
+    write_index,
+)
 from inference.datasets.point_in_time import Asked, Found, join
 from inference.datasets.tables import literal, opened, quoted
 from inference.errors import DamagedArtifact
 
 T = TypeVar("T")
-INDEX = "index.json"
 _MOST_FILES = 12
 """A year in more files than this is written anew as one."""
 _FOLDER = re.compile(r"[a-z0-9_.]+@\d+")
 _TYPES = {"number": "DOUBLE", "text": "VARCHAR", "truth": "BOOLEAN"}
-
-
-class FeatureFile(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One file of a view."""
-
-    name: str
-    year: int
-    rows: int
-    size: int
-    """Bytes."""
-
-
-class OfflineIndex(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a view's folder holds."""
-
-    store: str
-    """Of this folder alone: an online store can tell that it was begun anew."""
-    definition: FeatureSet
-    batch: int
-    """How often rows were added; each row says which time brought it."""
-    files: tuple[FeatureFile, ...]
-    retired: tuple[str, ...] = ()
-    """Files that somebody may still read; the next change removes them."""
-    rows: int
-    corrections: int
-    """So many rows told of a moment anew."""
-    entities: int
-    first_event_at: datetime
-    newest_event_at: datetime
-    built_at: datetime
-
-    @property
-    def size(self) -> int:
-        """Bytes of all files."""
-        return sum(one.size for one in self.files)
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -103,16 +75,7 @@ class OfflineFeatures:
         Raises:
             DamagedArtifact: the index cannot be read.
         """
-        try:
-            stored = (self.folder(definition) / INDEX).read_bytes()
-        except FileNotFoundError:
-            return None
-        try:
-            return msgspec.json.decode(stored, type=OfflineIndex)
-        except msgspec.DecodeError as wrong:
-            raise DamagedArtifact(
-                f"the index of {definition.key} cannot be read: {wrong}"
-            ) from wrong
+        return read_index(self.folder(definition))
 
     def add(
         self,
@@ -120,19 +83,20 @@ class OfflineFeatures:
         fill: Callable[[duckdb.DuckDBPyConnection], None],
         *,
         seen: datetime,
+        applied: int | None = None,
         progress: Callable[[float, str], None] = lambda share, stage: None,
     ) -> News:
         """Add what is news among the rows that `fill` puts into the table `incoming`.
 
-        `seen` is now, UTC: what a correction is known since. `progress` may raise to stop; then
-        nothing was added.
+        `seen` is what a correction is known since, UTC. `applied` is noted with them. `progress`
+        may raise to stop; then nothing was added.
 
         Raises:
             DamagedArtifact: what is stored cannot be read.
         """
         with opened() as database, self._locked(definition) as folder:
             index = self.index(definition)
-            _sweep(folder, index)
+            sweep(folder, index)
             database.execute(f"CREATE TEMP TABLE incoming ({_columns(definition)})")
             fill(database)
             progress(0.4, "comparing")
@@ -146,14 +110,24 @@ class OfflineFeatures:
                 )
                 if news.rows:
                     progress(0.6, "writing")
-                    self._write(database, folder, definition, index, news, seen)
+                    index = _write(database, folder, definition, index, news, seen)
+                if index is not None and (news.rows or applied not in (None, index.applied)):
+                    noted = index.applied if applied is None else applied
+                    index = msgspec.structs.replace(index, applied=noted)
+                    write_index(folder, index)
         progress(1.0, "written")
         return news
 
     def newest(
-        self, definition: FeatureSet, cursor: Cursor, *, now: datetime, at_once: int = 1_000
-    ) -> Iterator[list[OnlineRow]]:
-        """Yield the newest values of each entity that has news since `cursor`, by entity.
+        self,
+        definition: FeatureSet,
+        cursor: Cursor,
+        *,
+        now: datetime,
+        after: str = "",
+        at_once: int = 1_000,
+    ) -> Generator[list[OnlineRow]]:
+        """Yield the newest values of each entity behind `after` that has news since `cursor`.
 
         What had not happened, or was not known, by `now` is left for a later time.
         """
@@ -169,7 +143,7 @@ class OfflineFeatures:
                     f"""
                     CREATE TEMP TABLE newest AS
                     SELECT __entity, __event, __known, {columns} FROM {rows}
-                     WHERE {from_} <= {_moment(now)}
+                     WHERE {from_} <= {_moment(now)} AND __entity > {literal(after)}
                        AND (__batch > {since.batch} OR {from_} > {_moment(since.until)})
                    QUALIFY row_number() OVER (
                                PARTITION BY __entity ORDER BY __event DESC, __known DESC) = 1
@@ -205,67 +179,66 @@ class OfflineFeatures:
                         raise
         raise AssertionError("unreachable")
 
-    # --- writing --------------------------------------------------------------------------------
-
-    def _write(
-        self,
-        database: duckdb.DuckDBPyConnection,
-        folder: Path,
-        definition: FeatureSet,
-        index: OfflineIndex | None,
-        news: News,
-        seen: datetime,
-    ) -> None:
-        batch = 1 if index is None else index.batch + 1
-        names = ", ".join(quoted(name) for name in definition.names)
-        database.execute(
-            f"""
-            CREATE OR REPLACE TEMP TABLE added AS
-            SELECT __entity, __event, __known, {batch}::BIGINT AS __batch, {names} FROM news
-            """
-        )
-        kept = () if index is None else index.files
-        years = [
-            int(row[0])
-            for row in database.execute("SELECT DISTINCT year(__event) FROM added").fetchall()
-        ]
-        files, retired = list(kept), []
-        for year in sorted(years):
-            old = [one for one in kept if one.year == year]
-            source = f"(SELECT * FROM added WHERE year(__event) = {year})"
-            if len(old) + 1 > _MOST_FILES:
-                source = f"({source} UNION ALL SELECT * FROM {_scan(folder, old)})"
-                files = [one for one in files if one.year != year]
-                retired += [one.name for one in old]
-            files.append(_write_file(database, folder, source, year=year, batch=batch))
-        entities, first, newest = _totals(database, _scan(folder, files))
-        written = OfflineIndex(
-            store=uuid4().hex if index is None else index.store,
-            definition=definition,
-            batch=batch,
-            files=tuple(files),
-            retired=tuple(retired),
-            rows=(0 if index is None else index.rows) + news.rows,
-            corrections=(0 if index is None else index.corrections) + news.corrected,
-            entities=entities,
-            first_event_at=first,
-            newest_event_at=newest,
-            built_at=seen,
-        )
-        _replace(folder / INDEX, msgspec.json.format(msgspec.json.encode(written)))
-
     @contextmanager
     def _locked(self, definition: FeatureSet) -> Iterator[Path]:
         """Let one process at a time change a view."""
         folder = self.folder(definition)
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / ".lock").open("w") as lock:
+        with (folder / LOCK).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield folder
 
     def _rows(self, definition: FeatureSet) -> tuple[OfflineIndex | None, str]:
         index = self.index(definition)
         return index, _stored(self.folder(definition), index, definition)
+
+
+def _write(
+    database: duckdb.DuckDBPyConnection,
+    folder: Path,
+    definition: FeatureSet,
+    index: OfflineIndex | None,
+    news: News,
+    seen: datetime,
+) -> OfflineIndex:
+    """Write the files of what is news, and return the index that is to hold them."""
+    batch = 1 if index is None else index.batch + 1
+    names = ", ".join(quoted(name) for name in definition.names)
+    database.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE added AS
+        SELECT __entity, __event, __known, {batch}::BIGINT AS __batch, {names} FROM news
+        """
+    )
+    kept = () if index is None else index.files
+    years = [
+        int(row[0])
+        for row in database.execute("SELECT DISTINCT year(__event) FROM added").fetchall()
+    ]
+    files, retired = list(kept), []
+    for year in sorted(years):
+        old = [one for one in kept if one.year == year]
+        source = f"(SELECT * FROM added WHERE year(__event) = {year})"
+        if len(old) + 1 > _MOST_FILES:
+            source = f"({source} UNION ALL SELECT * FROM {_scan(folder, old)})"
+            files = [one for one in files if one.year != year]
+            retired += [one.name for one in old]
+        files.append(_write_file(database, folder, source, year=year, batch=batch))
+    entities, first, newest = _totals(database, _scan(folder, files))
+    return OfflineIndex(
+        store=uuid4().hex if index is None else index.store,
+        definition=definition,
+        batch=batch,
+        files=tuple(files),
+        retired=tuple(retired),
+        rows=(0 if index is None else index.rows) + news.rows,
+        corrections=(0 if index is None else index.corrections) + news.corrected,
+        entities=entities,
+        first_event_at=first,
+        newest_event_at=newest,
+        built_at=seen,
+        applied=0 if index is None else index.applied,
+    )
 
 
 def _columns(definition: FeatureSet) -> str:
@@ -330,28 +303,6 @@ def _totals(database: duckdb.DuckDBPyConnection, rows: str) -> tuple[int, dateti
         f"SELECT count(DISTINCT __entity), min(__event), max(__event) FROM {rows}"
     ).fetchall()
     return int(entities), _utc(first), _utc(newest)
-
-
-def _sweep(folder: Path, index: OfflineIndex | None) -> None:
-    """Remove what processes that died left, and what nobody reads any more."""
-    kept = {INDEX, ".lock"} | {one.name for one in (() if index is None else index.files)}
-    for path in folder.iterdir():
-        if path.name not in kept:
-            path.unlink(missing_ok=True)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{uuid4().hex}")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from app.domain.errors import NotFound, Unavailable
 from app.doors.outside_api import OutsideApi
@@ -14,6 +15,9 @@ from app.security.sealing import Sealer
 from app.services.dataset_catalog import DatasetCatalog
 from app.services.dataset_collecting import DatasetCollecting
 from app.services.experiments import Experiments
+from app.services.feature_materializing import FeatureMaterializing
+from app.services.feature_sources import DatasetFeatures, FeatureSource, MarketFeatures
+from app.services.feature_store import FeatureStore
 from app.services.jobs import Jobs
 from app.services.model_files import ModelFiles
 from app.services.model_health import ModelHealth
@@ -24,12 +28,15 @@ from app.storage.dataset_catalog import StoredDatasets
 from app.storage.datasets import PostgresDatasets
 from app.storage.engine import Database
 from app.storage.experiments import StoredExperiments
+from app.storage.features import PostgresFeatures
+from app.storage.instruments import PostgresInstruments
 from app.storage.model_reports import StoredModelReports
 from app.storage.models import StoredModels
 from app.wiring.bundles import Bundles
 from app.wiring.remote import GuardedDeployments
 from inference.artifacts import ArtifactStore
 from inference.datasets.catalog import VIEWS
+from inference.datasets.offline_features import OfflineFeatures
 from inference.formats.folder import FolderLimits
 
 
@@ -87,7 +94,31 @@ class ModelDesk:
             },
             clock=clock,
         )
+        tables, offline = PostgresFeatures(database), OfflineFeatures(self.root / "features")
+        self.features = FeatureStore(tables, offline, self.datasets, VIEWS, clock=clock)
+        instruments, bars = PostgresInstruments(database), PostgresBars(database)
+        sources: dict[str, FeatureSource] = {
+            "market": MarketFeatures(instruments, bars, VIEWS, clock=clock),
+            "dataset": DatasetFeatures(self.datasets),
+        }
+        self.materializing = FeatureMaterializing(
+            self.features, tables, offline, sources, jobs, clock=clock
+        )
         self.web: dict[str, bytes] = {}
+
+    def services(self) -> dict[str, Any]:
+        """Return what the door opens onto of these."""
+        return {
+            "models": self.models,
+            "model_files": self.files,
+            "model_imports": self.imports,
+            "experiments": self.experiments,
+            "model_health": self.health,
+            "datasets": self.datasets,
+            "collecting": self.collecting,
+            "features": self.features,
+            "materializing": self.materializing,
+        }
 
     async def _fetch(
         self, url: str, write: Callable[[bytes], object], *, most: int, total_s: float

@@ -14,7 +14,7 @@ from app.rest.door import API
 from app.rest.sign_in import anyone, may_administer
 from tests.integration.rest.rest_desk import Clients, Desk
 
-NAMES = {"symbol": "GOOG", "name": "quotes"}
+NAMES = {"symbol": "GOOG", "name": "quotes", "view": "market.volatility@1"}
 BODIES: dict[str, object] = {
     "POST /news": {"items": [1]},
     "POST /fundamentals": {"statements": [1]},
@@ -47,6 +47,7 @@ BODIES: dict[str, object] = {
     "POST /predictions/{prediction_id}/feedback": {"rating": 1},
     "POST /bars": {"symbol": "X", "timeframe": "1d", "bars": [1]},
     "POST /datasets": {"name": "d", "source": {"type": "file", "uri": "d.csv"}},
+    "POST /features": {"name": "f", "dataset": "d"},
     "POST /models/train": {"recipe": "echo"},
 }
 

@@ -81,6 +81,8 @@ def services(ring: Ring, tmp_path: Path) -> RestServices:
         model_health=absent,
         datasets=absent,
         collecting=absent,
+        features=absent,
+        materializing=absent,
         predictions=absent,
         batches=absent,
         training=absent,

@@ -145,7 +145,7 @@ BEHIND_REST = (
     "services/market_records.py",
     "services/paging.py",
     "services/answering.py",
-    "services/features.py",
+    "services/feature*.py",
     "services/prediction*.py",
     "services/run_reads.py",
     "services/training.py",

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from inference.datasets.feature_sets import FeatureSet, ValueColumn, check_definition
-from inference.datasets.offline_features import INDEX, Cursor, OfflineFeatures
+from inference.datasets.offline_features import Cursor, OfflineFeatures
+from inference.datasets.offline_index import INDEX
 from inference.datasets.point_in_time import Asked
 from inference.errors import BadInput, DamagedArtifact
 from tests.fakes.feature_rows import Row, day, definition, fill_with
@@ -119,7 +120,7 @@ def test_what_a_dead_process_left_is_not_read_and_is_removed(
         "from pathlib import Path\n"
         "from inference.datasets import offline_features as o\n"
         "from tests.fakes.feature_rows import Row, day, definition, fill_with\n"
-        "o._replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "o.write_index = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "store = o.OfflineFeatures(Path(sys.argv[1]))\n"
         "store.add(definition(), fill_with([Row('A', 0, 1, 9.0)]), seen=day(2))\n"
     )
