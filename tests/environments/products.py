@@ -84,6 +84,12 @@ def answers(url: str, body: bytes | None = None, *, timeout_s: float = 5.0) -> b
         return False
 
 
+def listens(port: int) -> bool:
+    """Whether somebody listens on a TCP port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @contextmanager
 def started(
     command: Sequence[str],

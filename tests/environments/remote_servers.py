@@ -29,6 +29,7 @@ from tests.environments.products import (
     install,
     is_installed,
     lenders,
+    listens,
     started,
     version_of,
 )
@@ -50,7 +51,7 @@ class Product:
     packages: tuple[str, ...]
     """The first is asked for its version."""
     ready: str
-    """Path that answers 200 when the server is up."""
+    """Path that answers 200 when the server is up; "" where it listens for gRPC alone."""
     protocols: tuple[str, ...]
     """Schemes of `deploymentUrl` that it speaks over HTTP, without the "+http"."""
     grpc: bool = True
@@ -85,6 +86,13 @@ PRODUCTS = {
             ("ray", "oip"),
             grpc=False,
         ),
+        Product(
+            "pythie",
+            # TensorFlow Serving's PredictionService; it reads models of this scikit-learn.
+            ("pythie-serving==3.4.3", "scikit-learn==1.2.2", "cloudpickle==2.1.0"),
+            "",
+            (),
+        ),
     )
 }
 
@@ -100,6 +108,8 @@ class Serving:
 
     def url(self, protocol: str, model: str) -> str:
         """Return the `deploymentUrl` of a model; a version may follow its name as a path."""
+        if protocol.endswith("+grpc"):
+            return f"{protocol}://127.0.0.1:{self.grpc_port}/{model}"
         return f"{protocol}+http://127.0.0.1:{self.port}/{model}"
 
 
@@ -148,6 +158,8 @@ def serving(product: Product, work: Path) -> Iterator[Serving]:
     command = [str(python), str(script), str(port), str(grpc_port), str(work)]
 
     def is_ready() -> bool:
+        if not product.ready:
+            return listens(grpc_port)
         return answers(f"http://127.0.0.1:{port}{product.ready}")
 
     quiet = {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONDONTWRITEBYTECODE": "1"}

@@ -180,7 +180,7 @@ def refuse(reply: Reply) -> NoReturn:
         Overloaded, NotReady, WorkerLost, BadInput, BadModel, ModelFailed: as the status says.
     """
     status, said = reply.status, _said(reply)
-    if status == 429 or (status == 503 and _is_full(reply, said)):
+    if status == 429 or (status == 503 and ("retry-after" in reply.headers or is_full(said))):
         raise Overloaded(
             f"the server is too busy ({status}){said}",
             retry_after_s=_retry_after(reply.headers.get("retry-after")),
@@ -246,9 +246,9 @@ def _mistake(one: Mapping[str, Any]) -> str:
     return f"{path}: {one.get('msg')}"
 
 
-def _is_full(reply: Reply, said: str) -> bool:
-    """Whether a 503 means that there is a queue, and it is full: Triton's and Ray Serve's words."""
-    return "retry-after" in reply.headers or any(word in said for word in _FULL)
+def is_full(said: str) -> bool:
+    """Whether a server says that its queue is full, in the words of Triton and of Ray Serve."""
+    return any(word in said for word in _FULL)
 
 
 def _not_finite(body: bytes) -> bool:

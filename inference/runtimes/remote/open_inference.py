@@ -30,7 +30,7 @@ from inference.runtimes.remote.signature import (
     tensors_of,
 )
 
-_LOADING = "has no available versions"
+LOADING = "has no available versions"
 """What Triton says of a model that it knows and has not loaded, with status 404."""
 
 
@@ -64,7 +64,7 @@ class OpenInference:
             WorkerLost: it is not there.
         """
         metadata = await call.get(self._url)
-        if metadata.status == 404 and _LOADING not in str(said_by(metadata).get("error")):
+        if metadata.status == 404 and LOADING not in str(said_by(metadata).get("error")):
             not_ready(metadata, self._what)
 
     async def signature(self, call: Call) -> Signature:

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from inference.bundle import Member
-from inference.errors import ModelFailed
+from inference.errors import BadModel, ModelFailed
 from inference.requests import Floats, Rows
 from inference.runtimes.remote.address import Address
 from inference.runtimes.remote.line import Call, Spoken, Wire
 from inference.runtimes.remote.messages import Messages, declare, read
+from inference.runtimes.remote.open_inference import LOADING
 from inference.runtimes.remote.rpc import ask, not_ready, refuse
 from inference.runtimes.remote.signature import (
     TEXTS,
@@ -39,7 +40,12 @@ FIELDS = {
         "7 raw_input_contents bytes*",
     ),
     "InferRequestedOutputTensor": ("1 name string",),
-    "ModelInferResponse": ("3 id string", "5 outputs InferTensor*", "6 raw_output_contents bytes*"),
+    "ModelInferResponse": (
+        "2 model_version string",
+        "3 id string",
+        "5 outputs InferTensor*",
+        "6 raw_output_contents bytes*",
+    ),
     # Inputs and outputs have the same fields.
     "InferTensor": (
         "1 name string",
@@ -88,10 +94,27 @@ class OpenInferenceRpc:
     async def ready(self, call: Call) -> None:
         """Return when the model can be asked."""
         spoken = await self._look(call, "ModelReady")
-        if spoken.code != "OK":
+        if spoken.code not in ("OK", "UNKNOWN"):
             not_ready(spoken, self._what)
-        if not read(self._messages["ModelReadyResponse"], spoken.message).ready:
-            not_ready(Spoken("UNAVAILABLE"), self._what)
+        if spoken.code == "OK" and self._is_ready(spoken):
+            return
+        await self._look_why(call)
+        not_ready(spoken if spoken.code != "OK" else Spoken("UNAVAILABLE"), self._what)
+
+    def _is_ready(self, spoken: Spoken) -> bool:
+        return bool(read(self._messages["ModelReadyResponse"], spoken.message).ready)
+
+    async def _look_why(self, call: Call) -> None:
+        """Tell a model that is not there from one that is not ready.
+
+        Triton says of both that they are not ready, and MLServer fails of one that is not there.
+
+        Raises:
+            WorkerLost: it is not there.
+        """
+        metadata = await self._look(call, "ModelMetadata")
+        if metadata.code == "NOT_FOUND" and LOADING not in metadata.details:
+            not_ready(metadata, self._what)
 
     async def signature(self, call: Call) -> Signature:
         """Return what the server says of the model."""
@@ -115,9 +138,26 @@ class OpenInferenceRpc:
         if spoken.code != "OK":
             refuse(spoken)
         told = read(self._messages["ModelInferResponse"], spoken.message)
+        self._check_version(told.model_version)
         if told.id not in ("", call.request_id):
             raise ModelFailed("the server answered another request than this one")
         return side_by_side(pick(values_of(told), shape.outputs), len(rows))
+
+    def _check_version(self, answered: str) -> None:
+        """Let pass an answer of the version that was asked, if one was.
+
+        Raises:
+            BadModel: the server does not say which version it was; KServe has no versions.
+            ModelFailed: it was another.
+        """
+        if not self._version or answered == self._version:
+            return
+        if not answered:
+            raise BadModel(
+                f"version {self._version} is asked, and the server does not say which version "
+                "answered; deploymentUrl may leave it out"
+            )
+        raise ModelFailed(f"version {answered} answered instead of {self._version}")
 
     async def _look(self, call: Call, what: str) -> Spoken:
         asked = self._messages[f"{what}Request"](name=self._name, version=self._version)

@@ -6,7 +6,7 @@ The wire is given from outside, as the line of the HTTP protocols is. Nothing he
 from typing import NoReturn
 
 from inference.errors import BadInput, BadModel, ModelFailed, NotReady, Overloaded, WorkerLost
-from inference.runtimes.remote.line import MOST_SAID, MOST_SENT, Call, Spoken, Wire
+from inference.runtimes.remote.line import MOST_SAID, MOST_SENT, Call, Spoken, Wire, is_full
 
 
 async def ask(call: Call, wire: Wire, method: str, message: bytes) -> Spoken:
@@ -36,12 +36,13 @@ def refuse(spoken: Spoken) -> NoReturn:
     match code:
         case "RESOURCE_EXHAUSTED" if "larger than max" in spoken.details:
             raise BadInput(f"the server takes no message as long as this one{said}")
-        case "RESOURCE_EXHAUSTED" | "UNAVAILABLE" if (
-            spoken.retry_after_s is not None or code == "RESOURCE_EXHAUSTED"
-        ):
-            again_s = 1.0 if spoken.retry_after_s is None else spoken.retry_after_s
-            raise Overloaded(f"the server is too busy ({code}){said}", retry_after_s=again_s)
+        case "RESOURCE_EXHAUSTED":
+            raise _busy(spoken)
+        case "UNAVAILABLE" if spoken.retry_after_s is not None or is_full(said):
+            raise _busy(spoken)
         case "UNAVAILABLE":
+            raise NotReady(f"the server is not ready ({code}){said}")
+        case "INVALID_ARGUMENT" if "not ready" in said:  # MLServer, of a model that is loading
             raise NotReady(f"the server is not ready ({code}){said}")
         case "NOT_FOUND":
             raise WorkerLost(f"the model is gone from its server ({code}){said}")
@@ -70,6 +71,12 @@ def not_ready(spoken: Spoken, what: str) -> NoReturn:
     raise NotReady(f"{what} is not ready on its server ({code}){said}")
 
 
+def _busy(spoken: Spoken) -> Overloaded:
+    again_s = 1.0 if spoken.retry_after_s is None else spoken.retry_after_s
+    said = f"the server is too busy ({spoken.code}){_said(spoken)}"
+    return Overloaded(said, retry_after_s=again_s)
+
+
 def _shut(code: str) -> BadModel:
     if code == "UNIMPLEMENTED":
         return BadModel(f"the server does not speak the protocol of deploymentUrl ({code})")
@@ -77,4 +84,6 @@ def _shut(code: str) -> BadModel:
 
 
 def _said(spoken: Spoken) -> str:
-    return f": {spoken.details[:MOST_SAID]}" if spoken.details else ""
+    """Return the server's own words, if it has some: one line, for a traceback may follow."""
+    words = spoken.details.strip()
+    return f": {words.splitlines()[0][:MOST_SAID]}" if words else ""

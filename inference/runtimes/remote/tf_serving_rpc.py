@@ -159,7 +159,7 @@ class TensorFlowServingRpc:
         return side_by_side(pick(found, shape.outputs), len(rows))
 
     async def _call(self, call: Call, method: str, asked: Any) -> Spoken:
-        return await ask(call, self._wire, method, asked.SerializeToString())
+        return await ask(call, self._wire, method, asked.SerializeToString(deterministic=True))
 
     def _spec(self, signature: str = "") -> Any:
         made = self._messages["ModelSpec"](name=self._address.model, signature_name=signature)

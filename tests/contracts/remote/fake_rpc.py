@@ -39,6 +39,8 @@ class RpcElsewhere(Elsewhere):
         """It answers with bytes; otherwise with numbers."""
         self.says: bytes | None = None
         """It answers with these bytes, whatever they are."""
+        self.version = ""
+        """Which one it says that answered, instead of the one that was asked."""
         self.tells = True
         """It knows the methods that tell of a model."""
         self.inputs: dict[str, tuple[str, list[int]]] = {}
@@ -88,7 +90,9 @@ class RpcElsewhere(Elsewhere):
         if values is None:
             given = np.frombuffer(asked.raw_input_contents[0], "<f4").reshape(tuple(one.shape))
             values = given.sum(axis=1).tolist()
-        made = open_inference_rpc.messages()["ModelInferResponse"](id=asked.id)
+        made = open_inference_rpc.messages()["ModelInferResponse"](
+            id=asked.id, model_version=self.version or asked.model_version
+        )
         kind = "BYTES" if any(isinstance(one, str) for one in values) else "FP32"
         output = made.outputs.add(name="OUTPUT", datatype=kind, shape=[len(values), 1])
         texts = [str(one).encode() for one in values]

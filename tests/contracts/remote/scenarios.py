@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ class Scenario:
     name: str
     """A sentence, which the records are filed under."""
     protocol: str
+    """Its scheme, with "+grpc" where it is not asked over HTTP."""
     model: str
     """As it stands in `deploymentUrl`: a version may follow."""
     gives: Any = None
@@ -263,12 +264,72 @@ RAYSERVE = (
     ),
 )
 
+STATUS_AS_CODE = {
+    r"\(404\)": r"\(NOT_FOUND\)",
+    r"\(500\)": r"\(INTERNAL\)",
+    ".400.": r"\(INVALID_ARGUMENT\)",
+    "501.: Model versioning not supported": "does not say which version answered",
+}
+
+
+def over_grpc(scenarios: tuple[Scenario, ...]) -> tuple[Scenario, ...]:
+    """Return the questions of the Open Inference Protocol over gRPC: with the same outcomes."""
+    made = []
+    for one in scenarios:
+        if one.protocol != "oip":
+            continue
+        raises = one.raises
+        if raises is not None:
+            words = raises[1]
+            for status, code in STATUS_AS_CODE.items():
+                words = words.replace(status, code)
+            raises = (raises[0], words)
+        made.append(replace(one, name=f"gRPC: {one.name}", protocol="oip+grpc", raises=raises))
+    return tuple(made)
+
+
+COLUMNS = {"layout": "columns"}
+PYTHIE = (
+    Scenario(
+        "columns go out as tensors of one column, as their names say", "tfs+grpc", "linear",
+        column(MATRIX @ [2.0, -3.0] + 0.5).astype(np.float32), options=COLUMNS,
+    ),
+    Scenario(
+        "an output by its name", "tfs+grpc", "linear",
+        column(MATRIX @ [2.0, -3.0] + 0.5).astype(np.float32),
+        options={**COLUMNS, "outputs": ("predictions",)},
+    ),
+    Scenario(
+        "words and whole numbers, looked up", "tfs+grpc", "words", column([3, -4, 5]),
+        rows=Rows((), np.empty((3, 0)), {"word": WORDS}), options=COLUMNS,
+    ),
+    Scenario(
+        "an output that is not there", "tfs+grpc", "linear",
+        raises=(ModelFailed, "no output 'value'; it gave .'predictions'"),
+        options={**COLUMNS, "outputs": ("value",)},
+    ),
+    Scenario(
+        "other columns than it takes, of which it tells nothing before", "tfs+grpc", "linear",
+        raises=(ModelFailed, r"failed \(UNKNOWN\): .*Features names mismatch"),
+        rows=matrix(THREE), options=COLUMNS,
+    ),
+    Scenario(
+        "a model that it does not know", "tfs+grpc", "nothing",
+        raises=(ModelFailed, r"failed \(UNKNOWN\): .*Unknown model: nothing"), options=COLUMNS,
+    ),
+    Scenario(
+        "another protocol than it speaks", "oip+grpc", "linear",
+        raises=(BadModel, r"does not speak the protocol of deploymentUrl \(UNIMPLEMENTED\)"),
+    ),
+)  # fmt: skip
+
 SCENARIOS: Mapping[str, tuple[Scenario, ...]] = {
-    "mlserver": MLSERVER,
-    "kserve": KSERVE,
-    "triton": TRITON,
+    "mlserver": (*MLSERVER, *over_grpc(MLSERVER)),
+    "kserve": (*KSERVE, *over_grpc(KSERVE)),
+    "triton": (*TRITON, *over_grpc(TRITON)),
     "torchserve": TORCHSERVE,
     "rayserve": RAYSERVE,
+    "pythie": PYTHIE,
 }
 EACH = [(product, one) for product, all_of_them in SCENARIOS.items() for one in all_of_them]
 IDS = [f"{product}: {one.name}" for product, one in EACH]

@@ -15,7 +15,8 @@ from tests.environments.remote_servers import PRODUCTS
 @pytest.mark.parametrize(("product", "scenario"), EACH, ids=IDS)
 async def test_what_a_real_server_said_is_understood(product: str, scenario: Scenario) -> None:
     replay = Replay(read(product)["scenarios"][scenario.name])
-    url = f"{scenario.protocol}+http://127.0.0.1:8000/{scenario.model}"
+    scheme = scenario.protocol if "+" in scenario.protocol else f"{scenario.protocol}+http"
+    url = f"{scheme}://127.0.0.1:8000/{scenario.model}"
     deployment = Deployment(url, scenario.member, replay)
     if scenario.raises is None:
         given = await deployment.ask(scenario.rows, timeout_s=5.0)

@@ -1,6 +1,7 @@
 """Records of what real servers said: written by a line that records, read by one that replays."""
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -8,11 +9,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from inference.runtimes.remote.line import Line, Reply, Wire
+from inference.runtimes.remote.line import Line, Reply, Spoken, Wire
 
 WIRE = Path(__file__).parent / "wire"
 KEPT_HEADERS = ("content-type", "retry-after")
 _ID = "<request id>"
+_SAME_LENGTH = b"00000000-0000-0000-0000-000000000000"
+"""The same within a message, whose fields are as long as they say."""
 _MOST_TEXT = 200
 """Characters of an answer that is no JSON; the rest is a traceback."""
 
@@ -25,8 +28,8 @@ class Recorder:
     heard: list[dict[str, Any]] = field(default_factory=list)
 
     def wire(self, server: str) -> Wire:
-        """Calls over gRPC are not written down."""
-        return self.line.wire(server)
+        """Return a wire that writes down too."""
+        return RecordingWire(self.line.wire(server), self.heard)
 
     async def send(
         self, method: str, url: str, *, body: bytes, headers: Mapping[str, str], timeout_s: float
@@ -56,16 +59,21 @@ class Replay:
     at: int = 0
 
     def wire(self, server: str) -> Wire:
-        """Calls over gRPC were not written down."""
-        raise AssertionError(f"{server} is asked over gRPC")
+        """Return a wire that answers from the same records."""
+        assert server.startswith("grpc://")
+        return ReplayedWire(self)
+
+    def next(self, asked: str) -> dict[str, Any]:
+        """Return what was recorded next."""
+        assert self.at < len(self.expected), f"more is asked than was recorded: {asked}"
+        self.at += 1
+        return self.expected[self.at - 1]
 
     async def send(
         self, method: str, url: str, *, body: bytes, headers: Mapping[str, str], timeout_s: float
     ) -> Reply:
         """Return what came back then."""
-        assert self.at < len(self.expected), f"more is asked than was recorded: {method} {url}"
-        then = self.expected[self.at]
-        self.at += 1
+        then = self.next(f"{method} {url}")
         assert (method, urlsplit(url).path) == (then["method"], then["path"])
         assert _without_id(body) == then.get("sent"), "something else is sent than was recorded"
         assert headers["X-Request-Id"]
@@ -73,6 +81,58 @@ class Replay:
         answer = then["answer"]
         text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
         return Reply(then["status"], text.replace(_ID, own).encode(), then["headers"])
+
+
+@dataclass
+class RecordingWire:
+    """A wire that writes down what goes over it: messages as they are, in base64."""
+
+    wire: Wire
+    heard: list[dict[str, Any]]
+
+    async def unary(
+        self, method: str, message: bytes, *, metadata: Mapping[str, str], timeout_s: float
+    ) -> Spoken:
+        """Call, and write down what was said."""
+        spoken = await self.wire.unary(method, message, metadata=metadata, timeout_s=timeout_s)
+        own = metadata["x-request-id"].encode()
+        told = {"sent": message, "answer": spoken.message, "details": spoken.details.encode()}
+        hidden = {name: value.replace(own, _SAME_LENGTH) for name, value in told.items()}
+        details = hidden.pop("details").decode()
+        self.heard.append(
+            {
+                "method": method,
+                "code": spoken.code,
+                **({"details": details} if details else {}),
+                **{name: b64encode(value).decode() for name, value in hidden.items() if value},
+            }
+        )
+        return spoken
+
+    async def aclose(self) -> None:
+        """Hang up."""
+        await self.wire.aclose()
+
+
+@dataclass
+class ReplayedWire:
+    """A wire that answers as a server once did."""
+
+    replay: Replay
+
+    async def unary(
+        self, method: str, message: bytes, *, metadata: Mapping[str, str], timeout_s: float
+    ) -> Spoken:
+        """Return what was said then."""
+        then, own = self.replay.next(method), metadata["x-request-id"].encode()
+        assert method == then["method"]
+        sent = b64encode(message.replace(own, _SAME_LENGTH)).decode()
+        assert sent == then.get("sent", ""), "something else is sent than was recorded"
+        answer = b64decode(then.get("answer", "")).replace(_SAME_LENGTH, own)
+        return Spoken(then["code"], answer, then.get("details", ""))
+
+    async def aclose(self) -> None:
+        """There is nothing to hang up."""
 
 
 def read(product: str) -> dict[str, Any]:
