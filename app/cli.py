@@ -4,6 +4,7 @@ Heavy parts are imported by the verbs that need them, so that `--help` answers a
 """
 
 import asyncio
+import gc
 import sys
 from pathlib import Path
 from uuid import UUID
@@ -76,6 +77,8 @@ def serve(host: str | None, port: int | None, data_dir: Path | None) -> None:
     Starts the embedded Postgres (unless DATABASE_URL is set), brings the schema up to date, loads
     demo prices at first start, and prints a sign-in link that works once.
     """
+    # Until it serves: nothing of what is imported and opened meanwhile becomes garbage.
+    gc.disable()
     from app.main import serve as serve_desk  # noqa: PLC0415
 
     run(serve_desk(settings_with(host=host, port=port, data_dir=data_dir)))

@@ -1,6 +1,7 @@
 """Put the doors in front of the desk and serve them. Nothing runs at import time."""
 
 import asyncio
+import gc
 import importlib.util
 import signal
 import socket
@@ -17,7 +18,8 @@ from litestar.types import Receive, Scope, Send
 from rich.console import Console
 
 from agents.llms.catalog import Selection
-from app.doors.open_inference import open_inference
+from app.doors.direct_infer import DirectInfer
+from app.doors.open_inference import MAX_BODY, open_inference
 from app.gateway.direct_wire import DirectWire
 from app.gateway.hub import Hub
 from app.gateway.market_hub import MarketHub, Notices
@@ -25,6 +27,7 @@ from app.gateway.session import Services as GatewayServices
 from app.gateway.socket import Gateway
 from app.observability.logs import configure_logging
 from app.rest.door import RestDoor, RestServices
+from app.rest.headers import SECURITY_HEADERS
 from app.rest.me import LLMName
 from app.rest.sign_in import SignIn, anyone, may_read
 from app.security.origins import AllowedOrigins
@@ -36,8 +39,12 @@ from app.wiring.live import Sockets
 log = structlog.get_logger(__name__)
 
 WEB_FOLDER = Path(__file__).resolve().parent / "web" / "dist"
-_AS_IT_IS = (r"^/$", r"^/sign-in$", r"^/c/", r"^/models", r"^/assets/", r"^/[^/]*\.", r"^/ws$")
-"""Not compressed: the web client, which the build has packed already, and the websocket."""
+_AS_IT_IS = (
+    *(r"^/$", r"^/sign-in$", r"^/c/", r"^/models", r"^/assets/", r"^/[^/]*\."),  # packed already
+    r"^/ws$",
+    r"^/v2/",  # numbers for programs: packing them costs more than they do
+)
+"""Not compressed."""
 _MAX_FRAME_BYTES = 256 * 1024
 _PING_S = 20.0
 _PONG_S = 8.0
@@ -47,6 +54,9 @@ _QUIET_S = 3.0
 """What can wait begins so long after the start, when the first page has been served."""
 _MODELS_AFTER_S = 10.0
 """The first models wait until the first signals have been read as well."""
+
+_COLLECT_AFTER = 10_000
+"""So many more objects than before may be there until the youngest are looked at."""
 
 
 def create_app(desk: Desk, gateway: Gateway, origins: AllowedOrigins) -> Litestar:
@@ -153,8 +163,8 @@ async def serve(settings: Settings) -> None:
         )
         await stack.enter_async_context(gateway)
         await stack.enter_async_context(desk.jobs)
-        server = _Server(_config(create_app(desk, gateway, origins)))
-        desk.spawn(desk.runner.warm_up, "warm-up")
+        server = _Server(_config(create_app(desk, gateway, origins), desk))
+        desk.spawn(lambda: _warm_up(desk), "warm-up")
         desk.spawn(lambda: _prices_then_models(desk, say), "demo prices and models")
         desk.spawn(lambda: desk.market.signals.keep_up(say, after_s=_QUIET_S), "signals")
         desk.spawn(lambda: _start_worker(desk), "engine")
@@ -164,7 +174,25 @@ async def serve(settings: Settings) -> None:
         _read_topics(desk, say)
         stack.callback(settings.address_file.unlink, missing_ok=True)
         await _announce(desk, console, listener)
+        _keep_what_is_there()
         await server.serve(sockets=[listener])
+
+
+def _keep_what_is_there() -> None:
+    """Look for garbage from now on, but never in what was imported and opened by now.
+
+    There is none in it, and a look at all of it takes a fifth of a second in which nobody is
+    answered.
+    """
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER)
+    gc.enable()
+
+
+async def _warm_up(desk: Desk) -> None:
+    """Import what the first answer needs."""
+    await desk.runner.warm_up()
+    _keep_what_is_there()
 
 
 async def _start_worker(desk: Desk) -> None:
@@ -234,8 +262,8 @@ class _Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
-def _config(app: Litestar) -> uvicorn.Config:
-    return uvicorn.Config(
+def _config(app: Litestar, desk: Desk) -> uvicorn.Config:
+    config = uvicorn.Config(
         app,
         http=_http_wire(),
         ws=DirectWire,
@@ -249,6 +277,16 @@ def _config(app: Litestar) -> uvicorn.Config:
         server_header=False,
         timeout_graceful_shutdown=_GRACE_S,
     )
+    config.load()
+    # In front of what uvicorn adds for the sake of proxies, which this route does not ask about.
+    config.loaded_app = DirectInfer(
+        config.loaded_app,
+        desk.engine.calls,
+        by_key=desk.authenticator.by_api_key,
+        headers=SECURITY_HEADERS,
+        max_body=MAX_BODY,
+    )
+    return config
 
 
 def _http_wire() -> type[asyncio.Protocol]:
@@ -257,7 +295,7 @@ def _http_wire() -> type[asyncio.Protocol]:
         from uvicorn.protocols.http.h11_impl import H11Protocol  # noqa: PLC0415
 
         return H11Protocol
-    from app.gateway.http_wire import HttpWire  # noqa: PLC0415
+    from app.doors.http_wire import HttpWire  # noqa: PLC0415
 
     return HttpWire
 

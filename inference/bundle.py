@@ -12,6 +12,8 @@ import msgspec
 BUNDLE_FILE = "bundle.json"
 
 FeatureKind: TypeAlias = Literal["numeric", "categorical", "text", "datetime", "binary"]
+TEXTUAL: frozenset[FeatureKind] = frozenset({"text", "categorical"})
+"""Kinds whose values are texts; those of the others are numbers."""
 RuntimeName: TypeAlias = Literal[
     "numpy",
     "onnx",

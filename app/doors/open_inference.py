@@ -5,7 +5,6 @@ stored. Who asks is told by the middleware and guards that are passed in, the sa
 """
 
 from collections.abc import Callable, Sequence
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -16,67 +15,53 @@ from litestar.params import FromPath
 from litestar.types import Middleware
 
 from app.domain.errors import Refusal
-from app.doors.tensors import metadata_of, read_request, response_of, rows_of
-from app.services.model_calls import DEADLINE_S, LONGEST_S, ModelCalls, ServedModel
-from inference.errors import (
-    BadInput,
-    DeadlineExceeded,
-    InferenceError,
-    MissingFramework,
-    NotAnswered,
-    Overloaded,
+from app.doors.infer import (
+    JSON_LENGTH,
+    Reply,
+    answer,
+    of_crash,
+    of_inference,
+    of_refusal,
+    refused,
 )
+from app.doors.tensors import metadata_of
+from app.services.model_calls import ModelCalls
+from inference.errors import InferenceError
 
 PATH = "/v2"
 MAX_BODY = 16 * 1024 * 1024
-_JSON_LENGTH = "inference-header-content-length"
 _EXTENSIONS = ["binary_tensor_data"]
 
 AnyRequest = Request[Any, Any, Any]
 
 
-def _answer(body: object, status: int = 200, **headers: str) -> Response[bytes]:
+def _answer(body: object, status: int = 200) -> Response[bytes]:
+    return _response(Reply(msgspec.json.encode(body), status))
+
+
+def _response(reply: Reply) -> Response[bytes]:
     return Response(
-        msgspec.json.encode(body),
-        status_code=status,
-        media_type="application/json",
-        headers={"Cache-Control": "no-store", **headers},
+        reply.body,
+        status_code=reply.status,
+        media_type=reply.media_type,
+        headers={"Cache-Control": "no-store", **dict(reply.headers)},
     )
 
 
-def _refused(status: int, words: str, *, retry_after_s: float | None = None) -> Response[bytes]:
-    if retry_after_s is None:
-        return _answer({"error": words}, status)
-    return _answer({"error": words}, status, **{"Retry-After": str(max(1, round(retry_after_s)))})
+def _of_refusal(_: AnyRequest, refusal: Refusal) -> Response[bytes]:
+    return _response(of_refusal(refusal))
 
 
-def of_refusal(_: AnyRequest, refusal: Refusal) -> Response[bytes]:
-    """Answer a refusal of the desk in the protocol's shape."""
-    response = _refused(refusal.status, refusal.message, retry_after_s=refusal.retry_after_s)
-    if refusal.status == HTTPStatus.UNAUTHORIZED:
-        response.headers["WWW-Authenticate"] = 'Bearer realm="outcry"'
-    return response
+def _of_inference(_: AnyRequest, error: InferenceError) -> Response[bytes]:
+    return _response(of_inference(error))
 
 
-def of_inference(_: AnyRequest, error: InferenceError) -> Response[bytes]:
-    """Answer what the engine says in the protocol's shape."""
-    match error:
-        case BadInput():
-            return _refused(400, f"{error}.")
-        case Overloaded():
-            return _refused(503, f"{error}.", retry_after_s=error.retry_after_s)
-        case DeadlineExceeded():
-            return _refused(504, f"{error}.")
-        case NotAnswered():
-            return _refused(503, f"{error}.", retry_after_s=1.0)
-        case MissingFramework():
-            return _refused(501, str(error))
-    return _refused(409, f"{error}.")
+def _of_framework(_: AnyRequest, error: HTTPException) -> Response[bytes]:
+    return _response(refused(error.status_code, error.detail))
 
 
-def of_framework(_: AnyRequest, error: HTTPException) -> Response[bytes]:
-    """Answer what the web framework refused."""
-    return _refused(error.status_code, error.detail)
+def _of_crash(request: AnyRequest, error: Exception) -> Response[bytes]:
+    return _response(of_crash(request.scope["path"], error))
 
 
 def open_inference(
@@ -148,7 +133,8 @@ def open_inference(
         ) -> Response[bytes]:
             """Return the model's outputs for some rows."""
             served = await calls.find(name, _version(request))
-            return await _infer(request, calls, served)
+            length = request.headers.get(JSON_LENGTH)
+            return _response(await answer(calls, served, await request.body(), json_length=length))
 
     return Router(
         PATH,
@@ -156,9 +142,10 @@ def open_inference(
         middleware=list(middleware),
         dependencies={"calls": Provide(lambda: calls, sync_to_thread=False)},
         exception_handlers={
-            Refusal: of_refusal,
-            InferenceError: of_inference,
-            HTTPException: of_framework,
+            Refusal: _of_refusal,
+            InferenceError: _of_inference,
+            HTTPException: _of_framework,
+            Exception: _of_crash,
         },
         security=[{"session": []}, {"apiKey": []}],
     )
@@ -167,44 +154,3 @@ def open_inference(
 def _version(request: AnyRequest) -> str | None:
     version: str | None = request.path_params.get("version")
     return version
-
-
-async def _infer(request: AnyRequest, calls: ModelCalls, served: ServedModel) -> Response[bytes]:
-    body = memoryview(await request.body())
-    length = _json_length(request, len(body))
-    try:
-        asked = read_request(body[:length])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
-        raise BadInput(f"the request is not understood: {wrong}") from None
-    rows = rows_of(asked, served.bundle, body[length:])
-    answers = await calls.ask(served, rows, **_wishes(asked.parameters))
-    data, tail = response_of(asked, answers, name=served.card.name, version=served.card.version)
-    if not tail:
-        return Response(data, media_type="application/json", headers={"Cache-Control": "no-store"})
-    headers = {"Cache-Control": "no-store", "Inference-Header-Content-Length": str(len(data))}
-    return Response(data + tail, media_type="application/octet-stream", headers=headers)
-
-
-def _json_length(request: AnyRequest, body: int) -> int:
-    given = request.headers.get(_JSON_LENGTH)
-    if given is None:
-        return body
-    if not given.isdecimal() or int(given) > body:
-        raise BadInput(f"Inference-Header-Content-Length is {given[:20]!r} for {body:,} bytes")
-    return int(given)
-
-
-def _wishes(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return deadline, priority and explanation, as far as they are given."""
-    deadline_s = parameters.get("deadline_s", DEADLINE_S)
-    if isinstance(deadline_s, bool) or not isinstance(deadline_s, int | float):
-        raise BadInput("the parameter deadline_s must be a number of seconds")
-    if not 0.0 < deadline_s <= LONGEST_S:
-        raise BadInput(f"the parameter deadline_s must be above 0 and at most {LONGEST_S:g}")
-    priority = parameters.get("priority", "interactive")
-    if priority not in ("interactive", "batch"):
-        raise BadInput("the parameter priority must be 'interactive' or 'batch'")
-    explain = parameters.get("explain", False)
-    if not isinstance(explain, bool):
-        raise BadInput("the parameter explain must be true or false")
-    return {"deadline_s": float(deadline_s), "priority": priority, "explain": explain}

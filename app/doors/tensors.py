@@ -14,7 +14,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.bundle import Bundle
+from app.services.model_calls import ServedModel
+from inference.bundle import TEXTUAL, Bundle
 from inference.errors import BadInput
 from inference.requests import Answers, Floats, Rows
 
@@ -65,13 +66,12 @@ class InferRequest(msgspec.Struct, frozen=True, kw_only=True):
 read_request = msgspec.json.Decoder(InferRequest).decode
 
 
-def rows_of(request: InferRequest, bundle: Bundle, binary: memoryview) -> Rows:
+def rows_of(request: InferRequest, served: ServedModel, binary: memoryview) -> Rows:
     """Return the rows of a request; `binary` is what follows the JSON.
 
     Raises:
         BadInput: a tensor does not fit the model or itself; says which.
     """
-    columns = {column.name: column for column in bundle.inputs}
     names: list[str] = []
     numbers: list[Floats] = []
     texts: dict[str, tuple[str, ...]] = {}
@@ -87,21 +87,14 @@ def rows_of(request: InferRequest, bundle: Bundle, binary: memoryview) -> Rows:
             values = _from_json(tensor)
         if isinstance(values, tuple):
             texts[tensor.name] = values
-        elif tensor.name not in columns and len(request.inputs) == 1:
-            wide = [column.name for column in bundle.inputs if column.kind not in _TEXTUAL]
-            if values.shape[1] != len(wide):
-                raise BadInput(
-                    f"input {tensor.name!r} has {values.shape[1]} columns; the model has "
-                    f"{len(wide)}: {wide}"
-                )
-            names, numbers = wide, [values]
+        elif tensor.name not in served.columns and len(request.inputs) == 1:
+            return _packed(tensor, values, served.number_columns, rest=len(binary) - at)
         elif values.shape[1] != 1:
             raise BadInput(f"input {tensor.name!r}: one column has shape [n] or [n, 1]")
         else:
             names.append(tensor.name)
             numbers.append(values)
-    if at != len(binary):
-        raise BadInput(f"{len(binary) - at} bytes at the end belong to no input")
+    _refuse_rest(len(binary) - at)
     counts = {len(one) for one in numbers} | {len(column) for column in texts.values()}
     if len(counts) != 1:
         raise BadInput(f"the inputs have different numbers of rows: {sorted(counts)}")
@@ -109,7 +102,20 @@ def rows_of(request: InferRequest, bundle: Bundle, binary: memoryview) -> Rows:
     return Rows(tuple(names), np.ascontiguousarray(stacked), texts)
 
 
-_TEXTUAL = frozenset({"text", "categorical"})
+def _packed(tensor: InputTensor, values: Floats, names: tuple[str, ...], *, rest: int) -> Rows:
+    """Return the rows of a tensor that holds all number columns."""
+    if values.shape[1] != len(names):
+        raise BadInput(
+            f"input {tensor.name!r} has {values.shape[1]} columns; the model has "
+            f"{len(names)}: {list(names)}"
+        )
+    _refuse_rest(rest)
+    return Rows(names, np.ascontiguousarray(values))
+
+
+def _refuse_rest(size: int) -> None:
+    if size:
+        raise BadInput(f"{size} bytes at the end belong to no input")
 
 
 def _shape(tensor: InputTensor) -> tuple[int, int]:
@@ -182,26 +188,30 @@ def _from_bytes(tensor: InputTensor, data: memoryview) -> Floats | tuple[str, ..
     return values.reshape(rows, width).astype(np.float64)
 
 
-def outputs_of(answers: Answers) -> dict[str, tuple[Floats | tuple[str, ...], dict[str, str]]]:
-    """Return the outputs by name, with their parameters (lists as JSON)."""
-    found: dict[str, tuple[Floats | tuple[str, ...], dict[str, str]]] = {
-        "value": (answers.values, {})
-    }
-    tables: list[tuple[str, Floats | None, Mapping[str, Sequence[object]]]] = [
-        ("low", answers.low, {"level": (answers.interval_level,)}),
-        ("high", answers.high, {"level": (answers.interval_level,)}),
-        ("quantiles", answers.quantiles, {"levels": answers.levels}),
-        ("probabilities", answers.probabilities, {"classes": answers.classes}),
-        ("contributions", answers.contributions, {"columns": answers.contribution_names}),
-        ("paths", answers.paths, {}),
-    ]
-    for name, table, said in tables:
-        if table is not None:
-            found[name] = (
-                table,
-                {key: msgspec.json.encode(value).decode() for key, value in said.items()},
-            )
-    return found
+OUTPUTS = ("value", "low", "high", "quantiles", "probabilities", "contributions", "paths")
+"""What answers may hold, as outputs are named."""
+_ALL = tuple(OutputWish(name=name) for name in OUTPUTS)
+
+_Said = Mapping[str, Sequence[object]]
+
+
+def _find_output(answers: Answers, name: str) -> tuple[Floats | tuple[str, ...] | None, _Said]:
+    """Return an output and what belongs to it; None when these answers have none of it."""
+    match name:
+        case "value":
+            return answers.values, {}
+        case "low" | "high":
+            ends = answers.low if name == "low" else answers.high
+            return ends, {"level": (answers.interval_level,)}
+        case "quantiles":
+            return answers.quantiles, {"levels": answers.levels}
+        case "probabilities":
+            return answers.probabilities, {"classes": answers.classes}
+        case "contributions":
+            return answers.contributions, {"columns": answers.contribution_names}
+        case "paths":
+            return answers.paths, {}
+    return None, {}
 
 
 def response_of(
@@ -212,25 +222,23 @@ def response_of(
     Raises:
         BadInput: an output is wanted that there is none of.
     """
-    all_outputs = outputs_of(answers)
-    wishes = request.outputs
-    if not wishes:
-        wishes = tuple(OutputWish(name=output) for output in all_outputs)
     all_binary = request.parameters.get("binary_data_output") is True
     listed: list[dict[str, Any]] = []
     tail: list[bytes] = []
-    for wish in wishes:
-        if wish.name not in all_outputs:
-            raise BadInput(f"there is no output {wish.name!r}; there are {list(all_outputs)}")
-        values, said = all_outputs[wish.name]
+    for wish in request.outputs or _ALL:
+        values, said = _find_output(answers, wish.name)
+        if values is None:
+            if not request.outputs:
+                continue
+            there = [one for one in OUTPUTS if _find_output(answers, one)[0] is not None]
+            raise BadInput(f"there is no output {wish.name!r}; there are {there}")
         binary = wish.parameters.get("binary_data", all_binary) is True
-        listed.append(_output(wish.name, values, dict(said), tail if binary else None))
-    response = {
-        "model_name": name,
-        "model_version": version,
-        **({} if request.id is None else {"id": request.id}),
-        "outputs": listed,
-    }
+        parameters = {key: msgspec.json.encode(value).decode() for key, value in said.items()}
+        listed.append(_output(wish.name, values, parameters, tail if binary else None))
+    response: dict[str, Any] = {"model_name": name, "model_version": version}
+    if request.id is not None:
+        response["id"] = request.id
+    response["outputs"] = listed
     return msgspec.json.encode(response), b"".join(tail)
 
 
@@ -266,7 +274,7 @@ def metadata_of(bundle: Bundle, *, name: str, version: str) -> dict[str, Any]:
     inputs = [
         {
             "name": column.name,
-            "datatype": "BYTES" if column.kind in _TEXTUAL else "FP64",
+            "datatype": "BYTES" if column.kind in TEXTUAL else "FP64",
             "shape": [-1, 1],
         }
         for column in bundle.inputs

@@ -8,11 +8,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from app.domain.errors import Conflict, NotFound
 from app.services.prediction_ports import BundleReader, ModelBook, PredictionEngine
-from inference.bundle import Bundle
+from inference.bundle import TEXTUAL, Bundle
 from inference.cards import ModelCard
 from inference.errors import DamagedArtifact
 from inference.requests import Answers, Rows
@@ -32,6 +33,16 @@ class ServedModel:
     bundle: Bundle
     artifact: str
     """What the engine knows it by."""
+
+    @cached_property
+    def columns(self) -> frozenset[str]:
+        """The names of all its columns."""
+        return frozenset(column.name for column in self.bundle.inputs)
+
+    @cached_property
+    def number_columns(self) -> tuple[str, ...]:
+        """The names of those that hold numbers, in the model's order."""
+        return tuple(c.name for c in self.bundle.inputs if c.kind not in TEXTUAL)
 
 
 class ModelCalls:

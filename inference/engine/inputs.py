@@ -4,12 +4,10 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from inference.bundle import Bundle, InputColumn
+from inference.bundle import TEXTUAL, Bundle, InputColumn
 from inference.datasets.steps import imputed_columns
 from inference.errors import BadInput
 from inference.requests import Floats, Rows
-
-_TEXTUAL = frozenset({"text", "categorical"})
 
 
 class InputCheck:
@@ -18,10 +16,10 @@ class InputCheck:
     def __init__(self, bundle: Bundle) -> None:
         self._inputs = bundle.inputs
         self._by_name = {column.name: column for column in bundle.inputs}
-        numeric = [column for column in bundle.inputs if column.kind not in _TEXTUAL]
+        numeric = [column for column in bundle.inputs if column.kind not in TEXTUAL]
         self._numeric = tuple(numeric)
         self._names = tuple(column.name for column in numeric)
-        self._texts = tuple(column for column in bundle.inputs if column.kind in _TEXTUAL)
+        self._texts = tuple(column for column in bundle.inputs if column.kind in TEXTUAL)
         filled = imputed_columns(bundle.steps)
         # A missing number is refused where the model needs one and no step fills it.
         self._needed = np.array([c.required and c.name not in filled for c in numeric], dtype=bool)

@@ -17,7 +17,8 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 
 from app.domain.errors import NotFound
-from app.doors.open_inference import PATH, open_inference
+from app.doors.direct_infer import DirectInfer
+from app.doors.open_inference import MAX_BODY, PATH, open_inference
 from app.rest.sign_in import SignIn, anyone, may_read
 from app.security.origins import AllowedOrigins
 from app.services.model_calls import ModelCalls
@@ -117,7 +118,7 @@ def book(tmp_path: Path) -> Book:
     return book
 
 
-def app_over(book: Book, engine: Any) -> Litestar:
+def app_over(book: Book, engine: Any, *, direct: bool = False) -> Any:
     ring = Ring(
         cookies={}, keys={"read": principal(), "chat": principal(scopes=frozenset({"chat"}))}
     )
@@ -126,22 +127,30 @@ def app_over(book: Book, engine: Any) -> Litestar:
     door = open_inference(
         calls, version="1.2", middleware=middleware, may_ask=may_read, anyone=anyone
     )
-    return Litestar([door], logging_config=None)
+    app = Litestar([door], logging_config=None)
+    if not direct:
+        return app
+    return DirectInfer(app, calls, by_key=ring.by_api_key, headers=(), max_body=MAX_BODY)
 
 
-def client_of(app: Litestar, key: str | None = "read") -> httpx.AsyncClient:
+def client_of(app: Any, key: str | None = "read") -> httpx.AsyncClient:
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     return httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=app),  # type: ignore[arg-type]
+        transport=httpx.ASGITransport(app=app),
         base_url="http://desk",
         headers=headers,
     )
 
 
+@pytest.fixture(params=[False, True], ids=["framework", "direct"])
+def direct(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
 @pytest.fixture
-async def client(book: Book) -> AsyncIterator[httpx.AsyncClient]:
+async def client(book: Book, direct: bool) -> AsyncIterator[httpx.AsyncClient]:
     engine = InProcessEngine(book.shelf.open, runtime_for=runtime_for)
-    async with engine, client_of(app_over(book, engine)) as client:
+    async with engine, client_of(app_over(book, engine, direct=direct)) as client:
         yield client
 
 
@@ -301,27 +310,27 @@ async def test_nonsense_of_a_model_is_an_error_and_not_a_number(client: httpx.As
     ],
 )
 async def test_what_the_engine_refuses_has_its_status(
-    book: Book, error: Exception, status: int, wait: str | None
+    book: Book, error: Exception, status: int, wait: str | None, direct: bool
 ) -> None:
-    async with client_of(app_over(book, Refusing(error))) as client:
+    async with client_of(app_over(book, Refusing(error), direct=direct)) as client:
         answer = await infer(client, "sum", inputs=[tensor("rows", [1, 2], [1, 2])])
         assert (answer.status_code, answer.headers.get("retry-after")) == (status, wait)
         assert (await client.get("/v2/health/ready")).status_code == 503
         assert (await client.get("/v2/health/live")).status_code == 200
 
 
-async def test_a_damaged_artifact_is_reported_and_refused(book: Book) -> None:
+async def test_a_damaged_artifact_is_reported_and_refused(book: Book, direct: bool) -> None:
     book.cards["sum"] = msgspec.structs.replace(book.cards["sum"], artifact="damaged")
     engine = InProcessEngine(book.shelf.open, runtime_for=runtime_for)
-    async with engine, client_of(app_over(book, engine)) as client:
+    async with engine, client_of(app_over(book, engine, direct=direct)) as client:
         answer = await infer(client, "sum", inputs=[tensor("rows", [1, 2], [1, 2])])
     assert answer.status_code == 409
     assert book.damaged == ["sum"]
 
 
-async def test_nobody_asks_a_model_without_signing_in(book: Book) -> None:
+async def test_nobody_asks_a_model_without_signing_in(book: Book, direct: bool) -> None:
     engine = InProcessEngine(book.shelf.open, runtime_for=runtime_for)
-    app = app_over(book, engine)
+    app = app_over(book, engine, direct=direct)
     async with client_of(app, None) as stranger, client_of(app, "chat") as narrow:
         assert (await stranger.get("/v2")).json()["name"] == "outcry"
         for client, status in ((stranger, 401), (narrow, 403)):
@@ -355,3 +364,52 @@ def test_every_route_has_one_guard_and_is_documented(book: Book) -> None:
                 assert guards in ([anyone], [may_read]), path
                 existing.add(f"{method} {path}")
     assert existing == documented
+
+
+class Gone:
+    """An application that is not to be asked."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError(f"{scope['path']} went on to the application")
+
+
+async def test_the_plain_case_passes_the_framework_by(book: Book) -> None:
+    engine = InProcessEngine(book.shelf.open, runtime_for=runtime_for)
+    calls = ModelCalls(book, book.bundle, engine)
+    ring = Ring(cookies={}, keys={"read": principal()})
+    headers = [(b"x-content-type-options", b"nosniff")]
+    front = DirectInfer(Gone(), calls, by_key=ring.by_api_key, headers=headers, max_body=200)
+    body = {"inputs": [tensor("rows", [1, 2], [1, 2])], "outputs": [{"name": "value"}]}
+    async with engine, client_of(front) as client:
+        for path in ("/v2/models/sum/infer", "/v2/models/sum/versions/3/infer"):
+            answer = await client.post(path, json=body)
+            assert answer.json()["outputs"][0]["data"] == [21.0]
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert answer.headers["cache-control"] == "no-store"
+        assert (await client.post("/v2/models/none/infer", json=body)).status_code == 404
+        long = {**body, "id": "x" * 200}
+        for path, key, sent in [
+            ("/v2/models/sum", "read", body),
+            ("/v2/models/infer", "read", body),
+            ("/v2/models/a/b/infer", "read", body),
+            ("/v2/models/sum/versions//infer", "read", body),
+            ("/v2/models/sum/infer/", "read", body),
+            ("/v2/models/sum/infer", "read", long),
+            ("/v2/models/sum/infer", "wrong", body),
+        ]:
+            with pytest.raises(AssertionError, match="went on"):
+                await client.post(path, json=sent, headers={"Authorization": f"Bearer {key}"})
+        with pytest.raises(AssertionError, match="went on"):
+            await client.get("/v2/models/sum/infer")
+
+
+async def test_what_nobody_foresaw_is_told_without_its_inside(book: Book, direct: bool) -> None:
+    app = app_over(book, Refusing(ZeroDivisionError("inside")), direct=direct)
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    headers = {"Authorization": "Bearer read"}
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://desk", headers=headers
+    ) as client:
+        answer = await infer(client, "sum", inputs=[tensor("rows", [1, 2], [1, 2])])
+    assert answer.status_code == 500
+    assert answer.json() == {"error": "Something went wrong here; it was logged."}

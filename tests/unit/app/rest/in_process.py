@@ -51,6 +51,9 @@ class Ring:
             return self.keys.get(bearer)
         return self.cookies.get(cookie or "")
 
+    async def by_api_key(self, key: str) -> Principal | None:
+        return self.keys.get(key)
+
     async def login(
         self, email: str, password: str, address: str, *, user_agent: str | None = None
     ) -> Opened:

@@ -9,7 +9,8 @@ from uvicorn.server import ServerState
 
 pytest.importorskip("httptools", reason="no wheel of it here: h11 reads requests")
 
-from app.gateway.http_wire import MAX_HEAD_BYTES, HttpWire
+from app.doors.direct_infer import REPLY_EXTENSION
+from app.doors.http_wire import MAX_HEAD_BYTES, HttpWire
 
 _PIECE = 8 * 1024
 
@@ -53,8 +54,14 @@ async def _app(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def connected() -> tuple[HttpWire, Line]:
-    config = uvicorn.Config(_app, http=HttpWire, lifespan="off", log_config=None)
+async def _short(scope: Any, receive: Any, send: Any) -> None:
+    body = scope["path"].encode()
+    if not scope["extensions"][REPLY_EXTENSION](b"content-length: %d\r\n" % len(body), body):
+        await _app(scope, receive, send)
+
+
+def connected(app: Any = _app) -> tuple[HttpWire, Line]:
+    config = uvicorn.Config(app, http=HttpWire, lifespan="off", log_config=None)
     config.load()
     wire, line = HttpWire(config, ServerState(), {}), Line()
     wire.connection_made(cast(asyncio.Transport, line))
@@ -119,3 +126,44 @@ async def test_requests_one_after_the_other_do_not_add_up() -> None:
         await answered(wire)
     assert line.written.count(b"HTTP/1.1 200 OK") == 4
     assert not line.closed
+
+
+async def test_an_answer_in_one_piece_keeps_the_connection_and_the_order() -> None:
+    wire, line = connected(_short)
+    wire.data_received(b"GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n")
+    for _ in range(3):
+        await answered(wire)
+    assert line.written == b"".join(
+        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n" + path for path in (b"/a", b"/b")
+    )
+    assert not line.closed
+
+
+@pytest.mark.parametrize("head", [b"GET /a HTTP/1.1\r\nConnection: close", b"GET /a HTTP/1.0"])
+async def test_an_answer_in_one_piece_ends_a_connection_that_is_not_kept(head: bytes) -> None:
+    wire, line = connected(_short)
+    wire.data_received(head + b"\r\n\r\n")
+    await answered(wire)
+    assert line.written.endswith(b"connection: close\r\n\r\n/a")
+    assert line.closed
+
+
+async def test_nothing_is_written_to_a_client_that_has_gone() -> None:
+    wire, line = connected(_short)
+    wire.data_received(b"GET /a HTTP/1.1\r\n\r\n")
+    tasks = set(wire.tasks)
+    wire.connection_lost(ConnectionResetError())
+    await asyncio.gather(*tasks)
+    assert line.written == b""
+
+
+async def test_an_answer_takes_the_usual_way_while_the_network_is_behind() -> None:
+    wire, line = connected(_short)
+    wire.pause_writing()
+    wire.data_received(b"GET /a HTTP/1.1\r\n\r\n")
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert line.written == b""
+    wire.resume_writing()
+    await answered(wire)
+    assert line.written.endswith(b"\r\n\r\n0")
