@@ -33,9 +33,10 @@ lint: $(VENV)/.dev ## Format, style, types and architecture
 
 check: lint unit ## lint and unit
 
-frameworks: $(VENV)/.dev ## Tests on TensorFlow and transformers, each in its own environment (2 GB)
+frameworks: $(VENV)/.dev ## Tests on TensorFlow, transformers and Ray, each in its own environment (3 GB)
 	$(BIN)/python -m tests.environments.run tensorflow
 	$(BIN)/python -m tests.environments.run transformers
+	$(BIN)/python -m tests.environments.run ray
 
 bench: $(VENV)/.dev web ## Measure the goals of docs/performance.md on this machine
 	$(BIN)/python -m tests.benchmarks.run $(ARGS)

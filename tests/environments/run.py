@@ -2,9 +2,10 @@
 
     python -m tests.environments.run tensorflow
     python -m tests.environments.run transformers
+    python -m tests.environments.run ray
 
 TensorFlow gets a clean environment (about 1.6 GB), which the tests talk to as the product does: in
-a process of its own. transformers is laid over the environment that this is run by.
+a process of its own. transformers and Ray are laid over the environment that this is run by.
 """
 
 import argparse
@@ -20,8 +21,13 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = {
     "tensorflow": ("tensorflow-cpu>=2.20,<3", "msgspec"),
     "transformers": ("transformers>=4.56,<6", "torch>=2.8"),
+    "ray": ("ray[train]==2.60.0", "torch>=2.8"),
 }
-TESTS = ("tests/contracts/runtimes",)
+TESTS = {
+    "tensorflow": ("-k", "tensorflow", "tests/contracts/runtimes"),
+    "transformers": ("-k", "huggingface", "tests/contracts/runtimes"),
+    "ray": ("tests/integration/training/test_ray.py",),
+}
 
 
 def main() -> int:
@@ -44,22 +50,24 @@ def build(framework: str, folder: Path) -> None:
     """Make the environment."""
     venv.EnvBuilder(with_pip=True).create(folder)
     python = folder / "bin" / "python"
-    if framework == "transformers":
-        # It is run in process: it needs the tests' packages beside its own.
+    if framework != "tensorflow":
+        # The tests run inside: they need their packages beside those of the framework.
         paths = sysconfig.get_paths(vars={"base": str(folder), "platbase": str(folder)})
         (Path(paths["purelib"]) / "ours.pth").write_text(sysconfig.get_path("purelib") + "\n")
     subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES[framework]], check=True)
 
 
 def run(framework: str, python: Path) -> int:
-    """Run the marked tests: TensorFlow's from here, those of transformers inside."""
+    """Run the marked tests: TensorFlow's from here, the others inside."""
+    where = str(python.absolute())
     environment = dict(os.environ)
+    runner = where
     if framework == "tensorflow":
-        environment["OUTCRY_TEST_TENSORFLOW_PYTHON"] = str(python.absolute())
-        runner, chosen = sys.executable, "tensorflow"
-    else:
-        runner, chosen = str(python), "huggingface"
-    command = [runner, "-m", "pytest", "-m", "framework", "-k", chosen, *TESTS]
+        environment["OUTCRY_TEST_TENSORFLOW_PYTHON"] = where
+        runner = sys.executable
+    if framework == "ray":
+        environment["OUTCRY_RAY_PYTHON"] = where
+    command = [runner, "-m", "pytest", "-m", "framework", *TESTS[framework]]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 

@@ -54,7 +54,7 @@ def carry_out(
     except WorkerLost as lost:
         raise TrainingLost(_sentence(str(lost))) from lost
     except InferenceError as error:
-        outcome = Outcome(error=_sentence(str(error)), code=error.code)
+        outcome = outcome_of(error)
     except MemoryError:
         outcome = Outcome(error=_too_large(task), code="out_of_memory")
     write_whole(outcome_file(folder), msgspec.json.encode(outcome))
@@ -96,6 +96,11 @@ def _train(
         seconds=time.monotonic() - began,
         peak_bytes=_peak_bytes(),
     )
+
+
+def outcome_of(error: InferenceError) -> Outcome:
+    """Return what becomes of a training that cannot be done, in words for people."""
+    return Outcome(error=_sentence(str(error)), code=error.code)
 
 
 def find_recipe(task: TrainingTask) -> Recipe:

@@ -1,23 +1,19 @@
 """Trains one model on a Ray cluster: `python -m inference.training.backends.ray_driver`.
 
 The dataset's numbers and this package go to the cluster with the task, so that its machines need
-only Python, numpy and what the recipe needs. What the recipe writes as a checkpoint comes back
-while it works: another machine goes on from there.
+only Python, numpy and what the recipe needs. What they do stands in `ray_work.py`, and in
+`ray_together.py` where several of them train together.
 """
 
-import io
 import os
 import sys
-import tarfile
-import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 import inference
-from inference.errors import MissingFramework
+from inference.errors import InferenceError
 from inference.training.backends.backend import (
     Outcome,
     TrainingLost,
@@ -26,14 +22,14 @@ from inference.training.backends.backend import (
     outcome_file,
     write_whole,
 )
-from inference.training.backends.execution import carry_out, limit_threads
+from inference.training.backends.execution import limit_threads, outcome_of
+from inference.training.backends.ray_together import place_on, train_together
+from inference.training.backends.ray_work import Line, import_ray, pack, train_remotely, unpack
 from inference.training.backends.worker import main
+from inference.training.parallel.place import Place
 from inference.training.recipe import Progress
 
 _LOOK_EVERY_S = 0.2
-_CHECKPOINT_EVERY_S = 2.0
-_MOST_BYTES = 512 * 1024**2
-"""Of a checkpoint or a model on its way."""
 
 
 def carry_out_on_ray(task: TrainingTask, folder: Path, progress: Progress) -> Outcome:
@@ -43,7 +39,7 @@ def carry_out_on_ray(task: TrainingTask, folder: Path, progress: Progress) -> Ou
         MissingFramework: Ray is not installed here.
         TrainingLost: the machine that trained went away.
     """
-    ray = _ray()
+    ray = import_ray()
     address = os.environ.get("RAY_ADDRESS", "auto")
     progress(0.0, f"reaching the cluster at {address}")
     ray.init(
@@ -62,21 +58,14 @@ def carry_out_on_ray(task: TrainingTask, folder: Path, progress: Progress) -> Ou
 
 
 def _on_cluster(ray: Any, task: TrainingTask, folder: Path, progress: Progress) -> Outcome:
+    try:
+        place = place_on(ray.cluster_resources(), task)
+    except InferenceError as wrong:
+        return _written(folder, outcome_of(wrong))
     line = ray.remote(num_cpus=0)(Line).remote()
-    snapshot = b"" if task.snapshot is None else Path(task.snapshot).read_bytes()
-    needs = {"num_cpus": task.threads, "max_retries": 0}
-    if task.memory_bytes is not None:
-        needs["memory"] = task.memory_bytes
-    work = (
-        ray.remote(**needs)(train_remotely)
-        .options(name=f"train {task.recipe}")
-        .remote(
-            msgspec.json.encode(task),
-            snapshot,
-            pack(folder / "checkpoint"),
-            line,
-        )
-    )
+    work = _begin(ray, task, folder, place, line)
+    if place.workers > 1:
+        progress(0.0, f"waiting for {place.workers} workers of the cluster")
     done: list[Any] = []
     while not done:
         done, _ = ray.wait([work], timeout=_LOOK_EVERY_S)
@@ -95,103 +84,44 @@ def _on_cluster(ray: Any, task: TrainingTask, folder: Path, progress: Progress) 
             f"The machine of the cluster that trained it went away: {_short(lost)}."
         ) from lost
     except ray.exceptions.OutOfMemoryError:
-        outcome = Outcome(
-            error="The cluster's machine has too little memory for it.", code="out_of_memory"
-        )
-        encoded, model = msgspec.json.encode(outcome), b""
+        why = "The cluster's machine has too little memory for it."
+        return _written(folder, Outcome(error=why, code="out_of_memory"))
     except ray.exceptions.RayTaskError as broken:
+        if isinstance(broken.cause, TrainingLost):
+            raise TrainingLost(str(broken.cause)) from broken
+        if isinstance(broken.cause, InferenceError):
+            return _written(folder, outcome_of(broken.cause))
         raise broken.as_instanceof_cause() from broken
     if model:
         unpack(model, model_folder(folder))
-    write_whole(outcome_file(folder), encoded)
-    return msgspec.json.decode(encoded, type=Outcome)
+    return _written(folder, msgspec.json.decode(encoded, type=Outcome))
 
 
-class Line:
-    """Between the training on the cluster and its driver; lives on the cluster."""
-
-    def __init__(self) -> None:
-        self._share, self._said = 0.0, ""
-        self._checkpoint: bytes | None = None
-
-    def tell(self, share: float, said: str, checkpoint: bytes | None) -> None:
-        """Hear how far it is."""
-        self._share, self._said = share, said
-        if checkpoint is not None:
-            self._checkpoint = checkpoint
-
-    def take(self) -> tuple[float, str, bytes | None]:
-        """Return the newest of it; a checkpoint once."""
-        checkpoint, self._checkpoint = self._checkpoint, None
-        return self._share, self._said, checkpoint
+def _begin(ray: Any, task: TrainingTask, folder: Path, place: Place, line: Any) -> Any:
+    """Send the task to the cluster; return the promise of outcome and packed artifact."""
+    snapshot = b"" if task.snapshot is None else Path(task.snapshot).read_bytes()
+    given = (msgspec.json.encode(task), snapshot, pack(folder / "checkpoint"), line)
+    name = f"train {task.recipe}"
+    if place.workers > 1:
+        # It only waits for the workers, which take what they need.
+        starter = ray.remote(num_cpus=0, max_retries=0)(train_together)
+        return starter.options(name=name).remote(*given, place)
+    needs: dict[str, Any] = {"num_cpus": task.threads, "max_retries": 0}
+    if place.device == "cuda":
+        needs["num_gpus"] = 1
+    if task.memory_bytes is not None:
+        needs["memory"] = task.memory_bytes
+    return ray.remote(**needs)(train_remotely).options(name=name).remote(*given)
 
 
-def train_remotely(
-    encoded: bytes, snapshot: bytes, checkpoint: bytes, line: Any
-) -> tuple[bytes, bytes]:
-    """Carry the training out on a machine of the cluster; return outcome and packed artifact."""
-    ray = _ray()
-    task = msgspec.json.decode(encoded, type=TrainingTask)
-    with tempfile.TemporaryDirectory(prefix="outcry-training-") as name:
-        folder = Path(name)
-        if task.snapshot is not None:
-            path = folder / "dataset.zst"
-            path.write_bytes(snapshot)
-            task = msgspec.structs.replace(task, snapshot=str(path))
-        unpack(checkpoint, folder / "checkpoint")
-        sent = [time.monotonic()]
-
-        def progress(share: float, said: str) -> None:
-            left: bytes | None = None
-            if time.monotonic() - sent[0] > _CHECKPOINT_EVERY_S:
-                left, sent[0] = pack(folder / "checkpoint"), time.monotonic()
-            # Waited for, so that a training whose driver is gone ends here.
-            ray.get(line.tell.remote(share, said, left))
-
-        # A cluster's process serves others afterwards: it keeps no limits of ours.
-        carry_out(msgspec.structs.replace(task, memory_bytes=None, nice=0), folder, progress)
-        model = model_folder(folder)
-        return outcome_file(folder).read_bytes(), pack(model) if model.exists() else b""
+def _written(folder: Path, outcome: Outcome) -> Outcome:
+    write_whole(outcome_file(folder), msgspec.json.encode(outcome))
+    return outcome
 
 
 def _short(error: Exception) -> str:
     return " ".join(str(error).split())[:300].rstrip(".")
 
 
-def pack(folder: Path) -> bytes:
-    """Return a folder's files as one tar, the same for the same files.
-
-    Raises:
-        ValueError: it is too large to travel.
-    """
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as tar:
-        for path in sorted(folder.rglob("*")) if folder.exists() else ():
-            if path.is_file():
-                tar.add(path, arcname=path.relative_to(folder).as_posix())
-    if packed.tell() > _MOST_BYTES:
-        raise ValueError(f"{folder.name} has more than {_MOST_BYTES >> 20} MiB")
-    return packed.getvalue()
-
-
-def unpack(packed: bytes, folder: Path) -> None:
-    """Write a tar's files into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if packed:
-        with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
-            tar.extractall(folder, filter="data")
-
-
-def _ray() -> Any:
-    try:
-        import ray  # noqa: PLC0415 - an extra, and slow to import
-    except ImportError:
-        raise MissingFramework("Ray", extra="ray") from None
-    return ray
-
-
 if __name__ == "__main__":
-    # By its proper name: the cluster's machines import what this file defines.
-    from inference.training.backends import ray_driver
-
-    sys.exit(main(Path(sys.argv[1]), ray_driver.carry_out_on_ray, here=False))
+    sys.exit(main(Path(sys.argv[1]), carry_out_on_ray, here=False))
