@@ -1,5 +1,6 @@
 """`forecast` and `past_forecasts`: what to expect, how sure that is, and how it went before."""
 
+import hashlib
 import math
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -12,7 +13,8 @@ from tools.arguments import Arguments, AsOf, Symbol, Timeframe, json_schema, rea
 from tools.cards import stamp
 from tools.errors import NoData
 from tools.forecast_book import ForecastBook, PastTold, Skill, Told, Untrained, Wanted, What
-from tools.history import History, Market
+from tools.history import History, Market, end_of
+from tools.market.bars import Bars
 from tools.quotes import notes
 from tools.tool import ToolContext, ToolResult
 
@@ -71,8 +73,9 @@ class Forecast:
             what=asked.what,
             horizon_bars=asked.horizon,
             timeframe=asked.timeframe,
-            as_of=_closed(history),
-            fingerprint=f"{len(history.stored)} {float(history.stored.close[-1])!r}",
+            as_of=_closed(history) if asked.at is None else min(end_of(asked.at), context.now),
+            past=asked.at is not None,
+            fingerprint=_fingerprint(history.stored),
         )
         told = await self._book.forecast(
             wanted, principal_id=context.principal_id, deadline_s=0.8 * context.timeout_s
@@ -102,7 +105,11 @@ class Forecast:
                 units={"close": history.instrument.currency, "horizonBars": "bars"}
                 | ({} if told.skill is None else _SKILL_UNITS),
             )
-        data = {**start, **said(told, asked.what), "notes": notes(history)}
+        data = {
+            **start,
+            **said(told, asked.what),
+            "notes": [*_came_later(told, history), *notes(history)],
+        }
         return ToolResult(
             data=data,
             summary=(
@@ -364,6 +371,24 @@ def _closed(history: History) -> datetime:
     """Return when the last bar of a history closed."""
     ends = history.stored.slice(len(history.stored) - 1).ends()
     return datetime.fromtimestamp(int(ends[0].astype("datetime64[s]").astype(np.int64)), UTC)
+
+
+def _fingerprint(bars: Bars) -> str:
+    """Return a digest of all the numbers: a correction of any of them is another question."""
+    digest = hashlib.blake2b(digest_size=12)
+    for column in (bars.timestamps, bars.open, bars.high, bars.low, bars.close, bars.volume):
+        digest.update(np.ascontiguousarray(column).tobytes())
+    return digest.hexdigest()
+
+
+def _came_later(told: Told, history: History) -> list[str]:
+    """Say it where the newest bar was not here yet at the moment that was asked about."""
+    if told.as_of >= _closed(history):
+        return []
+    return [
+        f"The bar of {history.day(-1)} was not on this desk by then: the forecast reads what was "
+        f"known, up to {told.as_of:%Y-%m-%d}."
+    ]
 
 
 def _keys(tree: Any) -> set[str]:

@@ -23,9 +23,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     horizon_bars: int
     timeframe: str
     as_of: datetime
-    """When the last bar that may be read had closed."""
+    """When the last bar that may be read had closed; of the past, the moment that is asked about:
+    bars are read as they were known then."""
+    past: bool = False
     fingerprint: str
-    """Of that bar: a correction of it is another question."""
+    """Of its bars: a correction of them is another question."""
 
 
 class Skill(msgspec.Struct, frozen=True, kw_only=True):

@@ -173,7 +173,7 @@ class Market:
         Those without a single bar are left out. Whoever reads computes on one lot while the
         next is still stored, so that thousands of symbols never stand in memory at once.
         """
-        end = context.now if at is None else min(context.now, _end_of(at))
+        end = context.now if at is None else min(context.now, end_of(at))
         for start in range(0, len(instruments), LOT):
             lot = instruments[start : start + LOT]
             read = await self._bars.read_many(
@@ -214,7 +214,8 @@ class Market:
         return made
 
 
-def _end_of(day: date) -> datetime:
+def end_of(day: date) -> datetime:
+    """Return the last moment of a day, UTC."""
     return datetime.combine(day, time.max, tzinfo=UTC)
 
 
@@ -225,7 +226,7 @@ def _known(
     bars = known if at is None else known.until(at)
     if at is not None and TIMEFRAMES[known.timeframe] > timedelta(days=1):
         # A week that began by then may have ended later.
-        bars = bars.closed_by(_end_of(at) + timedelta(microseconds=1))
+        bars = bars.closed_by(end_of(at) + timedelta(microseconds=1))
     if not len(bars):
         return None
     adjusted = bars.split_adjusted()

@@ -28,7 +28,7 @@ from app.services.features import Case, FeatureReader, resolves_at
 from app.services.market_baselines import baseline
 from app.services.market_tasks import TASKS
 from app.services.prediction_costs import PredictionCosts, cost_of
-from app.services.prediction_inputs import check_horizon, read_market, read_rows
+from app.services.prediction_inputs import check_horizon, known_when, read_market, read_rows
 from app.services.prediction_ports import BundleReader, PredictionEngine, PredictionStore
 from inference.bundle import Bundle
 from inference.cards import Evaluation, ModelCard
@@ -93,8 +93,10 @@ class Answering:
         self._costs = costs
         self._on_damage = on_damage
 
-    async def prepare(self, card: ModelCard, given: dict[str, Any]) -> Asked:
-        """Return what the model is to be asked.
+    async def prepare(
+        self, card: ModelCard, given: dict[str, Any], *, like: Case | None = None
+    ) -> Asked:
+        """Return what the model is to be asked; `like`: of the same moment and bars as that.
 
         Raises:
             NotFound: no such instrument or history.
@@ -114,7 +116,8 @@ class Answering:
             bundle,
             asked.symbol,
             timeframe=asked.timeframe or bundle.timeframe or "1d",
-            at=asked.as_of,
+            at=asked.as_of if like is None else like.as_of,
+            known=known_when(asked) if like is None else like.known,
         )
         return Asked(bundle, case.rows, case)
 
@@ -291,7 +294,9 @@ class Answering:
                 "panelSymbols": len(case.panel.series),
                 "close": float(case.series.close[-1]),
             }
-            | ({"afterTheFact": True} if case.after_the_fact else {}),
+            | ({"afterTheFact": True} if case.after_the_fact else {})
+            | ({} if case.known is None else {"barsKnownAt": case.known.at.isoformat()})
+            | ({"barsCameLater": True} if case.known and case.known.backfilled else {}),
         )
 
     async def _confidence(

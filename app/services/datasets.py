@@ -17,7 +17,7 @@ import msgspec
 from app.domain.datasets import DatasetVersion, NewDatasetVersion
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.services.dataset_sources import BARS_OF_THE_DESK
-from app.services.panels import read_panel
+from app.services.panels import as_known, read_panel
 from inference.datasets.bars_profile import describe_bars
 from inference.datasets.snapshots import read_snapshot, snapshot_path, write_snapshot
 from inference.datasets.texts import (
@@ -62,6 +62,8 @@ class BarsWanted(msgspec.Struct, frozen=True, kw_only=True):
     timeframe: str = "1d"
     as_of: datetime
     """Bars that had closed by then, UTC."""
+    as_known: bool = False
+    """As the desk knew them then, and not as they have been corrected since."""
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,12 +110,11 @@ class Datasets:
             Invalid: the timeframe or market is unknown, or there are no such bars.
         """
         chosen = await self._chosen(wanted)
-        panel = await read_panel(
-            self._bars,
-            [one.symbol for one in chosen],
-            timeframe=wanted.timeframe,
-            as_of=wanted.as_of,
-        )
+        symbols, frame, at = [one.symbol for one in chosen], wanted.timeframe, wanted.as_of
+        known = None
+        if wanted.as_known:
+            known = await as_known(self._bars, symbols, timeframe=frame, at=at, end=at)
+        panel = await read_panel(self._bars, symbols, timeframe=frame, as_of=at, known=known)
         if not panel.series:
             raise Invalid(
                 f"There are no {wanted.timeframe} bars up to {wanted.as_of:%Y-%m-%d} of what was "

@@ -1,7 +1,8 @@
 """What a model reads of a market at one moment: the panel, and the row its feature view makes.
 
 Whatever closed after the moment is cut off before anything is computed, so that no view can look
-ahead; what a moment has once given is kept for the next model that asks for the same.
+ahead; what a moment has once given is kept for the next model that asks for the same. Bars are read
+as they are believed now, or in the versions that the desk had at a moment.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import numpy as np
 
 from app.domain.errors import Invalid, NotFound
 from app.services.instruments import find_instrument
-from app.services.panels import moment_of, read_panel
+from app.services.panels import AsKnown, as_known, moment_of, read_panel
 from inference.bundle import Bundle
 from inference.datasets.views import FeatureView, Table
 from inference.panel import Panel, Series
@@ -51,6 +52,8 @@ class Case:
     rows: Rows
     """One row: the columns of the view."""
     feature_hash: str
+    known: AsKnown | None = None
+    """Which versions of the bars were read; None: those that were believed when it was made."""
 
     @property
     def series(self) -> Series:
@@ -71,6 +74,9 @@ class _Read:
     tables: dict[str, Mapping[str, Table]]
 
 
+_Key = tuple[str, str, datetime, int, str, AsKnown | None]
+
+
 class FeatureReader:
     """Reads cases from the stored bars."""
 
@@ -86,33 +92,50 @@ class FeatureReader:
         self._bars = bars
         self._views = views
         self._clock = clock
-        self._kept: OrderedDict[tuple[str, str, datetime, int, str], _Read] = OrderedDict()
+        self._kept: OrderedDict[_Key, _Read] = OrderedDict()
 
     def bars_stored(self, _: BarsStored) -> None:
         """Forget what was read: bars have come, or were corrected. Never waits."""
         self._kept.clear()
 
     async def case(
-        self, bundle: Bundle, symbol: str, *, timeframe: str, at: datetime | None
+        self,
+        bundle: Bundle,
+        symbol: str,
+        *,
+        timeframe: str,
+        at: datetime | None,
+        known: datetime | AsKnown | None = None,
     ) -> Case:
         """Return what the model's view says of an instrument as of `at`, by default now.
+
+        With `known` bars are read as the desk knew them then; where it had none of this
+        instrument yet, because its history was loaded later, as they first came.
 
         Raises:
             NotFound: no such instrument, or no bars that early.
             Invalid: the moment lies ahead, the view is unknown, or there is too little history.
         """
         now = self._clock()
-        if at is not None and at > now:
-            raise Invalid(
-                f"`asOf` {at.isoformat()} lies ahead of now; a forecast reads only what is known.",
-                code="look_ahead",
-            )
+        for name, moment in (("asOf", at), ("knownAt", known)):
+            if isinstance(moment, datetime) and moment > now:
+                raise Invalid(
+                    f"`{name}` {moment.isoformat()} lies ahead of now; a forecast reads only what "
+                    "is known.",
+                    code="look_ahead",
+                )
         if timeframe not in TIMEFRAMES:
             raise Invalid(f"`timeframe` must be one of {', '.join(TIMEFRAMES)}.")
         view = self._view(bundle)
         instrument = await find_instrument(self._instruments, symbol.strip())
-        as_of, newest = await self._moments(instrument, timeframe, at or now, now)
-        read = await self._read(instrument, timeframe, as_of, max(HISTORY, view.history_bars + 50))
+        if isinstance(known, datetime):
+            end = min(known, at or now)
+            known = await as_known(
+                self._bars, [instrument.symbol], timeframe=timeframe, at=known, end=end
+            )
+        as_of, newest = await self._moments(instrument, timeframe, at or now, now, known)
+        history = max(HISTORY, view.history_bars + 50)
+        read = await self._read(instrument, timeframe, as_of, history, known)
         row = await asyncio.to_thread(_row, read, bundle, view, instrument.symbol, as_of)
         _refuse_gaps(row, bundle, view, read.panel.of(instrument.symbol))
         return Case(
@@ -123,6 +146,7 @@ class FeatureReader:
             panel=read.panel,
             rows=row,
             feature_hash=_hash(view.key, row),
+            known=known,
         )
 
     def _view(self, bundle: Bundle) -> FeatureView:
@@ -136,12 +160,24 @@ class FeatureReader:
         return view
 
     async def _moments(
-        self, instrument: Instrument, timeframe: str, at: datetime, now: datetime
+        self,
+        instrument: Instrument,
+        timeframe: str,
+        at: datetime,
+        now: datetime,
+        known: AsKnown | None,
     ) -> tuple[datetime, datetime]:
         """Return when the last bar by `at` closed, and the last one by now."""
         symbol = instrument.symbol
         # Three, so that one is closed even where the newest is open and the one before it late.
-        read = await self._bars.read(symbol, timeframe=timeframe, end=at, limit=3)
+        read = await self._bars.read(
+            symbol,
+            timeframe=timeframe,
+            end=at,
+            limit=3,
+            known_at=None if known is None else known.at,
+            backfilled=known is not None and known.backfilled,
+        )
         newest = await self._bars.read(symbol, timeframe=timeframe, end=now, limit=3)
         closed = read.closed_by(at)
         if not len(closed):
@@ -151,7 +187,12 @@ class FeatureReader:
         return _close_of(closed), _close_of(newest.closed_by(now))
 
     async def _read(
-        self, instrument: Instrument, timeframe: str, as_of: datetime, history: int
+        self,
+        instrument: Instrument,
+        timeframe: str,
+        as_of: datetime,
+        history: int,
+        known: AsKnown | None,
     ) -> _Read:
         """Return the market of an instrument as of a moment."""
         now, market = self._clock(), market_of(instrument)
@@ -161,14 +202,14 @@ class FeatureReader:
             if market_of(one) == market and one.symbol != instrument.symbol
         ]
         beside = "" if len(others) < MOST_SYMBOLS else instrument.symbol
-        key = (market, timeframe, as_of, history, beside)
+        key = (market, timeframe, as_of, history, beside, known)
         kept = self._kept.get(key)
         if kept is not None and now - kept.read_at < _FRESH:
             self._kept.move_to_end(key)
             return kept
         symbols = sorted([instrument.symbol, *others[:MOST_SYMBOLS]])
         panel = await read_panel(
-            self._bars, symbols, timeframe=timeframe, as_of=as_of, limit=history
+            self._bars, symbols, timeframe=timeframe, as_of=as_of, limit=history, known=known
         )
         read = self._kept[key] = _Read(panel, now, {})
         if len(self._kept) > KEPT:

@@ -12,6 +12,7 @@ from app.domain.models import ModelFilter
 from app.domain.predictions import Prediction
 from app.domain.principal import Principal
 from app.services.paging import MAX_LIMIT
+from app.services.prediction_inputs import NOW
 from app.services.prediction_ports import ModelCatalog
 from app.services.predictions import PredictCommand, Predictions
 from inference.cards import ModelCard
@@ -98,6 +99,8 @@ class Forecasts:
                 "symbol": wanted.symbol,
                 "timeframe": wanted.timeframe,
                 "asOf": wanted.as_of.isoformat(),
+                # What is asked about now is asked with all that has been corrected by now.
+                **({} if wanted.past else {"knownAt": NOW}),
             },
             deadline_s=min(max(deadline_s, 0.1), 30.0),
             explain=True,

@@ -5,6 +5,7 @@ Nothing is read that had not closed at the asked moment.
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
@@ -20,6 +21,15 @@ _MOST = 1_000_000_000
 _YEAR_S = 365.25 * 86_400
 
 
+@dataclass(frozen=True)
+class AsKnown:
+    """Which versions of bars are read: those that the desk had at a moment."""
+
+    at: datetime
+    backfilled: bool = False
+    """The desk had none of them then: they are read as they first came."""
+
+
 async def read_panel(
     bars: BarStore,
     symbols: Sequence[str],
@@ -27,8 +37,10 @@ async def read_panel(
     timeframe: str = "1d",
     as_of: datetime,
     limit: int | None = None,
+    known: AsKnown | None = None,
 ) -> Panel:
-    """Return the bars of some instruments that had closed by `as_of`, the newest `limit` of each.
+    """Return the bars of some instruments that had closed by `as_of`, the newest `limit` of each:
+    as they are believed now, or as they were `known`.
 
     Symbols that nobody knows or that have no bars are left out.
 
@@ -39,9 +51,27 @@ async def read_panel(
         raise Invalid(f"The timeframe must be one of {', '.join(TIMEFRAMES)}.")
     # One more than asked for: the newest may still be open.
     wanted = _MOST if limit is None else limit + 1
-    read = await bars.read_many(list(symbols), timeframe=timeframe, end=as_of, limit=wanted)
+    read = await bars.read_many(
+        list(symbols),
+        timeframe=timeframe,
+        end=as_of,
+        limit=wanted,
+        known_at=None if known is None else known.at,
+        backfilled=known is not None and known.backfilled,
+    )
     found = [read[symbol] for symbol in dict.fromkeys(symbols) if symbol in read]
     return await asyncio.to_thread(_panel, found, timeframe, as_of, limit)
+
+
+async def as_known(
+    bars: BarStore, symbols: Sequence[str], *, timeframe: str, at: datetime, end: datetime
+) -> AsKnown:
+    """Return how to read bars up to `end` as of a moment: strictly as they were known then, or,
+    where the desk had none of them yet, as they first came.
+    """
+    # Of two, one has closed.
+    there = await bars.read_many(list(symbols), timeframe=timeframe, end=end, limit=2, known_at=at)
+    return AsKnown(at, backfilled=not any(len(one.closed_by(end)) for one in there.values()))
 
 
 def series_of(bars: Bars) -> Series:

@@ -20,7 +20,10 @@ MOST_REQUEST_ID = 200
 """Characters."""
 LONGEST_S = 60.0
 """The latest deadline of a request."""
-_KINDS = "{symbol, timeframe?, asOf?, horizon?}, {features: {…}}, {text} or {rows: [{…}, …]}"
+_KINDS = (
+    "{symbol, timeframe?, asOf?, knownAt?, horizon?}, {features: {…}}, {text} or {rows: [{…}, …]}"
+)
+NOW = "now"
 _MOMENTS = frozenset(("asof", "timestamp", "time", "date", "datetime"))
 
 
@@ -30,6 +33,9 @@ class MarketInput(Shape, frozen=True, forbid_unknown_fields=True):
     symbol: str
     timeframe: str | None = None
     as_of: datetime | None = None
+    known_at: str | None = None
+    """Bars as the desk knew them at that moment: by default at `asOf`. `now`: as they are believed
+    now, later corrections included."""
     horizon: int | None = None
     """In bars; only to make sure: a model forecasts its own horizon."""
 
@@ -47,8 +53,28 @@ def read_market(given: dict[str, Any]) -> MarketInput:
     if not 1 <= len(asked.symbol.strip()) <= 80:
         raise Invalid("`input.symbol` must have 1 to 80 characters.")
     if asked.as_of is not None and asked.as_of.tzinfo is None:
-        return msgspec.structs.replace(asked, as_of=asked.as_of.replace(tzinfo=UTC))
+        asked = msgspec.structs.replace(asked, as_of=asked.as_of.replace(tzinfo=UTC))
+    known_when(asked)
     return asked
+
+
+def known_when(asked: MarketInput) -> datetime | None:
+    """Return the moment whose knowledge of the bars is meant; None for now.
+
+    Raises:
+        Invalid: `knownAt` is neither a moment nor `now`.
+    """
+    if asked.known_at is None:
+        return asked.as_of
+    if asked.known_at == NOW:
+        return None
+    try:
+        moment = datetime.fromisoformat(asked.known_at)
+    except ValueError:
+        raise Invalid(
+            f"`input.knownAt` is {asked.known_at[:40]!r}; it must be an ISO 8601 moment or {NOW!r}."
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def check_horizon(asked: MarketInput, bundle: Bundle) -> None:

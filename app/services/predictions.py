@@ -310,16 +310,13 @@ class Predictions:
         self, shown: NewPrediction, card: ModelCard, asked: Asked, command: PredictCommand
     ) -> None:
         """Let another version answer the same case, for nobody to see, when nobody waits."""
-        given = dict(command.input)
-        if asked.case is not None:
-            given["asOf"] = asked.case.as_of.isoformat()
         shadow = msgspec.structs.replace(
             shown, id=new_id(), model_id=card.id, shadow_of=shown.id, created_at=self._clock()
         )
         if not await self._store.begin(shadow):
             return
         try:
-            repeated = await self._answering.prepare(card, given)
+            repeated = await self._answering.prepare(card, command.input, like=asked.case)
         except Refusal as refusal:
             refused = Answered(
                 status="failed", latency_ms=0.0, error_code=refusal.code, error=refusal.message

@@ -271,6 +271,7 @@ class Training:
             market=command.market,
             timeframe=command.timeframe,
             as_of=command.as_of or self._clock(),
+            as_known=command.as_of is not None,
         )
 
     async def _run(

@@ -29,11 +29,18 @@ _SPAN = """
 """
 _NOW = f"SELECT * FROM bars WHERE {_SPAN}"
 _THEN = f"""
-    SELECT {", ".join(COLUMNS)} FROM bars WHERE {_SPAN} AND ingested_at <= $6
-    UNION ALL
-    SELECT {", ".join(COLUMNS)} FROM bar_versions WHERE {_SPAN}
-       AND known_at <= $6 AND superseded_at > $6
+    SELECT * FROM (
+        SELECT DISTINCT ON (timestamp) {", ".join(COLUMNS)} FROM (
+            (SELECT {", ".join(COLUMNS)}, ingested_at AS since FROM bars
+              WHERE {_SPAN} AND ($7::boolean OR ingested_at <= $6)
+              ORDER BY timestamp DESC LIMIT $5)
+            UNION ALL
+            SELECT {", ".join(COLUMNS)}, known_at FROM bar_versions
+             WHERE {_SPAN} AND ($7::boolean OR known_at <= $6) AND superseded_at > $6
+        ) every ORDER BY timestamp, since
+    ) first
 """
+"""What was in force at $6; with $7, of what was not known by then the first version."""
 
 
 def _read(rows: str, actions: str, instruments: str) -> str:
@@ -51,10 +58,8 @@ def _read(rows: str, actions: str, instruments: str) -> str:
                          'fromPrice', from_price::text, 'toPrice', to_price::text,
                          'adjustment', adjustment
                      ) ORDER BY ex_date, kind)::text AS actions
-                FROM corporate_actions
-               WHERE instrument_id = i.id
-                 AND kind IN ('split', 'dividend', 'special_dividend', 'roll')
-                 AND {actions}
+                FROM ({actions}) valid
+               WHERE kind IN ('split', 'dividend', 'special_dividend', 'roll')
           ) a
           CROSS JOIN LATERAL (
               SELECT {PACKED} FROM ({rows} ORDER BY timestamp DESC LIMIT $5) newest
@@ -63,11 +68,18 @@ def _read(rows: str, actions: str, instruments: str) -> str:
     """
 
 
-_VALID_NOW = "withdrawn_at IS NULL"
-_VALID_THEN = "known_at <= $6 AND (withdrawn_at IS NULL OR withdrawn_at > $6)"
-_READ = _read(_NOW, _VALID_NOW, "= $1")
-_READ_THEN = _read(_THEN, _VALID_THEN, "= $1")
-_READ_MANY = _read(_NOW, _VALID_NOW, "= ANY($1::text[])")
+_VALID_NOW = "SELECT * FROM corporate_actions WHERE instrument_id = i.id AND withdrawn_at IS NULL"
+_VALID_THEN = """
+    SELECT DISTINCT ON (kind, ex_date) * FROM corporate_actions
+     WHERE instrument_id = i.id AND ($7::boolean OR known_at <= $6)
+       AND (withdrawn_at IS NULL OR withdrawn_at > $6)
+     ORDER BY kind, ex_date, known_at
+"""
+_ONE, _MANY = "= $1", "= ANY($1::text[])"
+_READ = _read(_NOW, _VALID_NOW, _ONE)
+_READ_THEN = _read(_THEN, _VALID_THEN, _ONE)
+_READ_MANY = _read(_NOW, _VALID_NOW, _MANY)
+_READ_MANY_THEN = _read(_THEN, _VALID_THEN, _MANY)
 _MANY_BARS = 250_000
 """So many bars are read at once, so that a screen over everything is a few short statements."""
 
@@ -107,10 +119,12 @@ class PostgresBars(StoredSuspects):
         end: datetime | None = None,
         limit: int | None = None,
         known_at: datetime | None = None,
+        backfilled: bool = False,
     ) -> Bars:
         """Return the newest `limit` bars that opened from `start` to `end`, both included.
 
-        With `known_at` they are those that the desk knew at that moment, as it knew them.
+        With `known_at` they are those that the desk knew at that moment, as it knew them; with
+        `backfilled` also those that came later, as they first came.
 
         Raises:
             UnknownSymbol: no such instrument.
@@ -118,7 +132,7 @@ class PostgresBars(StoredSuspects):
         asked: list[Any] = [symbol, timeframe, start, end, limit]
         query = _READ
         if known_at is not None:
-            asked.append(known_at)
+            asked += (known_at, backfilled)
             query = _READ_THEN
         row = await self._database.fetchrow(query, *asked)
         if row is None:
@@ -132,8 +146,12 @@ class PostgresBars(StoredSuspects):
         timeframe: str = "1d",
         end: datetime | None = None,
         limit: int,
+        known_at: datetime | None = None,
+        backfilled: bool = False,
     ) -> dict[str, Bars]:
         """Return the newest `limit` bars of each symbol that opened by `end`, in a few reads.
+
+        `known_at` and `backfilled` as in `read`.
 
         Symbols that nobody knows or that have no bars are left out.
         """
@@ -141,7 +159,12 @@ class PostgresBars(StoredSuspects):
         found: dict[str, Bars] = {}
         for start in range(0, len(symbols), per_read):
             some = list(symbols[start : start + per_read])
-            for row in await self._database.fetch(_READ_MANY, some, timeframe, None, end, limit):
+            asked: list[Any] = [some, timeframe, None, end, limit]
+            query = _READ_MANY
+            if known_at is not None:
+                asked += (known_at, backfilled)
+                query = _READ_MANY_THEN
+            for row in await self._database.fetch(query, *asked):
                 if row["timestamp"]:
                     found[row["symbol"]] = unpack(row, timeframe)
         return found

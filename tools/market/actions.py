@@ -65,15 +65,22 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return self.kind == "roll" and all(price is not None and price > 0 for price in prices)
 
 
-def known(actions: Iterable[Action], at: datetime | None) -> tuple[Action, ...]:
-    """Return the actions that were known and not withdrawn at a moment, by date; None is now."""
+def known(
+    actions: Iterable[Action], at: datetime | None, *, backfilled: bool = False
+) -> tuple[Action, ...]:
+    """Return the actions that were known and not withdrawn at a moment, by date; None is now.
+
+    `backfilled`: of those that became known later, the first version.
+    """
     valid = [
         one
         for one in actions
         if (one.withdrawn_at is None or (at is not None and one.withdrawn_at > at))
-        and (at is None or one.known_at <= at)
+        and (at is None or backfilled or one.known_at <= at)
     ]
-    return tuple(sorted(valid, key=lambda one: (one.ex_date, one.kind)))
+    valid.sort(key=lambda one: one.known_at, reverse=True)
+    first = {(one.ex_date, one.kind): one for one in valid}
+    return tuple(first[key] for key in sorted(first))
 
 
 def positions(actions: Sequence[Action], ends: NDArray[np.datetime64]) -> list[tuple[int, Action]]:

@@ -84,11 +84,12 @@ class BarStore(Protocol):
         end: datetime | None = None,
         limit: int | None = None,
         known_at: datetime | None = None,
+        backfilled: bool = False,
     ) -> Bars:
         """Return the newest `limit` bars that opened from `start` to `end`, both included.
 
         With `known_at` they are those that the desk knew at that moment, as it knew them, and so
-        are their actions.
+        are their actions; with `backfilled` also those that came later, as they first came.
 
         Raises:
             UnknownSymbol: no such instrument.
@@ -102,8 +103,12 @@ class BarStore(Protocol):
         timeframe: str = "1d",
         end: datetime | None = None,
         limit: int,
+        known_at: datetime | None = None,
+        backfilled: bool = False,
     ) -> dict[str, Bars]:
         """Return the newest `limit` bars of each symbol that opened by `end`, in a few reads.
+
+        `known_at` and `backfilled` as in `read`.
 
         Symbols that nobody knows or that have no bars are left out.
         """

@@ -78,12 +78,13 @@ class InProcessMarket(InProcessInstruments, InProcessSuspects):
         end: datetime | None = None,
         limit: int | None = None,
         known_at: datetime | None = None,
+        backfilled: bool = False,
     ) -> Bars:
         instrument = self._known(symbol)
         series = self._series.get((self._owner[symbol], timeframe))
         bars = empty(symbol, timeframe, instrument.source) if series is None else series.bars
         if series is not None and known_at is not None:
-            bars = _as_of(series, known_at)
+            bars = _as_of(series, known_at, backfilled=backfilled)
         first = 0 if start is None else np.searchsorted(bars.timestamps, moment(start), "left")
         last = len(bars) if end is None else np.searchsorted(bars.timestamps, moment(end), "right")
         if limit is not None:
@@ -98,6 +99,7 @@ class InProcessMarket(InProcessInstruments, InProcessSuspects):
             actions=known(
                 (one for one in self._actions[self._owner[symbol]] if one.kind in IN_PRICES),
                 known_at,
+                backfilled=backfilled,
             ),
             currency=instrument.currency,
             calendar=calendar_name(instrument.exchange, instrument.kind),
@@ -110,9 +112,21 @@ class InProcessMarket(InProcessInstruments, InProcessSuspects):
         timeframe: str = "1d",
         end: datetime | None = None,
         limit: int,
+        known_at: datetime | None = None,
+        backfilled: bool = False,
     ) -> dict[str, Bars]:
         there = [symbol for symbol in symbols if symbol in self._owner]
-        read = [await self.read(s, timeframe=timeframe, end=end, limit=limit) for s in there]
+        read = [
+            await self.read(
+                symbol,
+                timeframe=timeframe,
+                end=end,
+                limit=limit,
+                known_at=known_at,
+                backfilled=backfilled,
+            )
+            for symbol in there
+        ]
         return {bars.symbol: bars for bars in read if len(bars)}
 
     async def replace(self, bars: Bars) -> int:
@@ -252,20 +266,22 @@ def _given(series: _Series, times: Times, source: str) -> None:
     series.sources.update(dict.fromkeys(_seconds(times), source))
 
 
-def _as_of(series: _Series, moment_: datetime) -> Bars:
-    """Return the bars as they were known at a moment."""
-    rows = [
+def _as_of(series: _Series, moment_: datetime, *, backfilled: bool) -> Bars:
+    """Return the bars as they were known at a moment; `backfilled`: of those that came later, the
+    first version.
+    """
+    every = [
         (second, version)
         for second, versions in series.superseded.items()
         for version in versions
-        if version.known_at <= moment_ < (version.superseded_at or _ALWAYS)
+        if moment_ < (version.superseded_at or _ALWAYS)
     ]
-    rows += [
-        (second, _version(series, second))
-        for second in _seconds(series.bars.timestamps)
-        if series.known.get(second, _ALWAYS) <= moment_
-    ]
-    rows.sort(key=lambda row: row[0])
+    every += [(second, _version(series, second)) for second in _seconds(series.bars.timestamps)]
+    every.sort(key=lambda row: (row[0], row[1].known_at), reverse=True)
+    found = {
+        second: version for second, version in every if backfilled or version.known_at <= moment_
+    }
+    rows = sorted(found.items())
 
     def column(name: str) -> NDArray[np.float64]:
         values = (getattr(version, name) for _, version in rows)

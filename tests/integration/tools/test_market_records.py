@@ -115,6 +115,60 @@ async def test_a_read_as_of_a_moment_gives_what_was_known_then(stores: Stores) -
     assert await closes(then - timedelta(seconds=1)) == []
 
 
+async def test_what_came_later_can_be_read_as_it_first_came(stores: Stores) -> None:
+    bars = made_up([1.0, 2.0, 3.0, 4.0])
+    await stores.bars.add(bars.slice(0, 2))
+    then = stores.clock.now
+    stores.clock.goes_on()
+    await stores.bars.add(with_close(bars, 0, 9.0))  # a correction, and two bars that are new
+    stores.clock.goes_on()
+    await stores.bars.add(with_close(with_close(bars, 0, 8.0), 2, 7.0))
+
+    async def closes(known_at: datetime, **asked: Any) -> list[float]:
+        given = {"known_at": known_at, "backfilled": True, **asked}
+        many = await stores.bars.read_many(["TEST", "NOPE"], **{"limit": 9, **given})
+        read = await stores.bars.read("TEST", **given)
+        assert many["TEST"].close.tolist()[-len(read) :] == read.close.tolist()
+        return [float(close) for close in read.close]
+
+    assert await closes(then) == [1.0, 2.0, 3.0, 4.0]
+    assert await closes(then - timedelta(days=9)) == [1.0, 2.0, 3.0, 4.0]
+    assert await closes(then, limit=2) == [3.0, 4.0]
+    assert await closes(then, end=bars.time(1)) == [1.0, 2.0]
+    assert await closes(stores.clock.now) == [8.0, 2.0, 7.0, 4.0]
+    strict = await stores.bars.read_many(["TEST"], limit=9, known_at=then)
+    assert strict["TEST"].close.tolist() == [1.0, 2.0]
+    none = await stores.bars.read_many(["TEST"], limit=9, known_at=then - timedelta(days=9))
+    assert none == {}
+
+
+async def test_actions_that_came_later_can_be_read_as_they_first_came(stores: Stores) -> None:
+    bars = made_up([4.0, 4.0, 2.0, 2.0])
+    await stores.bars.add(bars)
+    then = stores.clock.now
+    stores.clock.goes_on()
+    split = Action(
+        kind="split",
+        ex_date=bars.day(2),
+        new_shares=Decimal(2),
+        old_shares=Decimal(1),
+        source="a test",
+        known_at=stores.clock.now,
+    )
+    await stores.instruments.add_action("TEST", split)
+    stores.clock.goes_on()
+    wrong = msgspec.structs.replace(split, new_shares=Decimal(3), known_at=stores.clock.now)
+    await stores.instruments.add_action("TEST", wrong)
+
+    async def shares(**asked: Any) -> list[Decimal | None]:
+        read = await stores.bars.read("TEST", known_at=then, **asked)
+        return [one.new_shares for one in read.actions]
+
+    assert await shares() == []
+    assert await shares(backfilled=True) == [Decimal(2)]
+    assert [one.new_shares for one in (await stores.bars.read("TEST")).actions] == [Decimal(3)]
+
+
 async def test_replacing_a_history_keeps_what_goes_as_versions(stores: Stores) -> None:
     old = made_up([1.0, 2.0, 3.0])
     await stores.bars.replace(old)

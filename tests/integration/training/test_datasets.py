@@ -1,7 +1,8 @@
 """Versions of bars on a real Postgres: one row for one content."""
 
 import asyncio
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,35 @@ async def test_other_bars_are_the_next_version_of_the_dataset(datasets: Datasets
     assert first.version.as_of is not None
     assert second.version.as_of is not None
     assert first.version.as_of <= early < second.version.as_of
+
+
+async def test_bars_as_of_the_past_are_those_that_were_known_then(
+    untrained: Database, tmp_path: Path
+) -> None:
+    now = [LATE]
+    instruments = PostgresInstruments(untrained)
+    bars = PostgresBars(untrained, clock=lambda: now[0])
+    await instruments.put(Instrument(symbol="AAA", name="AAA", source="made up"))
+    history = random_bars("AAA", 120)
+    await bars.replace(history)
+    datasets = Datasets(PostgresDatasets(untrained), instruments, bars, tmp_path / "datasets")
+    early, later = history.time(60), LATE + timedelta(days=30)
+    # Of a moment before the desk had anything: as it first came; and of one at which it had it.
+    wanted = [BarsWanted(as_of=at, as_known=True) for at in (early, LATE)]
+    before = [await datasets.record_bars(one, by=None) for one in wanted]
+    assert before[1].version.size == 120
+
+    now[0] = later
+    close = history.close.copy()
+    close[30] *= 1.01
+    await bars.add(replace(history, close=close).slice(30, 31))
+
+    again = [await datasets.record_bars(one, by=None) for one in wanted]
+    assert [one.version.digest for one in again] == [one.version.digest for one in before]
+    believed = await datasets.record_bars(BarsWanted(as_of=LATE), by=None)
+    assert believed.version.digest != before[1].version.digest
+    nothing_new = await datasets.record_bars(BarsWanted(as_of=later, as_known=True), by=None)
+    assert nothing_new.version.digest == believed.version.digest
 
 
 async def test_a_version_is_found_by_name_number_and_address(datasets: Datasets) -> None:
