@@ -14,7 +14,7 @@ from click.exceptions import Exit
 from rich.console import Console
 from rich.text import Text
 
-from app.verbs.datasets import dataset
+from app.verbs.dataset_remotes import dataset
 from app.verbs.experiments import experiment
 from app.verbs.features import features
 from app.verbs.feeds import ingest, replay

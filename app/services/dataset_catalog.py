@@ -26,11 +26,9 @@ from app.services.dataset_sources import check_source
 from app.services.paging import Page, checked_limit, cut, decode_cursor
 from inference.bundle import PreprocessingStep
 from inference.datasets.fitting import FITS
-from inference.datasets.intake import IntakeWishes, TableManifest, check_table, table_path
-from inference.datasets.snapshots import read_snapshot, snapshot_path
+from inference.datasets.intake import IntakeWishes
 from inference.datasets.steps import STEPS
-from inference.datasets.texts import TextsManifest, read_texts, texts_path
-from inference.datasets.versions import read_manifest
+from inference.datasets.version_files import check_version, manifest_from, version_path
 from inference.errors import DamagedArtifact
 
 _LONGEST_NAME = 200
@@ -195,16 +193,9 @@ class DatasetCatalog:
             raise Conflict(f"{damaged}.", code="damaged_artifact") from damaged
 
     def _check(self, version: DatasetVersion) -> Path:
-        kind = version.manifest.get("kind")
-        if kind == "table":
-            path = table_path(self._root, version.digest)
-            check_table(path, msgspec.convert(version.manifest, TableManifest))
-        elif kind == "texts":
-            path = texts_path(self._root, version.digest)
-            read_texts(path, msgspec.convert(version.manifest, TextsManifest))
-        else:
-            path = snapshot_path(self._root, version.digest)
-            read_snapshot(path, read_manifest(version.manifest))
+        manifest = manifest_from(version.manifest)
+        path = version_path(self._root, manifest)
+        check_version(path, manifest)
         return path
 
     async def archive(self, dataset_id: UUID) -> Dataset:

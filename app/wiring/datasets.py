@@ -10,6 +10,7 @@ from app.security.people import utc_now
 from app.security.sealing import Sealer
 from app.services.dataset_catalog import DatasetCatalog
 from app.services.dataset_collecting import DatasetCollecting
+from app.services.dataset_remotes import DatasetRemotes
 from app.services.jobs import Jobs
 from app.settings import Settings
 from app.storage.dataset_catalog import StoredDatasets
@@ -25,6 +26,8 @@ class DatasetDesk(msgspec.Struct, kw_only=True):
 
     catalog: DatasetCatalog
     collecting: DatasetCollecting
+    remotes: DatasetRemotes
+    """To other desks, and from them."""
 
 
 def open_datasets(
@@ -34,11 +37,13 @@ def open_datasets(
     root = settings.data_dir / "datasets"
     store = StoredDatasets(database, sealer)
     outbound = Outbound(allowed_places(settings))
+    catalog, versions = DatasetCatalog(store, root), PostgresDatasets(database)
     return DatasetDesk(
-        catalog=DatasetCatalog(store, root),
+        catalog=catalog,
+        remotes=DatasetRemotes(catalog, store, versions, root),
         collecting=DatasetCollecting(
             store,
-            PostgresDatasets(database),
+            versions,
             jobs,
             root=root,
             incoming=settings.data_dir / INCOMING,

@@ -3,9 +3,12 @@
     python -m tests.environments.run tensorflow
     python -m tests.environments.run transformers
     python -m tests.environments.run ray
+    python -m tests.environments.run dvc
+    python -m tests.environments.run feast
 
-TensorFlow gets a clean environment (about 1.6 GB), which the tests talk to as the product does: in
-a process of its own. transformers and Ray are laid over the environment that this is run by.
+TensorFlow (about 1.6 GB), DVC and Feast get clean environments, which the tests talk to as the
+product does: in a process of its own. transformers and Ray are laid over the environment that this
+is run by.
 """
 
 import argparse
@@ -22,12 +25,22 @@ PACKAGES = {
     "tensorflow": ("tensorflow-cpu>=2.20,<3", "msgspec"),
     "transformers": ("transformers>=4.56,<6", "torch>=2.8"),
     "ray": ("ray[train]==2.60.0", "torch>=2.8"),
+    "dvc": ("dvc>=3.60,<4",),
+    "feast": ("feast>=0.60",),
 }
 TESTS = {
     "tensorflow": ("-k", "tensorflow", "tests/contracts/runtimes"),
     "transformers": ("-k", "huggingface", "tests/contracts/runtimes"),
     "ray": ("tests/integration/training/test_ray.py",),
+    "dvc": ("-k", "dvc]", "tests/contracts/dvc"),
+    "feast": ("tests/frameworks/test_feast.py",),
 }
+APART = {
+    "tensorflow": "OUTCRY_TEST_TENSORFLOW_PYTHON",
+    "dvc": "OUTCRY_TEST_DVC_PYTHON",
+    "feast": "OUTCRY_TEST_FEAST_PYTHON",
+}
+"""Those that run in a process of their own: the variable by which their tests find it."""
 
 
 def main() -> int:
@@ -58,12 +71,12 @@ def build(framework: str, folder: Path) -> None:
 
 
 def run(framework: str, python: Path) -> int:
-    """Run the marked tests: TensorFlow's from here, the others inside."""
+    """Run the marked tests: from here, or inside where the framework runs in process."""
     where = str(python.absolute())
     environment = dict(os.environ)
     runner = where
-    if framework == "tensorflow":
-        environment["OUTCRY_TEST_TENSORFLOW_PYTHON"] = where
+    if framework in APART:
+        environment[APART[framework]] = where
         runner = sys.executable
     if framework == "ray":
         environment["OUTCRY_RAY_PYTHON"] = where
