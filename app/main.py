@@ -91,6 +91,7 @@ def create_app(desk: Desk, gateway: Gateway, origins: AllowedOrigins) -> Litesta
         model_imports=desk.registry.imports,
         experiments=desk.experiments,
         model_health=desk.model_health,
+        engine_views=desk.engine.views,
         datasets=desk.datasets.catalog,
         collecting=desk.datasets.collecting,
         features=desk.features.store,

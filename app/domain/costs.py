@@ -3,6 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
+from uuid import UUID
 
 import msgspec
 
@@ -37,6 +38,22 @@ class CostEntry(msgspec.Struct, frozen=True):
     latency_ms: int
     created_at: datetime
     settled_at: datetime | None = None
+
+
+CallOutcome = Literal["succeeded", "failed", "cancelled"]
+
+
+class ReservedCall(msgspec.Struct, frozen=True, kw_only=True):
+    """An open entry of a call that belongs to no run."""
+
+    id: UUID
+    user_id: UserId | None
+    """None: the desk itself."""
+    provider: str
+    model: str
+    input_tokens: int
+    """An estimate, until it is settled."""
+    reserved_usd: Decimal | None
 
 
 class Receipt(msgspec.Struct, frozen=True, rename="camel"):

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from app.domain.errors import Refusal
+from app.domain.ids import UserId
 from app.domain.principal import Principal
 from app.doors.infer import JSON_LENGTH, Reply, answer, of_crash, of_inference, of_refusal
 from app.services.model_calls import ModelCalls
@@ -63,7 +64,7 @@ class DirectInfer:
         body = await _body(receive)
         if body is None:
             return
-        reply = await self._reply(asked, body, scope["path"])
+        reply = await self._reply(asked, body, scope["path"], principal.user_id)
         write = scope.get("extensions", {}).get(REPLY_EXTENSION)
         if write is not None and reply.status == 200 and not reply.headers:
             head = b"%bcontent-length: %d\r\n" % (self._plain_head, len(reply.body))
@@ -93,10 +94,12 @@ class DirectInfer:
             return None
         return _Asked(name, version or None, key, json_length)
 
-    async def _reply(self, asked: _Asked, body: bytes, path: str) -> Reply:
+    async def _reply(self, asked: _Asked, body: bytes, path: str, user_id: UserId) -> Reply:
         try:
             served = await self._calls.find(asked.name, asked.version)
-            return await answer(self._calls, served, body, json_length=asked.json_length)
+            return await answer(
+                self._calls, served, body, json_length=asked.json_length, user_id=user_id
+            )
         except Refusal as refusal:
             return of_refusal(refusal)
         except InferenceError as error:

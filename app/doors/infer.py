@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from app.domain.errors import Refusal
+from app.domain.ids import UserId
 from app.doors.tensors import read_request, response_of, rows_of
 from app.services.model_calls import DEADLINE_S, LONGEST_S, ModelCalls, ServedModel
 from inference.errors import (
@@ -37,9 +38,18 @@ class Reply(NamedTuple):
 
 
 async def answer(
-    calls: ModelCalls, served: ServedModel, body: bytes, *, json_length: str | None
+    calls: ModelCalls,
+    served: ServedModel,
+    body: bytes,
+    *,
+    json_length: str | None,
+    user_id: UserId | None,
 ) -> Reply:
-    """Ask a model; `json_length` is the header that says where binary tensors begin.
+    """Ask a model.
+
+    Args:
+        json_length: the header that says where binary tensors begin.
+        user_id: who pays for what the model uses of language models.
 
     Raises:
         Refusal: the caller may not.
@@ -52,7 +62,7 @@ async def answer(
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         raise BadInput(f"the request is not understood: {wrong}") from None
     rows = rows_of(asked, served, whole[length:])
-    answers = await calls.ask(served, rows, **_wishes(asked.parameters))
+    answers = await calls.ask(served, rows, user_id=user_id, **_wishes(asked.parameters))
     data, tail = response_of(asked, answers, name=served.card.name, version=served.card.version)
     if not tail:
         return Reply(data)

@@ -1,7 +1,8 @@
 """The Open Inference Protocol v2 over HTTP: clients of Triton, KServe and MLServer may call us.
 
 `/v2`, its health, the metadata of a model and `/infer`, as JSON or with binary tensors. Nothing is
-stored. Who asks is told by the middleware and guards that are passed in, the same as everywhere.
+stored but what a model used of a language model. Who asks is told by the middleware and guards that
+are passed in, the same as everywhere.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from litestar.params import FromPath
 from litestar.types import Middleware
 
 from app.domain.errors import Refusal
+from app.domain.principal import Principal
 from app.doors.infer import (
     JSON_LENGTH,
     Reply,
@@ -134,7 +136,16 @@ def open_inference(
             """Return the model's outputs for some rows."""
             served = await calls.find(name, _version(request))
             length = request.headers.get(JSON_LENGTH)
-            return _response(await answer(calls, served, await request.body(), json_length=length))
+            who: Principal | None = request.scope.get("user")
+            return _response(
+                await answer(
+                    calls,
+                    served,
+                    await request.body(),
+                    json_length=length,
+                    user_id=None if who is None else who.user_id,
+                )
+            )
 
     return Router(
         PATH,

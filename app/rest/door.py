@@ -60,6 +60,7 @@ from app.services.conversations import Conversations
 from app.services.costs_report import CostsReport
 from app.services.dataset_catalog import DatasetCatalog
 from app.services.dataset_collecting import DatasetCollecting
+from app.services.engine_view import EngineViews
 from app.services.experiments import Experiments
 from app.services.feature_materializing import FeatureMaterializing
 from app.services.feature_store import FeatureStore
@@ -105,6 +106,7 @@ class RestServices:
     predictions: Predictions
     experiments: Experiments
     model_health: ModelHealth
+    engine_views: EngineViews
     datasets: DatasetCatalog
     collecting: DatasetCollecting
     features: FeatureStore
@@ -206,6 +208,7 @@ def build_routes(services: RestServices) -> list[Router]:
             "predictions": _given(services.predictions),
             "experiments": _given(services.experiments),
             "model_health": _given(services.model_health),
+            "engine_views": _given(services.engine_views),
             "datasets": _given(services.datasets),
             "collecting": _given(services.collecting),
             "features": _given(services.features),

@@ -1,4 +1,4 @@
-"""`/models/{id}/drift` and `/models/{id}/reports`: how a model does now that it is used."""
+"""`/models/engine`, `/models/{id}/drift`, `/models/{id}/reports`: how models do in use."""
 
 from uuid import UUID
 
@@ -8,7 +8,8 @@ from litestar.params import FromPath
 
 from app.domain.model_reports import ModelReport
 from app.rest.pages import Cursor, Limit
-from app.rest.sign_in import may_read
+from app.rest.sign_in import may_administer, may_read
+from app.services.engine_view import EngineNow, EngineViews
 from app.services.model_health import ModelHealth
 from app.services.paging import DEFAULT_LIMIT, Page
 
@@ -18,6 +19,11 @@ class ModelReportsController(Controller):
 
     path = "/models"
     tags = ("Models",)
+
+    @get("/engine", guards=[may_administer], summary="What the engine does")
+    async def engine(self, engine_views: NamedDependency[EngineViews]) -> EngineNow:
+        """Return queue, cache and restarts, and how fast each model has answered."""
+        return await engine_views.now()
 
     @get("/{model_id:uuid}/drift", guards=[may_read], summary="How it does now")
     async def drift(

@@ -1,7 +1,8 @@
 """Ask a served model directly: rows in, answers out, and nothing is stored.
 
 For programs that speak the Open Inference Protocol. What people and agents ask goes through
-`predictions`, which writes down what was asked, answered and how it turned out.
+`predictions`, which writes down what was asked, answered and how it turned out. Only what a model
+uses of others' language models is entered here too.
 """
 
 import asyncio
@@ -12,6 +13,9 @@ from functools import cached_property
 from typing import Literal
 
 from app.domain.errors import Conflict, NotFound
+from app.domain.ids import UserId
+from app.services.call_costs import CallCosts
+from app.services.prediction_costs import asks_llm
 from app.services.prediction_ports import BundleReader, ModelBook, PredictionEngine
 from inference.bundle import TEXTUAL, Bundle
 from inference.cards import ModelCard
@@ -56,12 +60,14 @@ class ModelCalls:
         *,
         on_damage: Callable[[ModelCard, str], Awaitable[object]] | None = None,
         check: Callable[[], Awaitable[object]] | None = None,
+        costs: CallCosts | None = None,
     ) -> None:
         self._models = models
         self._bundles = bundles
         self._engine = engine
         self._on_damage = on_damage
         self._check = check
+        self._costs = costs
         self._known: dict[tuple[str, str | None], tuple[float, ServedModel]] = {}
         self._finding: dict[tuple[str, str | None], asyncio.Task[ServedModel]] = {}
 
@@ -120,16 +126,25 @@ class ModelCalls:
         deadline_s: float = DEADLINE_S,
         priority: Literal["interactive", "batch"] = "interactive",
         explain: bool = False,
+        user_id: UserId | None = None,
     ) -> Answers:
-        """Return the model's answers.
+        """Return the model's answers; what it uses of language models is `user_id`'s to pay.
 
         Raises:
             InferenceError: as `Engine.predict` says.
         """
-        try:
+
+        async def ask() -> Answers:
             return await self._engine.predict(
                 served.artifact, rows, deadline_s=deadline_s, priority=priority, explain=explain
             )
+
+        try:
+            if self._costs is None or not asks_llm(served.bundle):
+                return await ask()
+            async with self._costs.entered(served.bundle, rows, user_id=user_id) as meter:
+                meter.answers = await ask()
+                return meter.answers
         except DamagedArtifact as damage:
             await self._damaged(served.card, damage)
             raise

@@ -72,6 +72,10 @@ class ModelReads:
         """Return the deployed champion of a task, None if there is none that may answer."""
         return await self._store.find_champion(task, timeframe, horizon)
 
+    async def of_artifact(self, digest: str) -> list[ModelCard]:
+        """Return the versions that consist of an artifact."""
+        return await self._store.of_artifact(digest)
+
     async def last_good(self, card: ModelCard) -> list[ModelCard]:
         """Return versions that run here and forecast what `card` does, the last good one first."""
         return await self._store.last_good(card)

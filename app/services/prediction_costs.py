@@ -56,6 +56,11 @@ class PredictionCosts:
         return tuple(found)
 
 
+def asks_llm(bundle: Bundle) -> bool:
+    """Tell whether an answer needs a provider of language models."""
+    return any(member.runtime in LANGUAGE_MODELS for member in bundle.members)
+
+
 def cost_of(bundle: Bundle, spent: Sequence[Spent]) -> PredictionCost:
     """Return what a prediction cost, in numbers and in words."""
     if not spent:

@@ -30,10 +30,11 @@ from app.domain.principal import Principal
 from app.domain.text import clean_text
 from app.services.answering import Answering, Asked, Unreadable
 from app.services.paging import Page, checked_limit, cut, decode_cursor
+from app.services.prediction_costs import asks_llm
 from app.services.prediction_inputs import check_request, hash_of
 from app.services.prediction_ports import ModelBook, PredictionStore, Router, StraightOn
 from app.services.routes import Route, is_pinned
-from app.services.stand_ins import SHARE, NobodyElse, StandIns, asks_llm
+from app.services.stand_ins import SHARE, NobodyElse, StandIns
 from inference.cards import ModelCard
 from inference.errors import Overloaded
 

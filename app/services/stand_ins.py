@@ -132,11 +132,6 @@ class StandIns:
         return own
 
 
-def asks_llm(bundle: Bundle) -> bool:
-    """Tell whether an answer needs a provider of language models."""
-    return any(member.runtime in LANGUAGE_MODELS for member in bundle.members)
-
-
 def same_question(one: Bundle, other: Bundle, given: dict[str, Any]) -> bool:
     """Tell whether two bundles answer an input with the same kind of thing.
 

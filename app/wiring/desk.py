@@ -189,7 +189,7 @@ async def open_desk(
         prices = PriceBook(redirected=catalog.redirected)
         connections = model_connections(environment)
         engine = await stack.enter_async_context(
-            open_engine(settings, database, connections=connections)
+            open_engine(settings, database, connections=connections, prices=prices)
         )
         jobs = Jobs(StoredJobs(database), clock=utc_now)
         registry = open_registry(settings, engine, jobs)

@@ -6,9 +6,13 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from app.security.people import utc_now
+from app.services.call_costs import CallCosts
+from app.services.engine_view import EngineViews
 from app.services.model_calls import ModelCalls
 from app.services.models import Models
+from app.services.pricing import PriceBook
 from app.settings import Settings
+from app.storage.call_costs import StoredCallCosts
 from app.storage.engine import Database
 from app.storage.models import StoredModels
 from app.wiring.alerts import allowed_places
@@ -38,6 +42,8 @@ class EngineDesk(msgspec.Struct, kw_only=True):
     bundles: Bundles
     calls: ModelCalls
     """Models asked by programs, without a record."""
+    views: EngineViews
+    """What all of it does."""
 
 
 def engine_options(
@@ -71,6 +77,7 @@ async def open_engine(
     database: Database,
     *,
     connections: Mapping[str, Connection] | None = None,
+    prices: PriceBook | None = None,
 ) -> AsyncIterator[EngineDesk]:
     """Open the engine; half-written files of processes that died are removed first."""
     artifacts = open_artifacts(settings)
@@ -97,7 +104,17 @@ async def open_engine(
                 engine=engine,
                 routed=routed,
                 bundles=bundles,
-                calls=ModelCalls(models, bundles, routed, on_damage=damaged, check=engine.check),
+                calls=ModelCalls(
+                    models,
+                    bundles,
+                    routed,
+                    on_damage=damaged,
+                    check=engine.check,
+                    costs=CallCosts(
+                        StoredCallCosts(database), prices or PriceBook(), clock=utc_now
+                    ),
+                ),
+                views=EngineViews(engine, routed, models, clock=utc_now),
             )
         finally:
             await routed.aclose()

@@ -14,7 +14,7 @@ from typing import Protocol
 from inference.bundle import Bundle
 from inference.engine.breaker import Breaker
 from inference.engine.pipeline import LoadedModel, open_bundle
-from inference.engine.requests import Priority
+from inference.engine.requests import ModelStats, ModelView, Priority
 from inference.errors import (
     BadModel,
     DeadlineExceeded,
@@ -61,6 +61,7 @@ class _Place:
     breaker: Breaker = field(default_factory=Breaker)
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PARALLEL))
     asking: int = 0
+    stats: ModelStats = field(default_factory=ModelStats)
 
 
 def check_remote(bundle: Bundle) -> None:
@@ -140,10 +141,25 @@ class RoutedEngine:
                 f"{place.breaker.reason}"
             )
         place.asking += 1
+        begun = monotonic()
         try:
-            return await self._ask(place, rows, deadline_s=deadline_s)
+            answers = await self._ask(place, rows, deadline_s=deadline_s)
+        except BaseException:
+            place.stats.failed += 1
+            raise
         finally:
             place.asking -= 1
+        place.stats.count_batch(rows=len(rows), calls=1)
+        place.stats.count_answer(monotonic() - begun)
+        return answers
+
+    def elsewhere(self) -> dict[str, ModelView]:
+        """Return what was asked of other servers so far, by the name it was asked under."""
+        now = self._clock()
+        return {
+            name: place.stats.view(open_until_s=place.breaker.open_for(now=now))
+            for name, place in self._places.items()
+        }
 
     async def aclose(self) -> None:
         """Hang up on every server that a connection is held with."""

@@ -2,12 +2,16 @@
 
 from collections import deque
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Literal, TypeAlias
 
 Priority: TypeAlias = Literal["interactive", "batch"]
 """People who wait go before jobs that do not."""
 
 _KEPT_LATENCIES = 1024
+_KEPT_BATCHES = 1024
+SPAN_S = 60.0
+"""Throughput is counted over so long, or since the oldest of the batches that are remembered."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,8 @@ class ModelView:
     p50_ms: float | None
     """Of the latest answers, from the call to its answer."""
     p99_ms: float | None
+    rows_per_s: float
+    """Over the last minute."""
     seconds_per_row: float | None = None
     open_until_s: float | None = None
     """How long the breaker refuses calls from now; None when it does not."""
@@ -52,12 +58,23 @@ class ModelStats:
     calls: int = 0
     rows: int = 0
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=_KEPT_LATENCIES))
+    ran: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=_KEPT_BATCHES))
+    """When the latest batches were done, on the monotonic clock, and their rows."""
 
     def count_batch(self, *, rows: int, calls: int) -> None:
         """Note a batch that ran."""
         self.batches += 1
         self.rows += rows
         self.calls += calls
+        self.ran.append((monotonic(), rows))
+
+    def rows_per_s(self, *, now: float) -> float:
+        """Return the throughput of the last minute."""
+        since = now - SPAN_S
+        if len(self.ran) == _KEPT_BATCHES:
+            since = max(since, self.ran[0][0])
+        rows = sum(rows for at, rows in self.ran if at > since)
+        return rows / max(now - since, 1e-3)
 
     def count_answer(self, seconds: float) -> None:
         """Note an answer and how long its caller waited."""
@@ -78,6 +95,7 @@ class ModelStats:
             mean_batch_calls=self.calls / self.batches if self.batches else 0.0,
             p50_ms=_at(ordered, 0.5),
             p99_ms=_at(ordered, 0.99),
+            rows_per_s=self.rows_per_s(now=monotonic()),
             seconds_per_row=seconds_per_row,
             open_until_s=open_until_s,
         )

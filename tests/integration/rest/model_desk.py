@@ -14,6 +14,7 @@ from app.security.outbound import Allowed, Outbound
 from app.security.sealing import Sealer
 from app.services.dataset_catalog import DatasetCatalog
 from app.services.dataset_collecting import DatasetCollecting
+from app.services.engine_view import EngineViews
 from app.services.experiments import Experiments
 from app.services.feature_materializing import FeatureMaterializing
 from app.services.feature_sources import DatasetFeatures, FeatureSource, MarketFeatures
@@ -33,11 +34,14 @@ from app.storage.instruments import PostgresInstruments
 from app.storage.model_reports import StoredModelReports
 from app.storage.models import StoredModels
 from app.wiring.bundles import Bundles
-from app.wiring.remote import GuardedDeployments
+from app.wiring.remote import GuardedDeployments, GuardedLine
 from inference.artifacts import ArtifactStore
 from inference.datasets.catalog import VIEWS
 from inference.datasets.offline_features import OfflineFeatures
+from inference.engine.in_process import InProcessEngine
+from inference.engine.remote import RoutedEngine
 from inference.formats.folder import FolderLimits
+from inference.runtimes.catalog import runtime_for
 
 
 class NoModels:
@@ -79,6 +83,9 @@ class ModelDesk:
             VIEWS,
             clock=clock,
         )
+        engine = InProcessEngine(self.artifacts.open, runtime_for=runtime_for)
+        routed = RoutedEngine(engine, self.artifacts.open, GuardedLine(Allowed()))
+        self.engine_views = EngineViews(engine, routed, self.models, clock=clock)
         catalog = StoredDatasets(database, Sealer(["a key of a test, long enough to seal with"]))
         self.datasets = DatasetCatalog(catalog, self.root / "datasets")
         self.incoming = self.root / "incoming"
@@ -114,6 +121,7 @@ class ModelDesk:
             "model_imports": self.imports,
             "experiments": self.experiments,
             "model_health": self.health,
+            "engine_views": self.engine_views,
             "datasets": self.datasets,
             "collecting": self.collecting,
             "features": self.features,

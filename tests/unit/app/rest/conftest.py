@@ -79,6 +79,7 @@ def services(ring: Ring, tmp_path: Path) -> RestServices:
         model_imports=absent,
         experiments=absent,
         model_health=absent,
+        engine_views=absent,
         datasets=absent,
         collecting=absent,
         features=absent,
