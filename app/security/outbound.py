@@ -13,6 +13,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from io import BytesIO
 
 import aiohttp
 import msgspec
@@ -42,6 +43,10 @@ __all__ = [
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Host and port -> IP addresses as text. Raises OSError when the name is not known."""
+
+
+_PIECE = 256 * 1024
+"""Bytes of a body that leave at once."""
 
 
 class OutboundFailed(Exception):
@@ -112,6 +117,7 @@ class Outbound:
 
         Raises:
             OutboundRefused: the address is not permitted.
+            OutboundTimedOut: its name was not found in time.
             OutboundFailed: its name is not known.
         """
         target = parse_target(url, self._allowed)
@@ -247,7 +253,8 @@ class Outbound:
                     method,
                     # As it was judged: not read, and perhaps changed, a second time.
                     yarl.URL(target.url, encoded=True),
-                    data=body or None,
+                    # A long one goes in pieces: the loop has others to serve meanwhile.
+                    data=(BytesIO(body) if len(body) > _PIECE else body) or None,
                     # What comes back is not unpacked here: many servers pack what may be packed.
                     headers={"Accept-Encoding": "identity", **(headers or {})},
                     allow_redirects=False,

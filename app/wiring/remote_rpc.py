@@ -19,6 +19,7 @@ from app.security.outbound import (
     OutboundFailed,
     OutboundLimits,
     OutboundRefused,
+    OutboundTimedOut,
     Resolve,
     Target,
 )
@@ -134,6 +135,8 @@ class GuardedWire:
         except OutboundRefused as refused:
             await self._retire(self._connection)
             raise BadModel(f"deploymentUrl: {refused.reason}") from None
+        except OutboundTimedOut as late:
+            raise DeadlineExceeded(f"the server: {late.reason}") from None
         except OutboundFailed as failed:
             raise WorkerLost(f"the server cannot be reached. {failed.reason}") from None
 

@@ -38,7 +38,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVERS = Path(__file__).resolve().parent / "servers"
 FOLDER = "OUTCRY_REMOTE_SERVERS"
 DEFAULT = ROOT / ".environments" / "remote-servers"
-TESTS = "tests/frameworks/test_remote_servers.py"
+TESTS = ("tests/frameworks/test_remote_servers.py", "tests/frameworks/test_grpc_servers.py")
 TORCH = "torch==2.13.0+cpu"
 """A build with a local version can only be one for the CPU; others bring gigabytes of CUDA."""
 
@@ -213,7 +213,7 @@ def _pytest(what: str, names: list[str]) -> int:
     if what == "record":
         environment["OUTCRY_RECORD_REMOTE_SERVERS"] = "1"
     chosen = " or ".join(names)
-    command = [sys.executable, "-m", "pytest", "-m", "framework", "-k", chosen, TESTS]
+    command = [sys.executable, "-m", "pytest", "-m", "framework", "-k", chosen, *TESTS]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 

@@ -14,6 +14,8 @@ Floats = npt.NDArray[np.float64]
 COLUMNS = ("x", "y")
 MIXED = {"count": "INT64", "flag": "BOOL", "small": "FP32", "price": "FP64", "word": "BYTES"}
 """Column -> its datatype, of the model that takes a tensor a column."""
+WIDE = 64
+"""Columns of `wide`, which is `sum` with more of them."""
 VERSIONS = {"1": 1.0, "2": 10.0}
 """Version -> what it multiplies the sum with."""
 

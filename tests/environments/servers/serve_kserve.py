@@ -24,6 +24,7 @@ class Small(Model):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.ready = True
+        self._width = arithmetic.WIDE if name == "wide" else len(arithmetic.COLUMNS)
 
     async def healthy(self) -> bool:
         """All are, but one."""
@@ -40,7 +41,7 @@ class Small(Model):
                 {"name": name, "datatype": datatype, "shape": [-1]}
                 for name, datatype in arithmetic.MIXED.items()
             ]
-        return [{"name": "rows", "datatype": "FP64", "shape": [-1, 2]}]
+        return [{"name": "rows", "datatype": "FP64", "shape": [-1, self._width]}]
 
     async def get_output_types(self) -> list[dict]:
         """Tell the signature."""
@@ -79,8 +80,10 @@ class Small(Model):
         return self._of(payload.inputs[0].as_numpy())
 
     def _of(self, matrix: np.ndarray) -> dict:
-        if matrix.ndim != 2 or matrix.shape[1] != 2:
-            raise InvalidInput(f"rows has the shape {list(matrix.shape)}; [-1, 2] is expected")
+        if matrix.ndim != 2 or matrix.shape[1] != self._width:
+            raise InvalidInput(
+                f"rows has the shape {list(matrix.shape)}; [-1, {self._width}] is expected"
+            )
         match self.name:
             case "range":
                 low, high = arithmetic.ends(matrix)
@@ -94,5 +97,5 @@ class Small(Model):
 
 
 if __name__ == "__main__":
-    names = ("sum", "range", "mixed", "slow", "broken", "unready")
+    names = ("sum", "range", "mixed", "slow", "broken", "unready", "wide")
     ModelServer(http_port=PORT, grpc_port=GRPC_PORT, workers=1).start([Small(n) for n in names])

@@ -95,6 +95,7 @@ def main(port: int, grpc_port: int, folder: Path) -> None:
         write(repository, "versioned", version)
     write(repository, "range", outputs=ENDS)
     write(repository, "mixed", inputs=TYPED)
+    write(repository, "wide", inputs=[{**MATRIX[0], "shape": [-1, arithmetic.WIDE]}])
     # Of what the runtime of scikit-learn serves it knows no signature.
     write(
         repository,

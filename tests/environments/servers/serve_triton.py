@@ -54,6 +54,7 @@ def main(port: int, grpc_port: int, folder: Path) -> None:
     write(repository, "single", [("rows", "FP32", "2")], [("value", "FP32", "1")])
     write(repository, "range", outputs=ENDS)
     write(repository, "mixed", inputs=TYPED)
+    write(repository, "wide", [("rows", "FP64", str(arithmetic.WIDE))])
     package = Path(next(iter(find_spec("pytriton").submodule_search_locations)))
     server = package / "tritonserver"
     backends = folder / "backends"

@@ -58,7 +58,7 @@ def receiver() -> Receiver:
 
 @pytest.fixture
 async def port(receiver: Receiver) -> AsyncIterator[int]:
-    app = web.Application()
+    app = web.Application(client_max_size=4 * 2**20)
     app.router.add_route("*", "/{tail:.*}", receiver.take)
     async with TestServer(app, host="127.0.0.1") as server:
         assert server.port is not None
@@ -159,6 +159,14 @@ async def test_long_answers_are_cut_and_long_bodies_not_sent(receiver: Receiver,
     with pytest.raises(OutboundRefused, match="51 bytes"):
         await outbound.send("POST", f"http://127.0.0.1:{port}/", body=b"x" * 51)
     assert len(receiver.requests) == 1
+
+
+async def test_a_body_of_megabytes_arrives_whole(receiver: Receiver, port: int) -> None:
+    body = bytes(range(256)) * 3_000  # aiohttp warns of more than a megabyte in one piece
+    body += body
+    wide = Outbound(Allowed.read([f"127.0.0.1:{port}"]), limits=OutboundLimits(most_sent=len(body)))
+    await wide.send("POST", f"http://127.0.0.1:{port}/whole", body=body)
+    assert receiver.requests == [("POST", "/whole", body)]
 
 
 async def test_nothing_packed_is_asked_for_because_nothing_is_unpacked(
