@@ -81,6 +81,14 @@ class Collectable(msgspec.Struct, frozen=True, kw_only=True):
     credentials: dict[str, str]
 
 
+class DatasetWishes(msgspec.Struct, frozen=True, kw_only=True):
+    """How the rows of a dataset are to be parted and prepared, as whoever entered it said."""
+
+    wishes: IntakeWishes
+    steps: tuple[PreprocessingStep, ...]
+    """Not fitted."""
+
+
 class DatasetProfile(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What is in a version and how good it is, with what the numbers mean."""
 

@@ -13,13 +13,17 @@ from app.domain.training import BackendName, TrainCommand
 from app.rest.requests import Body, moment
 from app.rest.sign_in import may_administer, may_read
 from app.services.training import Training
+from app.services.training_records import with_target
 from inference.training.recipe import Recipe
 
 
 class TrainBody(Body, frozen=True):
     """What to train, and on what."""
 
-    recipe: str
+    recipe: str = ""
+    """May be left out with a target: `tabular` then."""
+    target: str | None = None
+    """The column of a collected table that is to be foretold."""
     options: dict[str, Any] = msgspec.field(default_factory=dict)
     symbols: tuple[str, ...] = ()
     market: str | None = None
@@ -73,6 +77,9 @@ class TrainingController(Controller):
         """Queue a training and return its job; `result` tells the model once it is completed."""
         asked = msgspec.structs.asdict(data)
         asked["as_of"] = moment(data.as_of, "asOf")
+        asked["recipe"], asked["options"] = with_target(
+            data.recipe, asked.pop("target"), data.options
+        )
         return await training.submit(TrainCommand(**asked), by=principal.user_id)
 
 

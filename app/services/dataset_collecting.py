@@ -39,7 +39,7 @@ KIND = "dataset.collect"
 MOST_BYTES = 4 * 1024**3
 FETCH_S = 1_800.0
 """An outside source is given up after so long."""
-_ENDINGS = {
+ENDINGS = {
     ".csv": "csv",
     ".tsv": "csv",
     ".parquet": "parquet",
@@ -166,13 +166,13 @@ class DatasetCollecting:
         source, path = wanted.source, folder / "fetched"
         if source.type == "file":
             path = await asyncio.to_thread(self._file, source.uri, any_file=wanted.any_file)
-            said = source.format or _ENDINGS.get(path.suffix.lower())
+            said = source.format or ENDINGS.get(path.suffix.lower())
             return await _readable(path, said, folder)
         if source.type == "stream":
             return await self._read_on(run, wanted, path)
         found = await self._read(wanted, _fetch(run, wanted, path))
         ending = Path(urlsplit(source.uri).path).suffix.lower()
-        return await _readable(path, found.format or source.format or _ENDINGS.get(ending), folder)
+        return await _readable(path, found.format or source.format or ENDINGS.get(ending), folder)
 
     async def _read_on(self, run: JobRun, wanted: Collectable, path: Path) -> "_Brought":
         """Read what came since the newest version, whose rows the new one begins with."""

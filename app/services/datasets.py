@@ -14,12 +14,14 @@ from uuid import UUID
 
 import msgspec
 
-from app.domain.datasets import DatasetVersion, NewDatasetVersion
+from app.domain.datasets import DatasetVersion, DatasetWishes, NewDatasetVersion
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.services.dataset_sources import BARS_OF_THE_DESK
 from app.services.panels import as_known, read_panel
 from inference.datasets.bars_profile import describe_bars
+from inference.datasets.intake import TableManifest, check_table, table_path
 from inference.datasets.snapshots import read_snapshot, snapshot_path, write_snapshot
+from inference.datasets.table_data import TablePlan
 from inference.datasets.texts import (
     Texts,
     TextsManifest,
@@ -52,6 +54,8 @@ class DatasetStore(Protocol):
 
     async def find_digest(self, digest: str) -> DatasetVersion | None: ...
 
+    async def wishes(self, dataset_id: UUID) -> DatasetWishes: ...
+
 
 class BarsWanted(msgspec.Struct, frozen=True, kw_only=True):
     """Which bars a dataset shall hold: of some instruments, of a market, or all of the desk."""
@@ -66,14 +70,31 @@ class BarsWanted(msgspec.Struct, frozen=True, kw_only=True):
     """As the desk knew them then, and not as they have been corrected since."""
 
 
+class TableRecorded(msgspec.Struct, frozen=True, kw_only=True):
+    """What a table is to a training: whose it is, and how its rows are parted and prepared."""
+
+    dataset: str
+    """The dataset's name."""
+    plan: TablePlan
+
+
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     """A version and where its numbers lie."""
 
     version: DatasetVersion
-    manifest: BarsManifest | TextsManifest
+    manifest: BarsManifest | TextsManifest | TableManifest
+    table: TableRecorded | None = None
+    """Where it is one that was collected."""
     path: Path
     survivorship: tuple[str, ...] = ()
     """What has to be said about how its instruments were picked."""
+
+    @property
+    def as_of(self) -> datetime:
+        """Up to when what it holds was known; of rows without a time, when they were recorded."""
+        if isinstance(self.manifest, TableManifest):
+            return self.version.as_of or self.version.created_at
+        return self.manifest.as_of
 
     @property
     def bars(self) -> BarsManifest | None:
@@ -192,7 +213,8 @@ class Datasets:
 
     async def is_here(self, digest: str) -> bool:
         """Tell whether a version's numbers lie on this machine."""
-        paths = snapshot_path(self._root, digest), texts_path(self._root, digest)
+        ways = (snapshot_path, texts_path, table_path)
+        paths = [way(self._root, digest) for way in ways]
         return await asyncio.to_thread(lambda: any(path.exists() for path in paths))
 
     async def recorded(self, reference: str) -> Recorded:
@@ -200,18 +222,14 @@ class Datasets:
 
         Raises:
             NotFound: there is none.
-            Invalid: no recipe learns from what it holds.
             Conflict: its numbers are not on this machine any more, or are damaged.
         """
         version = await self._find(reference)
         if version is None:
             raise NotFound(f"There is no dataset {reference!r}.", code="unknown_dataset")
-        if version.manifest.get("kind") not in ("bars", "texts"):
-            raise Invalid(
-                f"{version.name}@{version.version} holds a table; recipes learn from bars and from "
-                "labelled texts."
-            )
         try:
+            if version.manifest.get("kind") == "table":
+                return await self._table(version)
             if version.manifest.get("kind") == "texts":
                 read = msgspec.convert(version.manifest, TextsManifest)
                 path = texts_path(self._root, version.digest)
@@ -231,6 +249,24 @@ class Datasets:
         used = [stored[symbol] for symbol in manifest.symbols if symbol in stored]
         return Recorded(
             version=version, manifest=manifest, path=path, survivorship=_survivorship(used)
+        )
+
+    async def _table(self, version: DatasetVersion) -> Recorded:
+        wishes = await self._store.wishes(version.dataset_id)
+        manifest = msgspec.convert(version.manifest, TableManifest)
+        path = table_path(self._root, version.digest)
+        await asyncio.to_thread(check_table, path, manifest)
+        plan = TablePlan(
+            manifest=manifest,
+            shares=wishes.wishes.shares,
+            embargo_s=wishes.wishes.embargo_s,
+            steps=wishes.steps,
+        )
+        return Recorded(
+            version=version,
+            manifest=manifest,
+            path=path,
+            table=TableRecorded(dataset=version.name, plan=plan),
         )
 
     async def read(self, recorded: Recorded) -> Panel:

@@ -1,7 +1,7 @@
 """A job in the hands of whoever does it, and the store that it is kept in."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -132,3 +132,13 @@ class JobRun:
         """Raise `JobCancelled` if the job is to end now."""
         if self.stop.is_set():
             raise JobCancelled
+
+
+async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Do something short although whoever does it is cancelled once more meanwhile."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise

@@ -30,7 +30,7 @@ class RegisteredModels:
             NewModel(
                 id=new.id,
                 name=new.name,
-                type=new.recipe.model_type,
+                type=new.type,
                 framework=new.recipe.framework,
                 architecture=new.recipe.name,
                 parameters=new.parameters,

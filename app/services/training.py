@@ -7,7 +7,7 @@ finds what an earlier attempt did, so that a job leaves one version.
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ from app.domain.errors import Invalid
 from app.domain.ids import UserId, derived_id
 from app.domain.jobs import Job
 from app.domain.training import TrainCommand, TrainingRecord, TrainingState
-from app.services.datasets import BarsWanted, Datasets, Recorded
-from app.services.job_runs import JobCancelled, JobFailed, JobRun
+from app.services.datasets import BarsWanted, Datasets, Recorded, TableRecorded
+from app.services.job_runs import JobCancelled, JobFailed, JobRun, to_its_end
 from app.services.jobs import FOR_PEOPLE, Jobs
 from app.services.promotion import judge
 from app.services.training_ports import (
@@ -31,12 +31,15 @@ from app.services.training_ports import (
     TrainingHistory,
 )
 from app.services.training_records import (
+    checked_table,
     code_of,
     horizon_of,
+    learns_from_tables,
     model_name,
     result_of,
     title_of,
     training_folders,
+    type_of,
 )
 from inference.cards import ModelCard, ModelParameters
 from inference.errors import BadInput
@@ -138,25 +141,33 @@ class Training:
         except BadInput as wrong:
             raise Invalid(f"{_upper(str(wrong))}.", code=wrong.code) from None
         self._backend_of(command)
-        await self._check_data(command)
+        table = await self._check_data(command, recipe, options)
         asked = msgspec.to_builtins(command)
         return await self._jobs.submit(
             KIND,
-            title=title_of(recipe, options),
+            title=title_of(recipe, options, table),
             payload={**asked, "by": None if by is None else str(by)},
             owner=by,
             dedupe_key=f"train:{_digest(asked)}",
             after_s=after_s,
         )
 
-    async def _check_data(self, command: TrainCommand) -> None:
+    async def _check_data(
+        self, command: TrainCommand, recipe: Recipe, options: dict[str, Any]
+    ) -> TableRecorded | None:
+        """See that there is what the recipe learns from; return the table, where it is one."""
         given = [bool(command.symbols), command.market is not None, command.dataset is not None]
         if sum(given) > 1:
             raise Invalid("Give symbols, a market or a dataset, not several of them.")
-        if command.dataset is not None:
-            await self._datasets.recorded(command.dataset)
-        else:
+        if command.dataset is None:
+            if learns_from_tables(recipe):
+                raise Invalid(
+                    f"The recipe {recipe.name!r} learns from a collected table: name a dataset."
+                )
             await self._datasets.check(self._wanted(command))
+            return None
+        recorded = await self._datasets.recorded(command.dataset)
+        return checked_table(recorded, recipe, options, self.recipes())
 
     def _backend_of(self, command: TrainCommand) -> Callable[[], Backend]:
         """Return what makes the backend that is asked for.
@@ -205,7 +216,7 @@ class Training:
         except (JobCancelled, asyncio.CancelledError):
             # If not, the process is shutting down, or another one has the job: it goes on there.
             if job.stop.is_set():
-                await _to_its_end(self._end_cancelled(job, model_id))
+                await to_its_end(self._end_cancelled(job, model_id))
             raise
         except Exception as failure:
             for_people = isinstance(failure, FOR_PEOPLE)
@@ -233,8 +244,9 @@ class Training:
         card = await self._models.begin(
             NewTraining(
                 id=derived_id(job.id, "model"),
-                name=model_name(recipe, options),
+                name=model_name(recipe, options, recorded.table),
                 recipe=recipe,
+                type=type_of(recipe, options, recorded.table),
                 parameters=ModelParameters(custom_params=options),
                 dataset=recorded.version,
                 timeframe=None if recorded.bars is None else recorded.bars.timeframe,
@@ -283,11 +295,12 @@ class Training:
         task = TrainingTask(
             recipe=command.recipe,
             options=command.options,
-            as_of=recorded.manifest.as_of,
+            as_of=recorded.as_of,
             seed=command.seed,
             snapshot=str(recorded.path.resolve()),
             manifest=recorded.bars,
             texts=recorded.texts,
+            table=None if recorded.table is None else recorded.table.plan,
             catalog=self._catalog,
             threads=1 if command.in_background else policy.threads,
             nice=policy.background_nice if command.in_background else policy.nice,
@@ -348,7 +361,7 @@ class Training:
             digest=version.digest,
             symbols=() if recorded.bars is None else recorded.bars.symbols,
             rows=manifest.rows,
-            as_of=manifest.as_of,
+            as_of=recorded.as_of,
             command=command,
             backend=self._backend_of(command)().name,
             seconds=round(outcome.seconds, 3),
@@ -376,16 +389,6 @@ class Training:
 
     def _folder(self, job: JobRun) -> Path:
         return self._root / str(job.id)
-
-
-async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
-    """Do something short although whoever does it is cancelled once more meanwhile."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise
 
 
 def _digest(asked: dict[str, Any]) -> str:

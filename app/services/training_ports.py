@@ -10,7 +10,7 @@ import msgspec
 
 from app.domain.datasets import DatasetVersion
 from app.domain.ids import UserId
-from inference.cards import ModelCard, ModelParameters, ModelPerformance
+from inference.cards import ModelCard, ModelParameters, ModelPerformance, ModelType
 from inference.training.evaluation.comparison import CaseLosses
 from inference.training.recipe import Recipe
 
@@ -21,6 +21,8 @@ class NewTraining(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     name: str
     recipe: Recipe
+    type: ModelType
+    """Of a table's model by its target, else the recipe's."""
     parameters: ModelParameters
     dataset: DatasetVersion
     timeframe: str | None

@@ -4,12 +4,14 @@ from uuid import UUID
 
 import msgspec
 
-from app.domain.datasets import DatasetVersion, NewDatasetVersion
+from app.domain.datasets import DatasetVersion, DatasetWishes, NewDatasetVersion
 from app.domain.errors import Conflict
 from app.domain.ids import new_id
 from app.domain.text import clean_text
 from app.storage.engine import Database, PooledConnection, Record
 from app.storage.rows import from_json
+from inference.bundle import PreprocessingStep
+from inference.datasets.intake import IntakeWishes
 
 _VERSION = """
     SELECT v.id, v.dataset_id, d.name, v.version, v.digest, v.manifest::text AS manifest, v.size,
@@ -123,6 +125,17 @@ class PostgresDatasets:
         )
         distinct = {row["digest"] for row in rows}
         return _version(rows[0]) if len(distinct) == 1 else None
+
+    async def wishes(self, dataset_id: UUID) -> DatasetWishes:
+        """Return how a dataset's rows are to be parted and prepared."""
+        stored = await self._database.fetchval(
+            "SELECT source::text FROM datasets WHERE id = $1", dataset_id
+        )
+        source = from_json(stored) or {}
+        return DatasetWishes(
+            wishes=msgspec.convert(source.get("wishes", {}), IntakeWishes),
+            steps=msgspec.convert(source.get("steps", []), tuple[PreprocessingStep, ...]),
+        )
 
 
 async def _check_newest(

@@ -64,6 +64,8 @@ def _origin(card: ModelCard, record: TrainingRecord) -> Text:
 
 
 def _what(record: TrainingRecord) -> str:
+    if "target" in record.options:
+        return f"{record.rows:,} rows, {record.options['target']!r} to be foretold"
     if not record.symbols:
         return f"{record.rows:,} labelled texts"
     count = len(record.symbols)

@@ -115,8 +115,10 @@ async def evaluate(
             f"{card.name}@{card.version} was not trained here: its evaluation cannot be repeated.",
             code="not_trained_here",
         )
+    # Of a table the newest version; bars are read anew.
+    table = record.dataset.rpartition("@")[0] if "target" in record.options else None
     command = msgspec.structs.replace(
-        record.command, as_of=as_of, deploy=False, in_background=False, once=None, dataset=None
+        record.command, as_of=as_of, deploy=False, in_background=False, once=None, dataset=table
     )
     await train(settings, TrainWishes(command=command, assignments=(), as_json=as_json))
 

@@ -89,6 +89,26 @@ def model_alias(ref: str, alias: str, data_dir: Path | None) -> None:
     run(name_model(settings_with(data_dir=data_dir), ref, alias))
 
 
+@model.command("predict")
+@click.argument("ref", metavar="MODEL")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
+    help="The CSV file to write. [default: standard output]",
+)  # fmt: skip
+@data_dir_option
+def model_predict(ref: str, file: Path, output: Path | None, data_dir: Path | None) -> None:
+    """Ask a model about every row of a CSV, Parquet or JSON lines file.
+
+    Columns that it does not read are left alone. One line a row comes out: the value, its interval
+    or the probability of each class. Nothing is recorded.
+    """
+    from app.terminal.row_predictions import RowsWanted, predict_rows  # noqa: PLC0415
+
+    wanted = RowsWanted(model=ref, file=file, output=output)
+    run(predict_rows(settings_with(data_dir=data_dir), wanted))
+
+
 @model.command("export")
 @click.argument("ref", metavar="MODEL")
 @click.option(

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 @click.option("--horizon", type=click.IntRange(1, 250), help="How many bars ahead it forecasts.")
 @click.option("--symbols", help="Whose bars to learn from: AAPL,GOOG. [default: all of the desk]")
 @click.option("--market", help="Learn from all instruments of a market, as 'equity USD'.")
-@click.option("--dataset", help="Learn from a recorded version again: NAME@3, or its address.")
+@click.option("--dataset", help="A collected table, or a recorded version: NAME, NAME@3 ...")
+@click.option("--target", help="The column of the table to foretell. RECIPE is tabular then.")
 @click.option(
     "--texts",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -61,6 +62,7 @@ def train(
     symbols: str | None,
     market: str | None,
     dataset: str | None,
+    target: str | None,
     texts: Path | None,
     timeframe: str,
     as_of: datetime | None,
@@ -76,9 +78,9 @@ def train(
 ) -> None:
     """Train a model and show what it is worth: outcry train variance --horizon 5
 
-    Runs RECIPE on the desk's bars, evaluates it walk-forward beside naive baselines, and stores it
-    as a new version whose card says how it did, also when it did badly. Works with and without a
-    running server. Ctrl-C ends it.
+    Runs RECIPE on the desk's bars, or on a collected table (--dataset NAME --target COLUMN),
+    evaluates it walk-forward beside naive baselines, and stores it as a new version whose card says
+    how it did, also when it did badly. Works with and without a running server. Ctrl-C ends it.
     """
     # Imported here, as by all verbs, so that `--help` answers at once.
     from app.domain.training import TrainCommand  # noqa: PLC0415

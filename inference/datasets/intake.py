@@ -36,6 +36,8 @@ from inference.datasets.tables import (
 from inference.errors import BadInput, DamagedArtifact
 
 Format = Literal["csv", "parquet", "jsonl"]
+SHARES = (0.6, 0.2, 0.2)
+"""Of the rows by time where nobody says otherwise: training, validation, test."""
 _SUFFIX = ".table.parquet"
 _NUMBER = r"[+-]?(0|[1-9]\d{0,17})"
 _DECIMAL = r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?"
@@ -78,7 +80,7 @@ class IntakeWishes(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     roles: Roles = Roles()
     """Roles nobody named are found by usual names: `time`, `symbol`, `known_at`."""
-    shares: tuple[float, float, float] = (0.6, 0.2, 0.2)
+    shares: tuple[float, float, float] = SHARES
     embargo_s: float = 0.0
     most_rows: int = 20_000_000
 
@@ -126,7 +128,7 @@ def take_in(
     with opened() as database:
         progress(0.05, "reading the file")
         try:
-            _load(database, source, kind)
+            load_file(database, source, kind)
         except duckdb.Error as error:
             raise BadInput(f"{source.name} cannot be read: {_first_line(error)}") from None
         if after is not None:
@@ -198,8 +200,13 @@ def _is_whole(path: Path, manifest: TableManifest) -> bool:
 # --- reading ----------------------------------------------------------------------------------
 
 
-def _load(database: duckdb.DuckDBPyConnection, source: Path, kind: Format) -> None:
-    """Make the table `data`, typed."""
+def load_file(database: duckdb.DuckDBPyConnection, source: Path, kind: Format) -> None:
+    """Make the table `data` of a file, each column in the type all its values are written in.
+
+    Raises:
+        BadInput: it has no columns.
+        duckdb.Error: it cannot be read.
+    """
     place = literal(glob.escape(str(source.resolve())))
     if kind == "parquet":
         scan = f"read_parquet({place})"

@@ -7,6 +7,7 @@ from inference.training.recipes.news_sentiment import NewsSentiment
 from inference.training.recipes.no_trade_band import NoTradeBand
 from inference.training.recipes.return_quantiles import RETURN_QUANTILES
 from inference.training.recipes.scenario_paths import ScenarioPaths
+from inference.training.recipes.tabular import TABULAR
 from inference.training.recipes.variance import VARIANCE
 from inference.training.recipes.volatility_regime import VOLATILITY_REGIME
 
@@ -22,6 +23,7 @@ RECIPES: dict[str, Recipe] = {
             NewsSentiment(),
             NoTradeBand(),
             ScenarioPaths(),
+            TABULAR,
         ]
     )
 }

@@ -14,6 +14,7 @@ import msgspec
 
 from inference.bundle import BUNDLE_FILE, Bundle
 from inference.cards import Evaluation, Framework, ModelParameters, ModelPerformance, ModelType
+from inference.datasets.table_data import TableData
 from inference.errors import BadInput, InferenceError
 from inference.panel import Panel
 from inference.training.evaluation.comparison import CaseLosses
@@ -66,6 +67,8 @@ class TrainingData:
     """Labelled texts, for recipes about language."""
     as_of: datetime
     """The data cut, UTC: nothing in here was known later."""
+    table: TableData | None = None
+    """A collected table, for recipes about whatever it holds."""
     seed: int = 0
     checkpoint: Path | None = None
     """A folder of this training's own, where a long one leaves what it needs to go on."""
@@ -81,6 +84,16 @@ class TrainingData:
         if self.panel is None or not self.panel.series:
             raise BadInput(f"the recipe {recipe!r} learns from prices; the dataset has none")
         return self.panel
+
+    def rows(self, recipe: str) -> TableData:
+        """Return the table.
+
+        Raises:
+            BadInput: there is none, and the recipe needs it.
+        """
+        if self.table is None or not len(self.table):
+            raise BadInput(f"the recipe {recipe!r} learns from a collected table; there is none")
+        return self.table
 
 
 @dataclass(frozen=True)

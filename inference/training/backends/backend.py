@@ -20,6 +20,7 @@ from typing import Any, Protocol, TypeAlias
 import msgspec
 
 from inference.cards import Evaluation, ModelParameters, ModelPerformance
+from inference.datasets.table_data import TablePlan
 from inference.datasets.texts import TextsManifest
 from inference.datasets.versions import BarsManifest
 from inference.errors import InferenceError, NotAnswered
@@ -52,6 +53,8 @@ class TrainingTask(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What has to be in it, where it holds bars."""
     texts: TextsManifest | None = None
     """What has to be in it, where it holds labelled texts."""
+    table: TablePlan | None = None
+    """What has to be in it, where it holds a collected table."""
     catalog: str = CATALOG
     """The module whose `RECIPES` has the recipe."""
     threads: int = 1

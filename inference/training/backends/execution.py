@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from inference.datasets.snapshots import read_snapshot
+from inference.datasets.table_data import TableData, read_table
 from inference.datasets.texts import Texts, read_texts
 from inference.errors import BadInput, InferenceError, WorkerLost
 from inference.panel import Panel
@@ -71,6 +72,7 @@ def _train(
     data = TrainingData(
         panel=_panel(task),
         texts=_texts(task),
+        table=_table(task),
         as_of=task.as_of,
         seed=task.seed,
         checkpoint=checkpoint,
@@ -131,6 +133,12 @@ def _texts(task: TrainingTask) -> TextData | None:
         return None
     read = read_texts(Path(task.snapshot), task.texts)
     return TextData(read.texts, read.labels, read.times or None, read.groups or None, read.numbers)
+
+
+def _table(task: TrainingTask) -> TableData | None:
+    if task.snapshot is None or task.table is None:
+        return None
+    return read_table(Path(task.snapshot), task.table)
 
 
 def texts_of(data: TextData) -> Texts:

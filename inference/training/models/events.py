@@ -174,7 +174,7 @@ def scikit_part(
         columns=inputs,
     )
     head = Head(kind="classes", classes=classes, calibration=calibration)
-    return Part(member, bytes(_module("skops.io").dumps(pipeline)), head)
+    return Part(member, bytes(scikit_module("skops.io").dumps(pipeline)), head)
 
 
 def require_scikit() -> None:
@@ -183,11 +183,16 @@ def require_scikit() -> None:
     Raises:
         MissingFramework: says how to install them.
     """
-    _module("sklearn")
-    _module("skops.io")
+    scikit_module("sklearn")
+    scikit_module("skops.io")
 
 
-def _module(name: str) -> Any:
+def scikit_module(name: str) -> Any:
+    """Return a module of scikit-learn or skops.
+
+    Raises:
+        MissingFramework: it is not installed.
+    """
     try:
         return importlib.import_module(name)
     except ImportError:
@@ -195,6 +200,6 @@ def _module(name: str) -> Any:
 
 
 def _pipeline(rows: Floats, happened: Floats, ridge: float) -> Any:
-    scaler = _module("sklearn.preprocessing").StandardScaler()
-    model = _module("sklearn.linear_model").LogisticRegression(C=1.0 / ridge, max_iter=1000)
-    return _module("sklearn.pipeline").make_pipeline(scaler, model).fit(rows, happened)
+    scaler = scikit_module("sklearn.preprocessing").StandardScaler()
+    model = scikit_module("sklearn.linear_model").LogisticRegression(C=1.0 / ridge, max_iter=1000)
+    return scikit_module("sklearn.pipeline").make_pipeline(scaler, model).fit(rows, happened)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from inference.requests import Floats
@@ -16,6 +17,7 @@ CAP = 30.0
 """A variance above 30 times the first fit counts as 30 times in the second: a split that nobody
 told of must not move the weights. Evaluation caps nothing."""
 _ROUNDS = 100
+_SOFTMAX_ROUNDS = 400
 _Loss = Callable[[Floats], float]
 
 
@@ -138,6 +140,65 @@ def fit_logit(rows: Floats, happened: Floats, *, ridge: float) -> Linear:
         if done:
             break
     return _unstandard(weights, means, deviations)
+
+
+def fit_mean(rows: Floats, outcomes: Floats, *, ridge: float) -> Linear:
+    """Fit the mean of a quantity by ridge: least squares with a penalty."""
+    design, means, deviations = _standard(rows)
+    matrix = design.T @ design + _penalty(rows.shape[1], ridge) + 1e-9 * np.eye(design.shape[1])
+    return _unstandard(_solve(matrix, design.T @ outcomes), means, deviations)
+
+
+@dataclass(frozen=True, eq=False)
+class Softmax:
+    """Log odds of several classes: y = weight x + bias, one row of weights a class."""
+
+    weight: Floats
+    bias: Floats
+    means: Floats
+
+    def __call__(self, rows: Floats) -> Floats:
+        return np.asarray(rows @ self.weight.T + self.bias, dtype=np.float64)
+
+    def to_bytes(self) -> bytes:
+        """Return the weights as safetensors, as the architecture `linear` wants them."""
+        packed: bytes = save(
+            {
+                "weight": np.ascontiguousarray(self.weight),
+                "bias": np.ascontiguousarray(self.bias),
+                "input_mean": np.ascontiguousarray(self.means),
+            }
+        )
+        return packed
+
+
+def fit_softmax(rows: Floats, labels: NDArray[np.int64], classes: int, *, ridge: float) -> Softmax:
+    """Fit the log odds of classes by ridge multinomial regression.
+
+    Each step solves the same bound of the curvature (Böhning 1992), so that each makes the loss
+    smaller and one factorisation does for all.
+    """
+    design, means, deviations = _standard(rows)
+    happened = np.eye(classes)[labels]
+    rates = (happened.sum(axis=0) + 0.5) / (len(labels) + 0.5 * classes)
+    weights = np.zeros((design.shape[1], classes))
+    weights[-1] = np.log(rates)
+    penalty = _penalty(rows.shape[1], ridge)
+    inverse = np.linalg.inv(0.5 * design.T @ design + penalty + 1e-9 * np.eye(len(penalty)))
+    for _ in range(_SOFTMAX_ROUNDS):
+        slope = design.T @ (softmax(design @ weights) - happened) + penalty @ weights
+        move = inverse @ slope
+        weights -= move
+        if np.abs(move).max() < 1e-6:
+            break
+    own = weights[:-1] / deviations[:, None]
+    return Softmax(own.T, weights[-1] - means @ own, means)
+
+
+def softmax(odds: Floats) -> Floats:
+    """Return the probabilities of log odds, row by row."""
+    raised = np.exp(odds - odds.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 def _step(

@@ -1,5 +1,6 @@
 """A desk that can train, on a real Postgres, with the quick recipe of the tests."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from app.storage.trainings import StoredTrainings
 from inference.artifacts import ArtifactStore
 from inference.cards import ModelCard
 from inference.training.backends.local import LocalBackend
+from inference.training.recipe import Recipe
 from tests.fakes.panels import random_bars
 from tests.fakes.recipes import RECIPES
 from tools.market.instruments import Instrument
@@ -46,7 +48,14 @@ class Clock:
 class TrainingDesk:
     """Everything about training that is open, and shorthand for using it."""
 
-    def __init__(self, database: Database, data_dir: Path) -> None:
+    def __init__(
+        self,
+        database: Database,
+        data_dir: Path,
+        *,
+        recipes: Mapping[str, Recipe] = RECIPES,
+        catalog: str = CATALOG,
+    ) -> None:
         self.database = database
         self.data_dir = data_dir
         self.clock = Clock()
@@ -65,11 +74,11 @@ class TrainingDesk:
             self.datasets,
             self.jobs,
             self.history,
-            recipes=RECIPES,
+            recipes=recipes,
             backends={"local": LocalBackend},
             root=data_dir / "training",
             clock=self.clock,
-            catalog=CATALOG,
+            catalog=catalog,
             policy=TrainingPolicy(memory_bytes=2 * 1024**3, threads=1, nice=0),
         )
 
