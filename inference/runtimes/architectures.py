@@ -32,6 +32,8 @@ class _Declared(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """With quantiles: how many of them."""
     block: Size | None = None
     """Rows that are computed at once; by default what suits the runtime and the device."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """On a card: bfloat16 is used if the card has it and the outputs stay close to float32's."""
 
 
 class Linear(_Declared, frozen=True, kw_only=True, forbid_unknown_fields=True):

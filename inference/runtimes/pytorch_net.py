@@ -1,5 +1,6 @@
 """One network on one device. Only `pytorch.py` imports this, once it has found torch."""
 
+import logging
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
@@ -9,6 +10,7 @@ import torch
 from torch.nn import functional
 
 from inference.bundle import Member
+from inference.errors import Overloaded
 from inference.requests import Floats, Rows
 from inference.runtimes.architectures import (
     MEANS,
@@ -23,16 +25,24 @@ from inference.runtimes.architectures import (
 from inference.runtimes.columns import member_columns, numbers
 from inference.runtimes.padding import Padded, pad_rows, pad_weights
 from inference.runtimes.runtime import Outputs
+from inference.runtimes.torch_card import (
+    Run,
+    block_sizes,
+    cuda_tools,
+    narrowed,
+    pieces,
+    prepare,
+    row_bytes,
+)
 from inference.runtimes.weights import Tensor
 
 CPU_BLOCK = 64
 CUDA_BLOCK = 4096
-_WARM_UPS = 3
-"""A CUDA graph is recorded at the second call or third."""
+_log = logging.getLogger(__name__)
 
 
 class TorchNet:
-    """Runs rows in blocks of one size: one path through the libraries, one CUDA graph."""
+    """Runs rows in blocks: of one size on the CPU, of a few on a card, a CUDA graph for each."""
 
     def __init__(
         self,
@@ -45,25 +55,24 @@ class TorchNet:
         self._member = member
         self._architecture = architecture
         self._device = torch.device(device)
-        on_cuda = self._device.type == "cuda"
-        self._block = architecture.block or (CUDA_BLOCK if on_cuda else CPU_BLOCK)
         weights = pad_weights(architecture, tensors)
         net = Net(architecture, weights, scores=tensors.get(SCORES))
-        self._net: Any = net.to(self._device).eval()
         linear = isinstance(architecture, Linear)
         self._weight = tensors["weight"][0].astype(np.float64) if linear else None
         self._means = tensors[MEANS].astype(np.float64) if MEANS in tensors else 0.0
         self._size = weights.size_bytes
-        if on_cuda:
-            self._net = torch.compile(
-                self._net, mode="reduce-overhead", fullgraph=True, dynamic=False
-            )
-            for _ in range(_WARM_UPS):
-                self._forward(np.zeros((1, architecture.inputs)))
+        self._on_card = self._device.type == "cuda"
+        self._runs: dict[int, Run] = {architecture.block or CPU_BLOCK: net.eval()}
+        if self._on_card:
+            before = torch.cuda.memory_reserved(self._device)
+            with torch.inference_mode(), torch.cuda.device(self._device):
+                self._runs = self._fast(net.to(self._device).eval())
+            held = torch.cuda.memory_reserved(self._device) - before
+            self._size = max(self._size, held)
 
     @property
     def size_bytes(self) -> int:
-        """The size of its weights."""
+        """The size of its weights; on a card that of its graphs too."""
         return self._size
 
     def run(self, rows: Rows, *, explain: bool = False) -> Outputs:
@@ -79,26 +88,69 @@ class TorchNet:
         )
 
     def close(self) -> None:
-        """Let go of the network."""
-        self._net = None
+        """Let go of the network, and of its graphs."""
+        self._runs = {}
+
+    def _fast(self, net: Any) -> dict[int, Run]:
+        """Return the network for each size of block on the card."""
+        shape, name = self._architecture, self._member.name
+        free, _ = torch.cuda.mem_get_info(self._device)
+        sizes = block_sizes(shape.block or CUDA_BLOCK, row_bytes=_row_bytes(shape), free_bytes=free)
+        dice = np.random.default_rng(0)
+        # Columns that are standardised, as most nets read them, and some that are far out.
+        examples = {
+            size: self._blocks(dice.normal(0.0, 1.5, (size, shape.inputs)), size)[0].to(
+                self._device
+            )
+            for size in sizes
+        }
+        if shape.precision == "bfloat16":
+            usable = torch.cuda.is_bf16_supported(including_emulation=False)
+            net = narrowed(net, examples[sizes[-1]], name=name, usable=usable)
+        return prepare(net, examples, cuda_tools(self._device), name=name)
 
     def _forward(self, matrix: Floats) -> Floats:
-        blocks = torch.from_numpy(
-            pad_rows(matrix, self._architecture, block=self._block, kind=np.float32)
-        )
+        found = torch.empty(len(matrix), self._architecture.outputs)
+        with torch.inference_mode():
+            for start, stop, size in pieces(len(matrix), sorted(self._runs)):
+                found[start:stop] = self._piece(matrix[start:stop], size)
+        columns: Floats = found.numpy().astype(np.float64)
+        return columns
+
+    def _piece(self, matrix: Floats, size: int) -> Any:
+        """Return the outputs of rows in blocks of one size."""
+        blocks = self._blocks(matrix, size)
         found = torch.empty(*blocks.shape[:2], self._architecture.outputs)
-        if self._device.type == "cuda":
+        if not self._on_card:
+            for block, place in zip(blocks, found, strict=True):
+                place.copy_(self._runs[size](block))
+            return found.flatten(0, 1)[: len(matrix)]
+        try:
             # Pinned memory is what a copy to or from the device can run beside.
             blocks, found = blocks.pin_memory(), found.pin_memory()
-        with torch.inference_mode():
             for block, place in zip(blocks, found, strict=True):
-                outputs = self._net(block.to(self._device, non_blocking=True))
+                outputs = self._runs[size](block.to(self._device, non_blocking=True))
                 # Copied before the next replay writes over it: one stream keeps the order.
                 place.copy_(outputs, non_blocking=True)
-            if self._device.type == "cuda":
-                torch.cuda.current_stream(self._device).synchronize()
-        columns: Floats = found.flatten(0, 1)[: len(matrix)].numpy().astype(np.float64)
-        return columns
+            torch.cuda.current_stream(self._device).synchronize()
+        except torch.OutOfMemoryError:
+            torch.cuda.empty_cache()
+        else:
+            return found.flatten(0, 1)[: len(matrix)]
+        return self._smaller(matrix, size)
+
+    def _smaller(self, matrix: Floats, size: int) -> Any:
+        """Go on in smaller blocks: the card's memory is full."""
+        smaller = [one for one in self._runs if one < size]
+        if not smaller:
+            raise Overloaded(f"the card has no memory left for {size} rows of this model")
+        _log.warning("the card is full: blocks of model %r get smaller", self._member.name)
+        del self._runs[size]
+        parts = pieces(len(matrix), sorted(smaller))
+        return torch.cat([self._piece(matrix[start:stop], one) for start, stop, one in parts])
+
+    def _blocks(self, matrix: Floats, size: int) -> Any:
+        return torch.from_numpy(pad_rows(matrix, self._architecture, block=size, kind=np.float32))
 
 
 class Net(torch.nn.Module):  # type: ignore[misc] # torch's types are not read
@@ -159,6 +211,14 @@ def rising(raw: torch.Tensor, anchor: int) -> torch.Tensor:
     for _, here in pairwise(range(anchor, -1, -1)):
         columns.insert(0, columns[0] - steps[..., here])
     return torch.stack(columns, dim=-1)
+
+
+def _row_bytes(shape: Architecture) -> int:
+    if isinstance(shape, GruQuantiles):
+        # Three gates and a state for each bar.
+        return row_bytes((shape.inputs, 4 * shape.units * shape.window, shape.outputs))
+    hidden = shape.hidden if isinstance(shape, Mlp | MonotoneQuantiles) else ()
+    return row_bytes((shape.inputs, *hidden, shape.outputs), times=2)
 
 
 def _tensor(array: Tensor) -> torch.Tensor:
