@@ -1,12 +1,14 @@
 """Forecast ten thousand series per call on a card: `python -m tests.benchmarks.gpu_forecast`.
 
-Runs a monotone quantile network through the same pipeline as the desk, on CUDA if there is a card,
-else on the CPU at a smaller size, which it says. Prints one line of JSON: rows per second, what
-share of the card's arithmetic and memory bandwidth that is, and the time one call takes.
+Runs a monotone quantile network through the same pipeline as the desk, on a card if there is one,
+else on the CPU, which it says. Prints one line of JSON a size: commit and device, rows per second,
+what share of the card's arithmetic and memory bandwidth that is, and the time one call takes. It
+needs torch, numpy, msgspec and safetensors, and no installation of the desk.
 """
 
 import argparse
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,23 +25,16 @@ from inference.engine.pipeline import LoadedModel
 from inference.requests import Rows
 from inference.runtimes.catalog import runtime_for
 from tests.benchmarks import results
+from tests.benchmarks.cards import card_name, shares
 from tests.benchmarks.results import Figures, median, significant
 
 SERIES = 10_000
 COLUMNS = 64
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 ROUNDS = 7
-LIMITS = {
-    # Vendor's figures: FP32 without tensor cores (TFLOP/s), memory bandwidth (GB/s).
-    "H100": (67.0, 3350.0),
-    "H200": (67.0, 4800.0),
-    "A100": (19.5, 2039.0),
-    "L4": (30.3, 300.0),
-    "T4": (8.1, 320.0),
-}
 
 
-def save_model(folder: Path, hidden: tuple[int, ...]) -> Bundle:
+def save_model(folder: Path, hidden: tuple[int, ...], precision: str = "float32") -> Bundle:
     """Write a quantile network of random weights as a bundle."""
     rng = np.random.default_rng(9)
     widths = (COLUMNS, *hidden, len(LEVELS))
@@ -67,6 +62,7 @@ def save_model(folder: Path, hidden: tuple[int, ...]) -> Bundle:
                     "outputs": len(LEVELS),
                     "activation": "relu",
                     "anchor": 3,
+                    "precision": precision,
                 },
             ),
         ),
@@ -79,19 +75,26 @@ def save_model(folder: Path, hidden: tuple[int, ...]) -> Bundle:
     return bundle
 
 
-def measure(*, series: int, hidden: tuple[int, ...], device: str = "auto") -> Figures:
+def measure(
+    *,
+    series: int,
+    hidden: tuple[int, ...],
+    device: str = "auto",
+    precision: str = "float32",
+    rounds: int = ROUNDS,
+) -> Figures:
     """Return the figures of one size of network."""
     with tempfile.TemporaryDirectory() as name:
-        bundle = save_model(Path(name) / "model", hidden)
+        bundle = save_model(Path(name) / "model", hidden, precision)
         where = pick_device(device, bundle)
         model = LoadedModel.load(Path(name) / "model", runtime_for=runtime_for, device=where)
         rng = np.random.default_rng(1)
         names = tuple(column.name for column in bundle.inputs)
         rows = Rows(names, rng.normal(size=(series, COLUMNS)))
         model.answer(rows)  # compiles, allocates
-        seconds = median([_timed(lambda: model.answer(rows)) for _ in range(ROUNDS)])
+        seconds = median([_timed(lambda: model.answer(rows)) for _ in range(rounds)])
         (bare,) = model._members
-        bare_s = median([_timed(lambda: bare.run(rows)) for _ in range(ROUNDS)])
+        bare_s = median([_timed(lambda: bare.run(rows)) for _ in range(rounds)])
         cpu = LoadedModel.load(Path(name) / "model", runtime_for=runtime_for, device="cpu")
         few = Rows(names, rows.numbers[:256])
         here, there = cpu.answer(few).quantiles, model.answer(few).quantiles
@@ -102,32 +105,21 @@ def measure(*, series: int, hidden: tuple[int, ...], device: str = "auto") -> Fi
     weights = sum(widths[i] * widths[i + 1] for i in range(len(widths) - 1))
     flops = 2.0 * weights * series
     moved = 4.0 * (weights + series * sum(widths))
-    figures = {
-        "device": where,
+    tflops, gb_per_s = flops / bare_s / 1e12, moved / bare_s / 1e9
+    card = card_name(where)
+    return {
+        "device": where if card is None else card,
+        "precision": precision,
         "series": series,
         "hidden": list(hidden),
         "call_ms": significant(seconds * 1e3),
         "network_ms": significant(bare_s * 1e3),
         "series_per_s": significant(series / seconds),
-        "tflops": significant(flops / bare_s / 1e12),
-        "gb_per_s": significant(moved / bare_s / 1e9),
+        "tflops": significant(tflops),
+        "gb_per_s": significant(gb_per_s),
         "largest_difference_to_cpu": significant(float(np.abs(here - there).max()), 2),
+        **shares(card, tflops=tflops, gb_per_s=gb_per_s, precision=precision),
     }
-    if where != "cpu":
-        figures |= _shares(figures)
-    return figures
-
-
-def _shares(figures: Figures) -> Figures:
-    import torch  # noqa: PLC0415 - an extra
-
-    card = torch.cuda.get_device_name()
-    found: Figures = {"card": card}
-    for name, (tflops, bandwidth) in LIMITS.items():
-        if name in card:
-            found["share_of_fp32"] = significant(figures["tflops"] / tflops, 3)
-            found["share_of_bandwidth"] = significant(figures["gb_per_s"] / bandwidth, 3)
-    return found
 
 
 def _timed(work: Callable[[], Any]) -> float:
@@ -140,15 +132,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--series", type=int, default=SERIES)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1")
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--quick", action="store_true", help="the small network alone")
     arguments = parser.parse_args()
     sizes: list[tuple[int, ...]] = [(256, 256)]
     if not arguments.quick:
         sizes += [(1024, 1024, 1024), (4096, 4096)]
     for hidden in sizes:
-        figures = measure(series=arguments.series, hidden=hidden, device=arguments.device)
+        figures = measure(
+            series=arguments.series,
+            hidden=hidden,
+            device=arguments.device,
+            precision=arguments.precision,
+            rounds=arguments.rounds,
+        )
         if figures["device"] == "cpu":
-            print("no card is used: these are the CPU's figures")
+            print("no card is used: these are the CPU's figures", file=sys.stderr)
         print(json.dumps({"commit": results.commit(), **figures}), flush=True)
 
 

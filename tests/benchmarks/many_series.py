@@ -3,13 +3,13 @@
     python -m tests.benchmarks.many_series [--device cuda] [--series 10000] [--times 20]
 
 The nets are those that recipes train (random weights: speed does not depend on them): a quantile
-net over 11 features, and a GRU over 60 bars of 4 channels. On a card it also tells which share of
-the card's float32 peak the GRU reaches, if `--peak-tflops` says what that is.
+net over 11 features, and a GRU over 60 bars of 4 channels. It prints one line of JSON each, with
+commit and device; on a card also which shares of its arithmetic and its bandwidth were reached.
 """
 
 import argparse
-import os
-import platform
+import json
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -23,6 +23,9 @@ from inference.errors import MissingFramework
 from inference.requests import Rows
 from inference.runtimes.architectures import declared_architecture, tensor_shapes
 from inference.runtimes.catalog import runtime_for
+from tests.benchmarks import results
+from tests.benchmarks.cards import card_name, shares
+from tests.benchmarks.results import Figures, significant
 
 NETS: dict[str, dict[str, Any]] = {
     "monotone_quantiles": {
@@ -66,39 +69,56 @@ def seconds(runtime: Any, net: str, *, device: str, series: int, times: int, blo
     return float(np.median(taken)), member
 
 
+def measure(
+    net: str, runtime: str, *, device: str, series: int, times: int, block: int = 0
+) -> Figures:
+    """Return the figures of one net.
+
+    Raises:
+        MissingFramework: the runtime's framework is not installed.
+    """
+    took, member = seconds(runtime, net, device=device, series=series, times=times, block=block)
+    work = 2.0 * multiplications(member) * series
+    # What has to be read and written at least: the rows, the weights once, the answers.
+    shapes = tensor_shapes(declared_architecture(member))
+    weights = sum(float(np.prod(shape)) for shape in shapes.values())
+    moved = 4.0 * (weights + series * (member.options["inputs"] + member.options["outputs"]))
+    tflops, gb_per_s = work / took / 1e12, moved / took / 1e9
+    card = card_name(device)
+    return {
+        "net": net,
+        "runtime": runtime,
+        "device": device if card is None else card,
+        "series": series,
+        "call_ms": significant(1e3 * took),
+        "series_per_s": significant(series / took),
+        "tflops": significant(tflops),
+        "gb_per_s": significant(gb_per_s),
+        **shares(card, tflops=tflops, gb_per_s=gb_per_s, precision="float32"),
+    }
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--series", type=int, default=10_000)
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--block", type=int, default=0, help="rows at once; 0: the default")
-    parser.add_argument("--peak-tflops", type=float, default=0.0)
     told = parser.parse_args()
-    print(f"{platform.machine()}, {os.cpu_count()} cores, device {told.device}")
     for net in NETS:
         for runtime in ("numpy", "pytorch"):
             if runtime == "numpy" and told.device != "cpu":
                 continue
             try:
-                median, member = seconds(
-                    runtime,
-                    net,
-                    device=told.device,
-                    series=told.series,
-                    times=told.times,
-                    block=told.block,
-                )
+                figures = measure(
+                    net, runtime,
+                    device=told.device, series=told.series, times=told.times, block=told.block,
+                )  # fmt: skip
             except MissingFramework as error:
-                print(f"{net:20} {runtime:8} {error}")
+                print(f"{net} {runtime}: {error}", file=sys.stderr)
                 continue
-            rate = told.series / median
-            tflops = 2 * multiplications(member) * rate / 1e12
-            share = f", {tflops / told.peak_tflops:.1%} of the peak" if told.peak_tflops else ""
-            print(
-                f"{net:20} {runtime:8} {1e3 * median:8.1f} ms a call {rate:12,.0f} series/s "
-                f"{tflops:8.3f} TFLOP/s{share}"
-            )
+            print(json.dumps({"commit": results.commit(), **figures}), flush=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 from collections.abc import Sequence
@@ -34,10 +35,16 @@ def machine() -> Figures:
 
 
 def commit() -> str:
-    """Return the short commit, with `+` when the product's files were changed since."""
+    """Return the short commit, with `+` when the product's files were changed since.
+
+    Where there is no repository, `OUTCRY_COMMIT` may say it.
+    """
+    if shutil.which("git") is None:
+        return os.environ.get("OUTCRY_COMMIT", "unknown")
     head = _git("rev-parse", "--short", "HEAD")
-    changed = _git("status", "--porcelain", "--", "app", "agents", "tools", "memory", "migrations")
-    return head + ("+" if changed else "")
+    product = ("app", "agents", "tools", "memory", "inference", "migrations")
+    changed = _git("status", "--porcelain", "--", *product)
+    return head + ("+" if changed else "") if head else os.environ.get("OUTCRY_COMMIT", "unknown")
 
 
 def _git(*arguments: str) -> str:
