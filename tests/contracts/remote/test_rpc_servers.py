@@ -170,7 +170,8 @@ async def test_an_answer_that_is_packed_is_not_unpacked() -> None:
         wire = GuardedWire(f"grpc://127.0.0.1:{port}", LOOPBACK)
         try:
             told = await wire.unary(READY, b"", metadata={}, timeout_s=5.0)
-            assert (told.code, told.message) == ("INTERNAL", b"")
+            assert told.code in {"INTERNAL", "UNIMPLEMENTED"}, "as the version of gRPC has it"
+            assert told.message == b""
         finally:
             await wire.aclose()
 
