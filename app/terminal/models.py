@@ -87,7 +87,8 @@ async def show_model(settings: Settings, ref: str, *, as_json: bool) -> None:
         ("skill", _skill(card, whole=True)),
         ("deployed despite", card.deployed_despite or ""),
         ("failure", card.failure or ""),
-        ("artifact", card.artifact or card.deployment_url or ""),
+        ("artifact", card.artifact or ""),
+        ("runs at", card.deployment_url or ""),
         ("learned from", _origin(lineage.dataset)),
         ("answered", f"{lineage.predictions:,} predictions"),
     ]  # fmt: skip

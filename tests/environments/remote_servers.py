@@ -146,13 +146,15 @@ def version(product: Product) -> str:
 
 
 @contextmanager
-def serving(product: Product, work: Path) -> Iterator[Serving]:
+def serving(product: Product, work: Path, *, port: int | None = None) -> Iterator[Serving]:
     """Run a product's server with the small models, until the end of the block.
+
+    `work` is a folder of its own. Without a `port` it gets a free one.
 
     Raises:
         Absent: it does not become ready in time.
     """
-    port, grpc_port = free_port(), free_port()
+    port, grpc_port = port or free_port(), free_port()
     script = SERVERS / f"serve_{product.name}.py"
     python = place(product) / "bin" / "python"
     command = [str(python), str(script), str(port), str(grpc_port), str(work)]

@@ -72,6 +72,7 @@ def main(port: int, grpc_port: int, folder: Path) -> None:
         f"disable_token_authorization=true\n"
         f"disable_system_metrics=true\nmodels={json.dumps(models)}\n"
     )
+    os.environ["TMPDIR"] = str(folder)  # it keeps there which process it is: one a folder
     program = BINS / "torchserve"
     os.execv(
         program,

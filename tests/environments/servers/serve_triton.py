@@ -30,7 +30,12 @@ def tensors(kind: str, told: list[tuple[str, str, str]]) -> str:
     return f"{kind} [ {', '.join(made)} ]\n"
 
 
-def write(repository: Path, name: str, inputs: list = MATRIX, outputs: list = VALUE) -> None:
+FULL_AT_ONE = "dynamic_batching { default_queue_policy { max_queue_size: 1 } }\n"
+
+
+def write(
+    repository: Path, name: str, inputs: list = MATRIX, outputs: list = VALUE, more: str = ""
+) -> None:
     """Write one model of the repository."""
     place = repository / name
     versions = list(arithmetic.VERSIONS) if name == "versioned" else ["1"]
@@ -42,6 +47,7 @@ def write(repository: Path, name: str, inputs: list = MATRIX, outputs: list = VA
         f'name: "{name}"\nbackend: "python"\nmax_batch_size: 4096\n'
         + tensors("input", inputs)
         + tensors("output", outputs)
+        + more
         + "version_policy: { all { } }\ninstance_group [ { kind: KIND_CPU } ]\n"
     )
 
@@ -52,6 +58,7 @@ def main(port: int, grpc_port: int, folder: Path) -> None:
     for name in ("sum", "versioned", "slow", "broken", "unready"):
         write(repository, name)
     write(repository, "single", [("rows", "FP32", "2")], [("value", "FP32", "1")])
+    write(repository, "queued", more=FULL_AT_ONE)
     write(repository, "range", outputs=ENDS)
     write(repository, "mixed", inputs=TYPED)
     write(repository, "wide", [("rows", "FP64", str(arithmetic.WIDE))])

@@ -46,7 +46,7 @@ class TritonPythonModel:
             case "range":
                 low, high = arithmetic.ends(matrix)
                 return {"low": low, "high": high}
-            case "slow":
+            case "slow" | "queued":
                 return {"value": arithmetic.slow(matrix)}
             case "broken":
                 return {"value": arithmetic.broken()}
