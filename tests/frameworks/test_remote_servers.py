@@ -53,7 +53,8 @@ pytestmark = [
 LINE = GuardedLine(Allowed.read(["127.0.0.1:*"]))
 PATIENCE_S = 60.0
 """TorchServe starts a worker for every model, and what is asked is queued until it has one."""
-each = pytest.mark.parametrize("product", PRODUCTS)
+each = pytest.mark.parametrize("product", [one.name for one in PRODUCTS.values() if one.protocols])
+"""Those that are asked over HTTP."""
 MATRIX = Member(name="away", runtime="remote", columns=arithmetic.COLUMNS)
 
 
