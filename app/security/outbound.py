@@ -33,6 +33,7 @@ __all__ = [
     "Allowed",
     "Answer",
     "Outbound",
+    "OutboundAnswered",
     "OutboundFailed",
     "OutboundLimits",
     "OutboundRefused",
@@ -52,13 +53,27 @@ _PIECE = 256 * 1024
 class OutboundFailed(Exception):
     """The address is permitted but could not be talked to: not now, perhaps later."""
 
-    def __init__(self, reason: str) -> None:
+    may_pass = False
+    """Asking again may help: a connection broke or was not taken."""
+
+    def __init__(self, reason: str, *, may_pass: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.may_pass = may_pass
 
 
 class OutboundTimedOut(OutboundFailed):
     """There was no answer in the time that it was given."""
+
+
+class OutboundAnswered(OutboundFailed):
+    """It answered, with another status than was wanted."""
+
+    def __init__(self, status: int, headers: Mapping[str, str]) -> None:
+        super().__init__(f"The server answered {status} instead of 200.")
+        self.status = status
+        self.headers = headers
+        """Names in small letters."""
 
 
 class OutboundLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,23 +191,28 @@ class Outbound:
         most: int,
         total_s: float,
         headers: Mapping[str, str] | None = None,
+        heard: Callable[[Mapping[str, str]], None] = lambda _: None,
     ) -> int:
         """Give the body of a GET to `write`, piece by piece, and return how many bytes it had.
 
-        `write` is called in a thread, because it may have to wait for a disk.
+        `write` is called in a thread, because it may have to wait for a disk; `heard` gets the
+        answer's headers, their names in small letters.
 
         Raises:
             OutboundRefused: the address is not permitted; nothing was sent.
-            OutboundFailed: it could not be reached, did not answer 200, not whole, or with more
-                than `most` bytes.
+            OutboundAnswered: it did not answer 200.
+            OutboundFailed: it could not be reached, or did not answer whole, or with more than
+                `most` bytes.
             OSError: `write` failed.
         """
         limits = msgspec.structs.replace(self._limits, total_s=total_s)
         size = 0
         failure: OSError | None = None
         async with self._asked("GET", url, limits, headers=headers) as (response, _):
+            said = {name.lower(): value for name, value in response.headers.items()}
             if response.status != 200:
-                raise OutboundFailed(f"The server answered {response.status} instead of 200.")
+                raise OutboundAnswered(response.status, said)
+            heard(said)
             async for part in response.content.iter_chunked(256 * 1024):
                 size += len(part)
                 if size > most:
@@ -266,7 +286,10 @@ class Outbound:
                 f"There was no answer within {limits.total_s:g} seconds."
             ) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise OutboundFailed(_in_words(error)) from None
+            broken = ConnectionError | aiohttp.ClientConnectionError | aiohttp.ClientPayloadError
+            passing = isinstance(error, broken)
+            secure = not isinstance(error, aiohttp.ClientSSLError)
+            raise OutboundFailed(_in_words(error), may_pass=passing and secure) from None
 
     async def _addresses(self, target: Target) -> list[str]:
         """Resolve a target's name, once, and return its addresses if every one is permitted."""

@@ -19,6 +19,7 @@ from app.domain.datasets import Collectable, DatasetVersion, NewDatasetVersion
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.ids import UserId
 from app.domain.jobs import Job
+from app.services.dataset_apis import ApiPlan, rows_in
 from app.services.dataset_catalog import CatalogStore
 from app.services.dataset_sources import BARS_OF_THE_DESK, Fetch, Fetched, ReadSource
 from app.services.dataset_streams import Origin, read_origin
@@ -265,18 +266,11 @@ async def _readable(path: Path, said: str | None, folder: Path) -> _Brought:
 def _as_lines(path: Path, target: Path) -> None:
     """Write a JSON array of objects, or an object that holds one, a line each."""
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=msgspec.Raw)
-        if bytes(found).lstrip()[:1] == b"{":
-            parts = msgspec.json.decode(found, type=dict[str, msgspec.Raw])
-            lists = [part for part in parts.values() if bytes(part).lstrip()[:1] == b"["]
-            if len(lists) != 1:
-                raise Invalid("The JSON is an object without exactly one list of rows.")
-            found = lists[0]
-        rows = msgspec.json.decode(found, type=list[dict[str, Any]])
+        found = msgspec.json.decode(path.read_bytes())
     except (msgspec.DecodeError, RecursionError) as wrong:
-        raise Invalid(f"What came is no list of JSON objects: {wrong}.") from None
+        raise Invalid(f"What came is no JSON: {wrong}.") from None
     with target.open("wb") as out:
-        for row in rows:
+        for row in rows_in(found, ApiPlan()):
             out.write(msgspec.json.encode(row) + b"\n")
 
 

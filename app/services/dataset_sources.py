@@ -9,6 +9,7 @@ import msgspec
 
 from app.domain.datasets import DataSource, SourceType
 from app.domain.errors import Invalid
+from app.services.dataset_apis import read_api
 from app.services.dataset_streams import Origin, read_stream
 
 FORMATS = ("csv", "parquet", "jsonl", "json")
@@ -90,6 +91,8 @@ def check_source(source: DataSource, credentials: Mapping[str, str]) -> None:
             read_database(source)
         case "stream":
             read_stream(source)
+        case "api":
+            read_api(source)
         case _ if source.query is not None:
             raise Invalid(f"A {kind} has no `source.query`.")
     allowed = CREDENTIALS[kind]
