@@ -33,10 +33,12 @@ lint: $(VENV)/.dev ## Format, style, types and architecture
 
 check: lint unit ## lint and unit
 
-frameworks: $(VENV)/.dev ## Tests on TensorFlow, transformers, Ray and five inference servers, each in its own environment (5 GB)
+frameworks: $(VENV)/.dev ## Tests on TensorFlow, transformers, Ray, DVC, Feast and five inference servers, each in its own environment (6 GB)
 	$(BIN)/python -m tests.environments.run tensorflow
 	$(BIN)/python -m tests.environments.run transformers
 	$(BIN)/python -m tests.environments.run ray
+	$(BIN)/python -m tests.environments.run dvc
+	$(BIN)/python -m tests.environments.run feast
 	$(BIN)/python -m tests.environments.remote_servers test
 
 bench: $(VENV)/.dev web ## Measure the goals of docs/performance.md on this machine

@@ -1,6 +1,7 @@
 """`outcry features`: list, show, declare, materialize, get and history."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from app.services.job_runs import JobFailed
 from app.settings import Settings
 from app.terminal.datasets import opened_desk
 from app.wiring.desk import Desk
+from inference.datasets.feast_export import apply_feast, export_feast, find_feast
 from inference.datasets.feature_files import answer_pairs
 from inference.datasets.feature_sets import FeatureSet, Value
 
@@ -136,6 +138,32 @@ async def history_of_file(settings: Settings, reference: str, pairs: Path, targe
             answer_pairs, desk.features.offline, view, pairs, target, now=datetime.now(UTC)
         )
         out.print(Text(f"{rows:,} rows, {found:,} with values, in {target}."), soft_wrap=True)
+
+
+async def feast(
+    settings: Settings, folder: Path, references: Sequence[str], *, apply: bool
+) -> None:
+    """Write views as a Feast repository; `apply`: have Feast register and serve them.
+
+    Raises:
+        MissingFramework: there is no Feast here to apply them.
+    """
+    if apply:
+        find_feast(os.environ)
+    async with opened_desk(settings) as (out, desk):
+        store, offline = desk.features.store, desk.features.offline
+        if references:
+            views = [await store.definition(reference) for reference in references]
+        else:
+            known = await store.definitions()
+            views = [one for one in known if await store.offline_index(one) is not None]
+        names = await asyncio.to_thread(export_feast, offline, views, folder)
+        if apply:
+            await apply_feast(offline, views, folder, now=datetime.now(UTC), environment=os.environ)
+        for name, view in zip(names, views, strict=True):
+            out.print(Text(f"{view.key} as {name}"))
+        then = "applied and served" if apply else f"next: feast -c {folder} apply"
+        out.print(Text(f"Written to {folder}; {then}."), soft_wrap=True)
 
 
 def _print_card(out: Console, card: FeatureCard) -> None:

@@ -154,3 +154,17 @@ def features_history(
         run(history_of_file(settings, view, pairs, out))
     else:
         run(history(settings, view, entities, at, as_json=as_json))
+
+
+@features.command("export-feast")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("views", metavar="[VIEW]...", nargs=-1)
+@click.option("--apply", is_flag=True, help="Let Feast register and serve them (outcry[feast]).")
+@data_dir_option
+def features_export_feast(
+    folder: Path, views: tuple[str, ...], apply: bool, data_dir: Path | None
+) -> None:
+    """Write views, by default all that have rows, as a Feast repository that answers the same."""
+    from app.terminal.features import feast  # noqa: PLC0415
+
+    run(feast(settings_with(data_dir=data_dir), folder, views, apply=apply))

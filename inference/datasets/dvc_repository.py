@@ -11,28 +11,22 @@ import hashlib
 import os
 import re
 import shutil
-import signal
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import msgspec
 
-from inference.errors import DamagedArtifact, InferenceError, MissingFramework
+from inference.datasets.commands import TookTooLong, find_command, run_cleanly
+from inference.errors import DamagedArtifact, InferenceError
 
 FOLDER = "outcry"
 FILES = "files"
-_KEPT = ("PATH", "HOME", "USER", "LANG", "TMPDIR", "SSH_AUTH_SOCK", "SSL_CERT_FILE")
-_KEPT_OF_CLOUDS = ("AWS_", "AZURE_", "GOOGLE_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
-"""Where remotes look for their credentials, and their way there."""
 _SHORT_S = 120.0
 TRANSFER_S = 3_600.0
 """A push or pull is given up after so long."""
-_MOST_SAID = 400
 _NUMBER = re.compile(r"(\d{1,9})\.json")
 
 
@@ -65,12 +59,7 @@ def find_dvc() -> tuple[str, ...]:
     Raises:
         MissingFramework: there is none.
     """
-    if find_spec("dvc") is not None:
-        return (sys.executable, "-m", "dvc")
-    found = shutil.which("dvc")
-    if found is None:
-        raise MissingFramework("dvc", extra="dvc")
-    return (found,)
+    return find_command("dvc", module="dvc")
 
 
 class DvcRepository:
@@ -206,50 +195,25 @@ class DvcRepository:
 
     async def _run(self, *arguments: str, within: float, quietly: bool = False) -> str:
         """Run `dvc`; return what it printed. `quietly`: that it fails means nothing."""
-        process = await asyncio.create_subprocess_exec(
-            *self._command,
-            *arguments,
-            cwd=self.folder,
-            env=self._clean_environment(),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
-        try:
-            async with asyncio.timeout(within):
-                out, err = await process.communicate()
-        except TimeoutError:
-            raise DvcFailed(f"dvc {arguments[0]} took longer than {within:g} s") from None
-        finally:
-            if process.returncode is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
-        if process.returncode and not quietly:
-            raise DvcFailed(f"dvc {arguments[0]}: {_said(err.decode(errors='replace'))}")
-        return out.decode(errors="replace")
-
-    def _clean_environment(self) -> dict[str, str]:
-        kept = {
-            name: value
-            for name, value in self._environment.items()
-            if name in _KEPT or name.upper().startswith(_KEPT_OF_CLOUDS)
-        }
         own = self.folder / ".dvc" / "tmp" / "outcry"
-        return kept | {
-            "DVC_NO_ANALYTICS": "1",
-            "DVC_GLOBAL_CONFIG_DIR": str(own / "global"),
-            "DVC_SYSTEM_CONFIG_DIR": str(own / "system"),
-            "DVC_SITE_CACHE_DIR": str(own / "site"),
-            "NO_COLOR": "1",
-        }
-
-
-def _said(text: str) -> str:
-    """Return the errors among what dvc printed."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR")]
-    return "; ".join(errors or lines[-2:] or ["it said nothing"])[:_MOST_SAID]
+        try:
+            ended = await run_cleanly(
+                (*self._command, *arguments),
+                within=within,
+                folder=self.folder,
+                environment=self._environment,
+                more={
+                    "DVC_NO_ANALYTICS": "1",
+                    "DVC_GLOBAL_CONFIG_DIR": str(own / "global"),
+                    "DVC_SYSTEM_CONFIG_DIR": str(own / "system"),
+                    "DVC_SITE_CACHE_DIR": str(own / "site"),
+                },
+            )
+        except TookTooLong:
+            raise DvcFailed(f"dvc {arguments[0]} took longer than {within:g} s") from None
+        if ended.rc and not quietly:
+            raise DvcFailed(f"dvc {arguments[0]}: {ended.said}")
+        return ended.out
 
 
 def _slug(name: str) -> str:

@@ -19,7 +19,7 @@ from app.services.datasets import BarsWanted
 from app.storage.dataset_catalog import StoredDatasets
 from app.storage.datasets import PostgresDatasets
 from app.storage.engine import Database
-from inference.datasets import dvc_repository
+from inference.datasets import commands
 from inference.datasets.dvc_repository import DvcFailed, DvcRepository, find_dvc
 from inference.errors import DamagedArtifact, MissingFramework
 from tests.integration.features.feature_desk import FeatureDesk
@@ -244,7 +244,7 @@ async def test_a_dvc_that_hangs_is_ended(tmp_path: Path) -> None:
 
 
 def test_without_dvc_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dvc_repository, "find_spec", lambda name: None)
+    monkeypatch.setattr(commands, "find_spec", lambda name: None)
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(MissingFramework, match=r"pip install 'outcry\[dvc\]'"):
         find_dvc()
