@@ -5,6 +5,7 @@ Every number is the stored evaluation's; the words only say what it means.
 
 from collections.abc import Iterator
 
+import msgspec
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -13,6 +14,7 @@ from rich.text import Text
 from app.domain.training import TrainingRecord
 from app.services.training_records import record_of
 from inference.cards import BaselineScore, Evaluation, ModelCard
+from inference.training.parallel.place import Place
 
 _MOST_NOTES = 12
 _STATUS = {"deployed": "green", "ready": "cyan", "failed": "red", "deprecated": "dim"}
@@ -58,9 +60,15 @@ def _origin(card: ModelCard, record: TrainingRecord) -> Text:
     trained = f"{card.trained_at:%Y-%m-%d}" if card.trained_at else "?"
     return Text(
         f"trained {trained} on {record.dataset}: {_what(record)}, known by "
-        f"{record.as_of:%Y-%m-%d}; {record.seconds:.1f} s, {record.backend}",
+        f"{record.as_of:%Y-%m-%d}; {record.seconds:.1f} s, {record.backend}{_workers(card)}",
         "dim",
     )
+
+
+def _workers(card: ModelCard) -> str:
+    """Return by how many workers and on what torch trained it; nothing where it did not."""
+    told = card.validation_metrics.get("computedWith")
+    return "" if told is None else f", {msgspec.convert(told, Place).in_words()}"
 
 
 def _what(record: TrainingRecord) -> str:

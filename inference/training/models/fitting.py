@@ -1,5 +1,6 @@
 """How a recipe has its networks trained: by which workers, and what is told of it meanwhile."""
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from inference.training.recipe import Progress, TrainingData
 
 OPTIONS: Mapping[str, Any] = {"workers": 1, "device": "auto"}
 """What recipes with a tier that torch trains add to their defaults."""
+_TELL_EVERY_S = 0.2
 
 
 class Fitting:
@@ -25,6 +27,7 @@ class Fitting:
         self._checkpoint = checkpoint
         self._progress = progress
         self._share, self._said = 0.0, "learning"
+        self._told_at = 0.0
 
     @property
     def place(self) -> Place:
@@ -45,6 +48,10 @@ class Fitting:
         return self._team.fit(lesson, checkpoint=self._checkpoint, tell=self._tell)
 
     def _tell(self, step: int, steps: int) -> None:
+        now = time.monotonic()
+        if now - self._told_at < _TELL_EVERY_S:
+            return
+        self._told_at = now
         words = f"{self._said}, step {step} of {steps}, {self.place.in_words()}"
         self._progress(self._share, words)
 

@@ -35,10 +35,26 @@ async def test_a_model_is_trained_shown_and_shown_again(outcry: Command) -> None
     assert "Nobody asked for its deployment." in again.out
 
 
+async def test_a_network_is_trained_by_two_workers(outcry: Command) -> None:
+    pytest.importorskip("torch")
+    quick = ("--set", "epochs=2", "--set", "refit_bars=800", "--symbols", "AAPL")
+    net = ("train", "return_quantiles", "--tier", "torch", "--device", "cpu")
+    done = await outcry(*net, "--workers", "2", *quick)
+
+    assert done.rc == 0, done.err
+    assert ", 2 workers on the CPU" in done.out
+    shown = await outcry("evaluate", "return-quantiles-5", "--json")
+    told = json.loads(shown.out)["validationMetrics"]
+    assert told["computedWith"] == {"workers": 2, "device": "cpu", "card": None}
+    assert told["training"]["options"]["workers"] == 2
+
+
 async def test_what_cannot_be_trained_is_told_in_a_line(outcry: Command, tmp_path: Path) -> None:
     for arguments, says in (
         (("alchemy",), "There is no recipe 'alchemy'; there are: variance"),
         (("variance", "--set", "depth=3"), "has no option 'depth'"),
+        (("variance", "--workers", "2"), "has no option 'workers'"),
+        (("return_quantiles", "--workers", "2"), "computes in one process on the CPU"),
         (("variance", "--symbols", "ZZZ"), "There is no instrument called 'ZZZ' here."),
         (("variance", "--backend", "ray"), "RAY_ADDRESS"),
         (("news_sentiment", "--texts", str(tmp_path / "no.csv")), "There is no file"),

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from app.domain.errors import Invalid
-from app.terminal.model_card import print_card
+from app.terminal.model_card import _workers, print_card
 from app.terminal.training import read_option
 from inference.cards import (
     BaselineScore,
@@ -128,3 +128,9 @@ def test_options_are_read_as_their_defaults_are(given: str, read: tuple[str, Any
 def test_what_is_no_option_is_refused(given: str) -> None:
     with pytest.raises(Invalid, match=r"horizon=5|such as 1"):
         read_option(given, {"horizon": 1})
+
+
+def test_a_card_says_how_many_trained_it_and_on_what() -> None:
+    assert _workers(card()) == ""
+    told = {"computedWith": {"workers": 2, "device": "cpu", "card": None}}
+    assert _workers(card(validation_metrics=told)) == ", 2 workers on the CPU"

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { leastSure, inOrder, skillWord, type Evaluation, type Model } from "./shapes";
+import { leastSure, inOrder, skillWord, trainedBy, type Evaluation, type Model } from "./shapes";
 
 const score = (name: string, skill: number, skillLow: number, skillHigh: number) => ({ name, skill, skillLow, skillHigh, loss: 1, dmT: null });
 
@@ -13,6 +13,13 @@ it("calls skill only what lies above 0 with its whole interval", () => {
   expect(skillWord(score("x", 0.1, 0.02, 0.2))).toBe("has skill");
   expect(skillWord(score("x", 0.1, -0.02, 0.2))).toBe("no usable skill");
   expect(skillWord(score("x", -0.1, -0.2, -0.02))).toBe("worse than its baseline");
+});
+
+it("says how many trained a network, and on what", () => {
+  const model = (computedWith?: object) => ({ validationMetrics: { computedWith } }) as unknown as Model;
+  expect(trainedBy(model())).toBe("");
+  expect(trainedBy(model({ workers: 1, device: "cpu", card: null }))).toBe(", by one worker on the CPU");
+  expect(trainedBy(model({ workers: 4, device: "cuda", card: "NVIDIA H100" }))).toBe(", by 4 workers on NVIDIA H100");
 });
 
 it("shows those that serve first", () => {

@@ -28,6 +28,13 @@ export interface Evaluation {
   notes: string[];
 }
 
+/** Where its networks were trained, for models that torch trained. */
+export interface ComputedWith {
+  workers: number;
+  device: string;
+  card: string | null;
+}
+
 export interface Model {
   id: string;
   name: string;
@@ -45,7 +52,7 @@ export interface Model {
   deployedDespite: string | null;
   trainedAt: string | null;
   createdAt: string;
-  validationMetrics: { evaluation?: Evaluation; notes?: string[] };
+  validationMetrics: { evaluation?: Evaluation; notes?: string[]; computedWith?: ComputedWith };
 }
 
 export interface Lineage {
@@ -132,6 +139,14 @@ export function leastSure(evaluation: Evaluation | undefined): BaselineScore | n
 /** What an interval of skill says: only one that lies above 0 is skill. */
 export function skillWord(score: { skillLow: number; skillHigh: number }): string {
   return score.skillLow > 0 ? "has skill" : score.skillHigh < 0 ? "worse than its baseline" : "no usable skill";
+}
+
+/** How many trained it, on what: ", by 2 workers on the CPU"; nothing where torch trained nothing. */
+export function trainedBy(model: Model): string {
+  const where = model.validationMetrics.computedWith;
+  if (where === undefined) return "";
+  const many = where.workers === 1 ? "one worker" : `${where.workers} workers`;
+  return `, by ${many} on ${where.device === "cpu" ? "the CPU" : (where.card ?? where.device)}`;
 }
 
 const ORDER = ["deployed", "ready", "validating", "training", "failed", "deprecated"];
