@@ -5,6 +5,7 @@ the judged addresses by their numbers and is given up when the name leads elsewh
 resolves nothing, asks no proxy and unpacks nothing.
 """
 
+import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -90,6 +91,9 @@ class GuardedWire:
         Raises:
             MissingFramework: gRPC is not installed.
         """
+        # The desk's children are other programs: nothing of gRPC has to live on in them, and the
+        # pauses and words that it has for that at each start of one are not needed.
+        os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
         self._aio: Any = import_framework("grpc.aio", framework="gRPC", extra="grpc")
         self._grpc: Any = import_framework("grpc", framework="gRPC", extra="grpc")
         self._url = plain_web(server)

@@ -19,7 +19,7 @@ import pytest
 from app.security.outbound import Allowed
 from app.wiring.remote import GuardedLine
 from inference.bundle import Member
-from inference.errors import DeadlineExceeded, WorkerLost
+from inference.errors import DeadlineExceeded, Overloaded, WorkerLost
 from inference.requests import Rows
 from inference.runtimes.remote import open_inference_rpc, tf_serving_rpc
 from inference.runtimes.remote.runtime import Deployment
@@ -136,6 +136,27 @@ async def test_calls_at_once_each_get_their_own_answer(product: str, run: Any) -
     given = await asyncio.gather(*(deployment.ask(one, timeout_s=30.0) for one in asked))
     for one, answer in zip(asked, given, strict=True):
         np.testing.assert_allclose(answer[:, 0], one.numbers.sum(axis=1), rtol=1e-12)
+    await deployment.aclose()
+
+
+async def test_a_server_that_is_full_says_so(run: Any) -> None:
+    server = await run("pythie")
+    columns = Member(
+        name="away", runtime="remote", columns=arithmetic.COLUMNS, options={"layout": "columns"}
+    )
+    deployment = Deployment(server.url("tfs+grpc", "slow"), columns, LINE)
+    await deployment.look(timeout_s=30.0)
+    asked = rows(3, first=0.2)
+    given = await asyncio.gather(
+        *(deployment.ask(asked, timeout_s=30.0) for _ in range(12)), return_exceptions=True
+    )
+    refused = [one for one in given if isinstance(one, BaseException)]
+    answered = [one for one in given if isinstance(one, np.ndarray)]
+    assert {type(one) for one in refused} == {Overloaded}
+    assert len(refused) + len(answered) == 12
+    assert len(answered) >= 4
+    for answer in answered:
+        np.testing.assert_allclose(answer[:, 0], asked.numbers.sum(axis=1), rtol=1e-5)
     await deployment.aclose()
 
 

@@ -347,6 +347,32 @@ def test_the_certificates_that_are_trusted_are_those_of_this_system() -> None:
     assert (system_roots() or b"").count(b"BEGIN CERTIFICATE") == len(trusted)
 
 
+CALLS_AND_STARTS_PROGRAMS = """
+import asyncio, sys
+from app.security.outbound import Allowed
+from app.wiring.remote_rpc import GuardedWire
+
+async def main(server, method):
+    wire = GuardedWire(server, Allowed.read(["127.0.0.1:*"]))
+    for _ in range(5):
+        calls = (wire.unary(method, b"", metadata={}, timeout_s=20) for _ in range(10))
+        said = await asyncio.gather(*calls, asyncio.create_subprocess_exec("true"))
+    print(said[0].code)
+    await wire.aclose()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_programs_that_start_beside_calls_leave_no_words(server: RpcElsewhere) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", CALLS_AND_STARTS_PROGRAMS, f"grpc://{server.url}", READY,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    async with asyncio.timeout(50):
+        assert await process.communicate() == (b"OK\n", b"")
+
+
 async def test_without_grpc_a_desk_says_how_to_install_it(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

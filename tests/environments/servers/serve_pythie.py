@@ -9,12 +9,16 @@ Runs in its own environment: PORT GRPC_PORT FOLDER. It has no HTTP.
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 import arithmetic
 import cloudpickle
 import numpy as np
 from sklearn.linear_model import LinearRegression
+
+MOST_CALLS = 4
+"""More at once are refused."""
 
 
 class Words:
@@ -26,6 +30,15 @@ class Words:
     def predict(self, samples):
         """Look every row up."""
         return np.array([self.table[word] for word in samples[:, 0]])
+
+
+class Slow:
+    """`slow`: the sum of each row, after as many seconds as the first number says."""
+
+    def predict(self, samples):
+        """Wait and add."""
+        time.sleep(float(samples[0, 0]))
+        return samples.astype(float).sum(axis=1)
 
 
 def write(folder: Path, name: str, columns: list, model: object) -> str:
@@ -42,12 +55,18 @@ def main(grpc_port: int, folder: Path) -> None:
     linear = LinearRegression().fit(*arithmetic.linear_data())
     told = write(folder, "linear", list(arithmetic.COLUMNS), linear)
     told += write(folder, "words", ["word"], Words())
+    told += write(folder, "slow", list(arithmetic.COLUMNS), Slow())
     config = folder / "models.config"
     config.write_text(f"model_config_list {{\n{told}}}\n")
     program = Path(sys.executable).parent / "pythie-serving"
     os.execv(
         program,
-        [str(program), str(config), f"--port={grpc_port}", "--maximum-concurrent-rpcs=-1"],
+        [
+            str(program),
+            str(config),
+            f"--port={grpc_port}",
+            f"--maximum-concurrent-rpcs={MOST_CALLS}",
+        ],
     )
 
 

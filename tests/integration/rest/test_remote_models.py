@@ -54,6 +54,10 @@ async def test_a_bundle_and_an_address_become_a_version_that_may_serve(
     [
         ("oip+http://10.0.0.7:8085/sum", "Port 8085 is not allowed"),
         ("oip+http://10.0.0.7:8080/sum", "not a public address"),
+        ("oip+grpc://10.0.0.7:8085/sum", "Port 8085 is not allowed"),
+        ("tfs+grpcs://10.0.0.7:8443/sum", "not a public address"),
+        ("tfs+grpc://127.0.0.1:8085/v1/models/sum", "must end in the model's name"),
+        ("torchserve+grpc://127.0.0.1:8085/sum", "may begin with"),
         ("http://127.0.0.1:8085/sum", "may begin with oip+http"),
         ("oip+http://127.0.0.1:8085/", "must end in the model's name"),
     ],
