@@ -5,12 +5,15 @@ to `RunProgress.text` while the graph waits for the finished message.
 """
 
 import asyncio
+import importlib
 from contextlib import aclosing
+from types import ModuleType
 from typing import Any
 
 import structlog
 
 from agents.errors import AgentError, EmptyAnswer, LimitReached, LLMError
+from agents.later import import_later
 from agents.llms.attempts import Attempts, RetryPolicy
 from agents.progress import RunProgress
 from agents.runs import (
@@ -145,9 +148,14 @@ class Runner:
         return self._library
 
     def _load(self) -> Any:
-        from agents.graphs.library import GraphLibrary  # noqa: PLC0415 - takes a second
+        return load_graphs().GraphLibrary(self._toolbox, tracing=self._tracing)
 
-        return GraphLibrary(self._toolbox, tracing=self._tracing)
+
+def load_graphs() -> ModuleType:
+    """Import LangChain, which takes half a second, and the graphs that stand on it."""
+    # The tracer imports all of its service's types, two hundred modules, for a name in a hint.
+    import_later("langsmith.types")
+    return importlib.import_module("agents.graphs.library")
 
 
 def _started(task: dict[str, Any], state: RunState) -> None:

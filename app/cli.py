@@ -79,7 +79,7 @@ def serve(host: str | None, port: int | None, data_dir: Path | None) -> None:
     """
     # Until it serves: nothing of what is imported and opened meanwhile becomes garbage.
     gc.disable()
-    from app.main import serve as serve_desk  # noqa: PLC0415
+    from app.opening import serve as serve_desk  # noqa: PLC0415
 
     run(serve_desk(settings_with(host=host, port=port, data_dir=data_dir)))
 

@@ -25,7 +25,6 @@ from app.gateway.hub import Hub
 from app.gateway.market_hub import MarketHub, Notices
 from app.gateway.session import Services as GatewayServices
 from app.gateway.socket import Gateway
-from app.observability.logs import configure_logging
 from app.rest.door import RestDoor, RestServices
 from app.rest.headers import SECURITY_HEADERS
 from app.rest.me import LLMName
@@ -33,6 +32,7 @@ from app.rest.sign_in import SignIn, anyone, may_read
 from app.security.origins import AllowedOrigins
 from app.services.accounts import ApiKeys
 from app.settings import Settings, SettingsError
+from app.wiring.database import OpenDatabase
 from app.wiring.desk import Desk, open_desk
 from app.wiring.live import Sockets
 
@@ -134,19 +134,17 @@ def _llm_in_use(chosen: Selection) -> dict[str, str]:
     return {"provider": chosen.provider, "model": chosen.model}
 
 
-async def serve(settings: Settings) -> None:
+async def serve(
+    settings: Settings, opened: OpenDatabase, listener: socket.socket, console: Console
+) -> None:
     """Open the desk, serve it until the process is told to stop, and close it again."""
-    configure_logging(level=settings.log_level, json_lines=settings.log_json)
-    console = Console(highlight=False)
     say: Callable[[str], None] = lambda text: console.print(f"  {text}", style="dim")  # noqa: E731
-    console.print("[bold]Outcry[/bold]")
-    listener = _listen(settings)
     origins = _origins(settings, port=listener.getsockname()[1])
     async with AsyncExitStack() as stack:
-        stack.callback(listener.close)
         hub, market, notices = Hub(), MarketHub(), Notices()
+        sockets = Sockets(market, notices)
         desk = await stack.enter_async_context(
-            open_desk(settings, hub, on_progress=say, sockets=Sockets(market, notices))
+            open_desk(settings, hub, on_progress=say, sockets=sockets, opened=opened)
         )
         gateway = Gateway(
             GatewayServices(
@@ -299,27 +297,6 @@ def _http_wire() -> type[asyncio.Protocol]:
     from app.doors.http_wire import HttpWire  # noqa: PLC0415
 
     return HttpWire
-
-
-def _listen(settings: Settings) -> socket.socket:
-    """Take the address before anything slow is done.
-
-    Raises:
-        SettingsError: another program has it, or it is not ours.
-    """
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except OSError as error:
-        listener.close()
-        raise SettingsError(
-            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
-            "Choose another port with --port, or stop the program that has this one."
-        ) from None
-    listener.setblocking(False)
-    return listener
 
 
 async def _announce(desk: Desk, console: Console, listener: socket.socket) -> None:

@@ -22,7 +22,8 @@ from app.storage.engine import Database
 from app.storage.news import PostgresNews
 from app.storage.scoring_costs import ScoringCosts
 from app.storage.secrets import StoredSecrets
-from app.wiring.desk import llm_environment, open_database
+from app.wiring.database import open_database
+from app.wiring.desk import llm_environment
 from app.wiring.news import NLP, news_model, sentiment_model
 from tools.market.news import NewsItem
 from tools.market.scorer import HenryRules, Scorer, Text

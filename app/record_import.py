@@ -21,7 +21,7 @@ from app.settings import Settings
 from app.storage.instruments import PostgresInstruments
 from app.storage.news import PostgresNews
 from app.storage.statements import PostgresStatements
-from app.wiring.desk import open_database
+from app.wiring.database import open_database
 from app.wiring.news import intake_scorer
 from tools.market.a_share_reports import SOURCE, fetch_a_share_reports
 from tools.market.sources.records import NEWS, STATEMENTS, Kind, rows_of

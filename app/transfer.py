@@ -29,7 +29,7 @@ from app.storage.bars import PostgresBars
 from app.storage.engine import Database
 from app.storage.instruments import PostgresInstruments
 from app.storage.secrets import StoredSecrets
-from app.wiring.desk import open_database
+from app.wiring.database import open_database
 from tools.market.bars import TIMEFRAMES
 from tools.market.breadth import PACKAGES, fetch_breadth
 from tools.market.futures import Contract

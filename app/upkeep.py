@@ -19,7 +19,7 @@ from app.storage.accounts import Accounts
 from app.storage.engine import Database
 from app.storage.migrate import revisions
 from app.storage.secrets import StoredSecrets
-from app.wiring.desk import open_database
+from app.wiring.database import open_database
 
 _out = Console(highlight=False)
 _err = Console(stderr=True, highlight=False)

@@ -13,7 +13,7 @@ from app.settings import Settings, SettingsError
 from app.storage.bars import PostgresBars
 from app.storage.instruments import PostgresInstruments
 from app.terminal.stopping import told_to_stop
-from app.wiring.desk import open_database
+from app.wiring.database import open_database
 from app.wiring.feeds import kafka_feed
 from app.wiring.live import open_live
 from app.wiring.news import open_news

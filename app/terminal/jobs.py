@@ -17,7 +17,8 @@ from app.settings import Settings
 from app.storage.jobs import StoredJobs
 from app.terminal.follow import LocalFollower
 from app.terminal.stopping import told_to_stop
-from app.wiring.desk import open_database, open_desk
+from app.wiring.database import open_database
+from app.wiring.desk import open_desk
 
 _MOST = 100
 

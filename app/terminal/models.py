@@ -16,7 +16,7 @@ from app.domain.models import DatasetOrigin, ModelFilter
 from app.observability.logs import configure_logging
 from app.settings import Settings
 from app.storage.accounts import Accounts
-from app.wiring.desk import open_database
+from app.wiring.database import open_database
 from app.wiring.registry import RegistryTools, open_registry_tools
 from inference.cards import ModelCard
 from inference.lifecycle import label

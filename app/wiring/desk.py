@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import msgspec
 import structlog
@@ -37,15 +36,12 @@ from app.storage.accounts import Accounts
 from app.storage.agent_reads import AgentReads
 from app.storage.conversation_reads import ConversationReads
 from app.storage.cost_reads import CostReads
-from app.storage.embedded import EmbeddedPostgres
 from app.storage.engine import Database
-from app.storage.errors import DatabaseRefused
 from app.storage.events import StoredEvents, StoredOwners
 from app.storage.experiments import StoredExperiments
 from app.storage.jobs import StoredJobs
 from app.storage.journal_store import PostgresJournal
 from app.storage.liveness import new_owner, stay_alive
-from app.storage.migrate import upgrade
 from app.storage.model_reports import StoredModelReports
 from app.storage.orphans import Orphans
 from app.storage.run_reads import RunViews
@@ -53,6 +49,7 @@ from app.storage.runs import StoredRuns
 from app.storage.secrets import StoredSecrets
 from app.wiring.alerts import AlertDesk, open_alerts
 from app.wiring.connections import model_connections
+from app.wiring.database import OpenDatabase, Progress, open_database
 from app.wiring.datasets import DatasetDesk, open_datasets
 from app.wiring.engine import EngineDesk, open_engine
 from app.wiring.features import FeatureDesk, open_features
@@ -64,8 +61,6 @@ from app.wiring.training import TrainingDesk, open_training
 from inference.datasets.catalog import VIEWS
 
 log = structlog.get_logger(__name__)
-
-Progress = Callable[[str], None]
 
 PROMPTS = Path(__file__).resolve().parents[2] / "agents" / "prompts"
 _RECOVERY_INTERVAL_S = 60.0
@@ -135,46 +130,24 @@ class Desk(msgspec.Struct, kw_only=True):
 
 
 @asynccontextmanager
-async def open_database(
-    settings: Settings, *, on_progress: Progress
-) -> AsyncIterator[tuple[Database, str]]:
-    """Open the database the settings name, at the newest schema; yield it and its label."""
-    async with AsyncExitStack() as stack:
-        if settings.database_url:
-            database = Database(settings.database_url)
-            label = f"Postgres at {_host_of(settings.database_url)} (DATABASE_URL)"
-        else:
-            embedded = EmbeddedPostgres(settings.data_dir, on_progress)
-            await stack.enter_async_context(embedded)
-            database = Database(embedded.connect_kwargs, ensure_room=embedded.ensure_room)
-            label = f"embedded Postgres 18 in {embedded.place.base}"
-        try:
-            await stack.enter_async_context(database)
-        except DatabaseRefused as refused:
-            raise DatabaseRefused(f"{label}: {refused}") from refused
-        await upgrade(database, on_progress)
-        yield database, label
-
-
-def _host_of(url: str) -> str:
-    """Return who is meant by a database's address, without the password in it."""
-    parts = urlsplit(url)
-    return f"{parts.hostname or 'a local socket'}:{parts.port or 5432}{parts.path}"
-
-
-@asynccontextmanager
 async def open_desk(
     settings: Settings,
     publisher: Publisher,
     *,
     on_progress: Progress,
     sockets: Sockets | None = None,
+    opened: OpenDatabase | None = None,
 ) -> AsyncIterator[Desk]:
-    """Open everything but the doors; without `sockets` there are none."""
+    """Open everything but the doors; without `sockets` there are none.
+
+    `opened` is a database that is open already, which its owner closes.
+    """
     async with AsyncExitStack() as stack:
-        database, label = await stack.enter_async_context(
-            open_database(settings, on_progress=on_progress)
-        )
+        if opened is None:
+            opened = await stack.enter_async_context(
+                open_database(settings, on_progress=on_progress)
+            )
+        database, label = opened
         accounts, passwords = Accounts(database), Passwords()
         people = People(accounts, passwords)
         owner = await people.ensure_owner(settings.admin_email, settings.admin_password)

@@ -23,7 +23,7 @@ from safetensors.numpy import save
 
 from app.domain.models import NewModel
 from app.settings import Settings
-from app.wiring.desk import open_database
+from app.wiring.database import open_database
 from app.wiring.engine import open_engine
 from inference.bundle import BUNDLE_FILE, Bundle, Head, InputColumn, Member
 from inference.engine.pipeline import LoadedModel

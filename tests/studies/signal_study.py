@@ -24,7 +24,7 @@ from app.services.bar_intake import BarIntake
 from app.settings import read_settings
 from app.storage.bars import PostgresBars
 from app.storage.instruments import PostgresInstruments
-from app.wiring.desk import open_database
+from app.wiring.database import open_database
 from tests.studies.placebo import placebo_table
 from tools.analytics import cases, event_study
 from tools.analytics.cases import Cases, Study

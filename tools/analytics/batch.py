@@ -8,7 +8,6 @@ catalogue at the newest bar of each history, and at the bar before: what a scree
 from collections.abc import Mapping
 
 import numpy as np
-import talib
 from numpy.typing import NDArray
 
 from tools.analytics import batch_step as step
@@ -17,6 +16,7 @@ from tools.analytics.compiling import Kernel
 from tools.analytics.prices import Floats, Prices
 from tools.analytics.snapshot import Snapshot
 from tools.analytics.streaming import MANY, IndicatorMatrix
+from tools.analytics.ta_lib import talib
 
 OUTPUTS = (
     "sma20", "ema20", "rsi", "macd", "macdSignal", "macdHistogram", "bollingerUpper",

@@ -10,9 +10,9 @@ the slow stochastic 14/3/3 with simple averages.
 from dataclasses import dataclass
 
 import numpy as np
-import talib
 
 from tools.analytics.prices import Floats, Prices, percentile_rank, years_before
+from tools.analytics.ta_lib import talib
 
 RANK_YEARS = 5
 WARM_UP = {

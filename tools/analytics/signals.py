@@ -9,7 +9,6 @@ bars all say the same about a bar; the tests cut, replay and poison to prove it.
 from collections.abc import Iterator
 
 import numpy as np
-import talib
 from numpy.typing import NDArray
 
 from tools.analytics import rolling, variance
@@ -18,6 +17,7 @@ from tools.analytics.firings import VALID_BARS, Firing, Side, SignalType, Varian
 from tools.analytics.indicators import Indicators
 from tools.analytics.prices import Floats, Prices
 from tools.analytics.rolling import crosses, lagged
+from tools.analytics.ta_lib import talib
 from tools.analytics.trend import lines
 
 __all__ = ["VALID_BARS", "Firing", "SignalType", "active", "fire"]

@@ -9,10 +9,10 @@ here at bar t was known at its close.
 from dataclasses import dataclass
 
 import numpy as np
-import talib
 
 from tools.analytics import composite, indicators, trend, volatility
 from tools.analytics.prices import BARS_A_YEAR, Floats, Prices
+from tools.analytics.ta_lib import talib
 
 VOLUME_BARS = 50
 YEAR_BARS = {"1d": 252, "1w": 52}
