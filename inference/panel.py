@@ -31,16 +31,20 @@ class Series:
 
     def until(self, moment: np.datetime64) -> "Series":
         """Return what was known at `moment`."""
-        stop = int(np.searchsorted(self.times, moment, side="right"))
+        return self.part(0, int(np.searchsorted(self.times, moment, side="right")))
+
+    def part(self, start: int, stop: int) -> "Series":
+        """Return the bars from `start` up to `stop`."""
+        some = slice(start, stop)
         return Series(
             self.symbol,
-            self.times[:stop],
-            self.open[:stop],
-            self.high[:stop],
-            self.low[:stop],
-            self.close[:stop],
-            self.volume[:stop],
-            self.total[:stop],
+            self.times[some],
+            self.open[some],
+            self.high[some],
+            self.low[some],
+            self.close[some],
+            self.volume[some],
+            self.total[some],
         )
 
 

@@ -21,6 +21,7 @@ from app.services.model_files import ModelFiles
 from app.services.model_imports import ModelImports
 from app.services.models import Models
 from app.services.paging import DEFAULT_LIMIT, Page
+from inference.absent_metrics import absent_metrics
 from inference.artifacts import Manifest
 from inference.cards import (
     Framework,
@@ -82,6 +83,10 @@ class PerformanceView(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     name: str
     version: str
     performance: ModelPerformance
+    absent: dict[str, str]
+    """Fields of `performance` without a number -> why."""
+    speed: dict[str, Any] | None
+    """Where, when and how its latency and throughput were measured, or why they were not."""
     evaluation: dict[str, Any] | None
     best_baseline: dict[str, Any] | None
     has_skill: bool | None
@@ -263,6 +268,8 @@ def _performance(card: ModelCard) -> PerformanceView:
         name=card.name,
         version=card.version,
         performance=card.performance,
+        absent=absent_metrics(card),
+        speed=card.validation_metrics.get("speed"),
         evaluation=msgspec.to_builtins(evaluation),
         best_baseline=msgspec.to_builtins(best),
         has_skill=evaluation.has_skill if evaluation and evaluation.baselines else None,

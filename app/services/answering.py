@@ -294,9 +294,7 @@ class Answering:
                 "panelSymbols": len(case.panel.series),
                 "close": float(case.series.close[-1]),
             }
-            | ({"afterTheFact": True} if case.after_the_fact else {})
-            | ({} if case.known is None else {"barsKnownAt": case.known.at.isoformat()})
-            | ({"barsCameLater": True} if case.known and case.known.backfilled else {}),
+            | case.reading(),
         )
 
     async def _confidence(

@@ -64,6 +64,15 @@ class Case:
         """Whether a bar was stored already that this forecast did not read."""
         return self.newest > self.as_of
 
+    def reading(self) -> dict[str, object]:
+        """Return what a reader has to know of how its bars were read."""
+        said: dict[str, object] = {"afterTheFact": True} if self.after_the_fact else {}
+        if self.known is not None:
+            said["barsKnownAt"] = self.known.at.isoformat()
+            if self.known.backfilled:
+                said["barsCameLater"] = True
+        return said
+
 
 @dataclass(frozen=True, eq=False)
 class _Read:

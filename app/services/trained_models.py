@@ -3,9 +3,12 @@
 import asyncio
 from uuid import UUID
 
+import msgspec
+
 from app.domain.errors import NotFound
 from app.domain.models import Measured, NewModel
 from app.services.model_ports import Artifacts
+from app.services.model_speed import Speed, SpeedProbe
 from app.services.models import Models
 from app.services.training_ports import Finished, NewTraining
 from inference.cards import ModelCard
@@ -15,9 +18,15 @@ from inference.training.evaluation.comparison import LOSSES_FILE, CaseLosses
 class RegisteredModels:
     """Implements `app.services.training_ports.TrainedModels`."""
 
-    def __init__(self, models: Models, artifacts: Artifacts) -> None:
+    def __init__(
+        self, models: Models, artifacts: Artifacts, *, probe: SpeedProbe | None = None
+    ) -> None:
+        """Args:
+        probe: times new versions; without it cards say nothing of speed.
+        """
         self._models = models
         self._artifacts = artifacts
+        self._probe = probe
 
     async def find(self, model_id: UUID) -> ModelCard | None:
         try:
@@ -57,8 +66,27 @@ class RegisteredModels:
                     trained_at=finished.trained_at,
                 ),
             )
+            await self._time(card, finished)
             card = await self._models.transition(model_id, "ready", by=None)
         return card
+
+    async def _time(self, card: ModelCard, finished: Finished) -> None:
+        """Put on the card how fast it answers here."""
+        if self._probe is None:
+            return
+        speed = await self._probe.measure(card, finished.data)
+        performance = finished.performance
+        if isinstance(speed, Speed):
+            performance = msgspec.structs.replace(
+                performance, latency_ms=speed.latency_ms, throughput=speed.throughput
+            )
+        await self._models.measure(
+            card.id,
+            Measured(
+                performance=performance,
+                validation_metrics={"speed": msgspec.to_builtins(speed)},
+            ),
+        )
 
     async def fail(self, model_id: UUID, reason: str) -> None:
         card = await self.find(model_id)

@@ -384,6 +384,7 @@ class Training:
                 performance=outcome.performance,
                 validation_metrics=metrics,
                 trained_at=self._clock(),
+                data=recorded,
             ),
         )
 

@@ -10,6 +10,7 @@ import msgspec
 
 from app.domain.datasets import DatasetVersion
 from app.domain.ids import UserId
+from app.services.datasets import Recorded
 from inference.cards import ModelCard, ModelParameters, ModelPerformance, ModelType
 from inference.training.evaluation.comparison import CaseLosses
 from inference.training.recipe import Recipe
@@ -39,6 +40,8 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
     performance: ModelPerformance
     validation_metrics: dict[str, Any]
     trained_at: datetime
+    data: Recorded
+    """What it learned from: it is timed on rows of that."""
 
 
 class TrainedModels(Protocol):

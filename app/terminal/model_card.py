@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.domain.training import TrainingRecord
+from app.services.model_speed import Speed
 from app.services.training_records import record_of
 from inference.cards import BaselineScore, Evaluation, ModelCard
 from inference.training.parallel.place import Place
@@ -38,6 +39,8 @@ def card_of(card: ModelCard) -> RenderableType:
             parts.append(Padding(Text("It was not evaluated yet."), (1, 0, 0, 2)))
     else:
         parts += [Padding(part, (1, 0, 0, 2)) for part in _evaluated(evaluation)]
+    if (speed := _speed(card)) is not None:
+        parts.append(Padding(Text(speed, "dim"), (1, 0, 0, 2)))
     notes = [*(evaluation.notes if evaluation else ()), *card.validation_metrics.get("notes", ())]
     if notes:
         shown = dict.fromkeys(str(note) for note in notes)
@@ -69,6 +72,22 @@ def _workers(card: ModelCard) -> str:
     """Return by how many workers and on what torch trained it; nothing where it did not."""
     told = card.validation_metrics.get("computedWith")
     return "" if told is None else f", {msgspec.convert(told, Place).in_words()}"
+
+
+def _speed(card: ModelCard) -> str | None:
+    """Say how fast it answers here, or why nobody knows."""
+    stored = card.validation_metrics.get("speed")
+    if stored is None:
+        return None
+    if "reason" in stored:
+        return f"not timed: {stored['reason']}"
+    speed = msgspec.convert(stored, Speed)
+    rows = "row" if speed.batch_rows == 1 else "rows"
+    return (
+        f"{speed.latency_ms:.2g} ms a call (95 % within {speed.latency_p95_ms:.2g}), "
+        f"{speed.throughput:,.0f} rows a second at {speed.batch_rows:,} {rows} a call; "
+        f"{speed.machine}, {speed.measured_at:%Y-%m-%d}"
+    )
 
 
 def _what(record: TrainingRecord) -> str:
@@ -140,7 +159,10 @@ def _details(evaluation: Evaluation) -> Iterator[tuple[str, RenderableType]]:
             ),
         )
     if evaluation.calibration_error is not None:
-        yield "calibration", Text(f"off by {evaluation.calibration_error:.3f} on average (ECE)")
+        off = f"off by {evaluation.calibration_error:.3f} on average (ECE)"
+        if evaluation.debiased_calibration_error is not None:
+            off += f", by {evaluation.debiased_calibration_error:.3f} without what luck makes of it"
+        yield "calibration", Text(off)
     if evaluation.by_year:
         yield "skill by year", _years(evaluation.by_year)
     if len(evaluation.by_symbol) > 1:

@@ -8,6 +8,7 @@ from app.security.people import utc_now
 from app.services.datasets import Datasets
 from app.services.default_models import DefaultModels
 from app.services.jobs import Jobs
+from app.services.model_speed import SpeedProbe
 from app.services.trained_models import RegisteredModels
 from app.services.training import Training, TrainingPolicy
 from app.settings import Settings
@@ -16,6 +17,7 @@ from app.storage.engine import Database
 from app.storage.trainings import StoredTrainings
 from app.wiring.engine import EngineDesk
 from app.wiring.market import MarketDesk
+from inference.datasets.catalog import VIEWS
 from inference.training.backends.backend import Backend
 from inference.training.backends.local import LocalBackend
 from inference.training.backends.ray import RayBackend
@@ -42,7 +44,8 @@ def open_training(
     datasets = Datasets(
         PostgresDatasets(database), market.instruments, market.bars, settings.data_dir / "datasets"
     )
-    models = RegisteredModels(engine.models, engine.artifacts)
+    probe = SpeedProbe(engine.engine, engine.bundles, datasets, VIEWS, clock=utc_now)
+    models = RegisteredModels(engine.models, engine.artifacts, probe=probe)
     history = StoredTrainings(database)
     service = Training(
         models,

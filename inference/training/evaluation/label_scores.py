@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from inference.cards import BaselineScore
 from inference.requests import Floats
+from inference.training.evaluation import losses
 
 Indices = NDArray[np.int64]
 _RESAMPLES = 2000
@@ -49,6 +50,18 @@ def precision_recall_f1(probabilities: Floats, truth: Indices) -> tuple[float, f
         )
     precision, recall, f1 = np.mean(each, axis=0)
     return float(precision), float(recall), float(f1)
+
+
+def auc(probabilities: Floats, truth: Indices) -> float | None:
+    """Return how often a text of a label had a higher probability of it than one of another: the
+    plain mean over the labels; None where one of them is missing.
+    """
+    each = [
+        losses.auc((truth == one).astype(np.float64), probabilities[:, one])
+        for one in range(probabilities.shape[1])
+    ]
+    found = [one for one in each if one is not None]
+    return float(np.mean(found)) if len(found) == len(each) else None
 
 
 def reliability(probabilities: Floats, truth: Indices) -> tuple[tuple[float, float, int], ...]:
@@ -136,5 +149,5 @@ def sharpened(probabilities: Floats, power: float) -> Floats:
 def best_sharpness(probabilities: Floats, truth: Indices) -> float:
     """Return the power of `sharpened` with the least log loss, on a grid from 0.5 to 3."""
     grid = np.round(np.arange(0.5, 3.01, 0.05), 2)
-    losses = [log_loss(sharpened(probabilities, power), truth).mean() for power in grid]
-    return float(grid[int(np.argmin(losses))])
+    found = [log_loss(sharpened(probabilities, power), truth).mean() for power in grid]
+    return float(grid[int(np.argmin(found))])

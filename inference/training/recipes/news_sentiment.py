@@ -122,6 +122,7 @@ class NewsSentiment:
                 precision=precision,
                 recall=recall,
                 f1_score=f1,
+                auc=label_scores.auc(forecast[at], truth[at]),
             ),
             parameters=ModelParameters(
                 input_shape=(len(bundle.inputs),),

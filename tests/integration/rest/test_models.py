@@ -65,6 +65,9 @@ async def test_a_model_comes_in_serves_and_goes_out_again(
     performance = (await ann.get(f"{where}/performance")).json()
     assert performance["hasSkill"] is True
     assert performance["bestBaseline"]["name"] == "log-HAR"
+    assert performance["absent"]["accuracy"].startswith("It forecasts a number")
+    assert performance["absent"]["latencyMs"] == "It was not timed on this machine."
+    assert performance["speed"] is None
     files = (await ann.get(f"{where}/files")).json()["files"]
     assert [file["path"] for file in files] == ["bundle.json", "ridge.safetensors"]
     lineage = (await ann.get(f"{where}/lineage")).json()

@@ -13,6 +13,7 @@ from app.domain.training import TrainCommand
 from app.services.datasets import Datasets
 from app.services.default_models import DefaultModels
 from app.services.jobs import JobPolicy, Jobs
+from app.services.model_speed import SpeedProbe
 from app.services.models import Models
 from app.services.trained_models import RegisteredModels
 from app.services.training import Training, TrainingPolicy
@@ -23,8 +24,12 @@ from app.storage.instruments import PostgresInstruments
 from app.storage.jobs import StoredJobs
 from app.storage.models import StoredModels
 from app.storage.trainings import StoredTrainings
+from app.wiring.bundles import Bundles
 from inference.artifacts import ArtifactStore
 from inference.cards import ModelCard
+from inference.datasets.catalog import VIEWS
+from inference.engine.in_process import InProcessEngine
+from inference.runtimes.catalog import runtime_for
 from inference.training.backends.local import LocalBackend
 from inference.training.recipe import Recipe
 from tests.fakes.panels import random_bars
@@ -68,7 +73,11 @@ class TrainingDesk:
         self.datasets = Datasets(
             PostgresDatasets(database), self.instruments, self.bars, data_dir / "datasets"
         )
-        self.registered = RegisteredModels(self.models, self.artifacts)
+        self.engine = InProcessEngine(self.artifacts.open, runtime_for=runtime_for)
+        probe = SpeedProbe(
+            self.engine, Bundles(self.artifacts), self.datasets, VIEWS, clock=self.clock
+        )
+        self.registered = RegisteredModels(self.models, self.artifacts, probe=probe)
         self.training = Training(
             self.registered,
             self.datasets,

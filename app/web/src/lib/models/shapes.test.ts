@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { leastSure, inOrder, skillWord, trainedBy, type Evaluation, type Model } from "./shapes";
+import { inOrder, leastSure, measures, skillWord, speedWords, trainedBy, without, type Evaluation, type Model } from "./shapes";
 
 const score = (name: string, skill: number, skillLow: number, skillHigh: number) => ({ name, skill, skillLow, skillHigh, loss: 1, dmT: null });
 
@@ -26,4 +26,20 @@ it("shows those that serve first", () => {
   const model = (name: string, status: string) => ({ name, status, createdAt: "2026-01-01" }) as Model;
   const names = inOrder([model("b", "ready"), model("c", "deployed"), model("a", "deprecated"), model("a", "deployed")]).map((one) => one.name + one.status);
   expect(names).toEqual(["adeployed", "cdeployed", "bready", "adeprecated"]);
+});
+
+it("lists numbers in one order, and says together what has none and why", () => {
+  expect(measures({ rmse: 0.5, auc: 0.8234, latencyMs: 1.2 })).toEqual([["AUC", "0.823"], ["Root mean squared error", "0.500"]]);
+  expect(without({ mse: "Labels are no numbers.", rmse: "Labels are no numbers.", auc: "One label." })).toEqual([
+    ["AUC", "One label."],
+    ["Mean squared error, Root mean squared error", "Labels are no numbers."],
+  ]);
+});
+
+it("says how fast a version answers, or why nobody knows", () => {
+  const measuredAt = "2026-11-26T12:00:00Z";
+  expect(speedWords({ latencyMs: 0.3141, latencyP95Ms: 0.5, throughput: 123456.7, batchRows: 512, machine: "a machine, 2 cores", measuredAt })).toBe(
+    "0.31 ms a call (95 % within 0.50 ms), 123,457 rows a second at 512 rows a call; a machine, 2 cores",
+  );
+  expect(speedWords({ reason: "It did not answer.", measuredAt })).toBe("It did not answer.");
 });

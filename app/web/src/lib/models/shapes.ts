@@ -22,6 +22,8 @@ export interface Evaluation {
   bySymbol: Record<string, number>;
   coverage: Record<string, number>;
   calibrationError: number | null;
+  /** Without what luck makes of it; older evaluations lack it. */
+  debiasedCalibrationError?: number | null;
   /** Mean forecast, observed rate, cases. */
   reliability: [number, number, number][];
   other: Record<string, number>;
@@ -53,6 +55,18 @@ export interface Model {
   trainedAt: string | null;
   createdAt: string;
   validationMetrics: { evaluation?: Evaluation; notes?: string[]; computedWith?: ComputedWith };
+}
+
+/** Where and how a version was timed, or why it was not. */
+export type Speed =
+  | { latencyMs: number; latencyP95Ms: number; throughput: number; batchRows: number; machine: string; measuredAt: string }
+  | { reason: string; measuredAt: string };
+
+export interface Performance {
+  performance: Record<string, number>;
+  /** Fields without a number, and why. */
+  absent: Record<string, string>;
+  speed: Speed | null;
 }
 
 export interface Lineage {
@@ -128,6 +142,46 @@ export interface Recipe {
   task: string;
   description: string;
   options: Record<string, unknown>;
+}
+
+const MEASURES: Record<string, string> = {
+  accuracy: "Accuracy",
+  precision: "Precision",
+  recall: "Recall",
+  f1Score: "F1",
+  auc: "AUC",
+  mse: "Mean squared error",
+  mae: "Mean absolute error",
+  rmse: "Root mean squared error",
+  latencyMs: "Latency",
+  throughput: "Throughput",
+};
+
+/** The seed's numbers that there are, in one order, without those about speed. */
+export function measures(performance: Record<string, number>): [name: string, value: string][] {
+  return Object.entries(MEASURES)
+    .filter(([field]) => performance[field] !== undefined && field !== "latencyMs" && field !== "throughput")
+    .map(([field, name]) => [name, (performance[field] ?? 0).toPrecision(3)]);
+}
+
+/** Those without a number, several of one reason together. */
+export function without(absent: Record<string, string>): [names: string, why: string][] {
+  const by = new Map<string, string[]>();
+  for (const [field, name] of Object.entries(MEASURES)) {
+    const why = absent[field];
+    if (why !== undefined) by.set(why, [...(by.get(why) ?? []), name]);
+  }
+  return [...by].map(([why, names]) => [names.join(", "), why]);
+}
+
+/** How fast it answers, in a sentence. */
+export function speedWords(speed: Speed): string {
+  if ("reason" in speed) return speed.reason;
+  const rows = speed.batchRows === 1 ? "1 row" : `${speed.batchRows.toLocaleString("en-US")} rows`;
+  return (
+    `${speed.latencyMs.toPrecision(2)} ms a call (95 % within ${speed.latencyP95Ms.toPrecision(2)} ms), ` +
+    `${Math.round(speed.throughput).toLocaleString("en-US")} rows a second at ${rows} a call; ${speed.machine}`
+  );
 }
 
 /** The baseline that it is least surely better than, on which the verdict rests; null when there was no evaluation. */
