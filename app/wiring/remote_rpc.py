@@ -146,9 +146,12 @@ class GuardedWire:
 
     @asynccontextmanager
     async def _lent(self, target: Target, addresses: list[str]) -> AsyncIterator[_Connection]:
-        """Lend the connection to these addresses; one to others is given up."""
+        """Lend the connection to these addresses; one to others is given up.
+
+        Name servers turn their answers round, and that alone changes nothing.
+        """
         held = self._connection
-        if held is not None and held.addresses != addresses:
+        if held is not None and not set(held.addresses) <= set(addresses):
             await self._retire(held)
         connection = self._connection
         if connection is None:
@@ -229,6 +232,6 @@ def _in_words(details: str) -> str:
 def _retry_after_s(metadata: Any) -> float | None:
     """Return after how many seconds the server wants to be asked again, if it says so."""
     for key, value in metadata or ():
-        if key == "grpc-retry-pushback-ms" and str(value).isdecimal():
+        if key == "grpc-retry-pushback-ms" and str(value).isdecimal() and len(value) < 10:
             return max(0.1, min(int(value) / 1000.0, 3600.0))
     return None

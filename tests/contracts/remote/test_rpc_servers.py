@@ -267,15 +267,25 @@ async def wired(server: RpcElsewhere, **options: Any) -> AsyncIterator[GuardedWi
 async def test_a_name_is_judged_before_every_call_and_never_asked_for_by_grpc(
     server: RpcElsewhere,
 ) -> None:
-    names = Names(["127.0.0.1"], ["127.0.0.1"], ["127.0.0.2", "127.0.0.1"], [])
+    names = Names(
+        ["127.0.0.1"], ["127.0.0.1"], ["127.0.0.2", "127.0.0.1"], ["127.0.0.2"], ["127.0.0.1"], []
+    )
     async with wired(server, resolve=names) as wire:
         assert (await ready(wire)).code == "OK", "models.test is known to no other resolver"
         assert (await ready(wire)).code == "OK"
-        assert (names.asked, server.relay.accepted) == (2, 1)
-        assert (await ready(wire)).code == "OK", "the second address answers"
-        assert server.relay.accepted == 2, "the name led elsewhere: another connection"
+        assert (await ready(wire)).code == "OK"
+        assert (names.asked, server.relay.accepted) == (3, 1)
+        with pytest.raises(WorkerLost, match="No connection"):
+            await ready(wire)
+        assert (await ready(wire)).code == "OK", "the name leads back: another connection"
+        assert server.relay.accepted == 2
         with pytest.raises(WorkerLost, match="not known"):
             await ready(wire)
+
+
+async def test_of_several_addresses_one_that_answers_is_enough(server: RpcElsewhere) -> None:
+    async with wired(server, resolve=Names(["127.0.0.2", "127.0.0.1", "::1"])) as wire:
+        assert (await ready(wire)).code == "OK"
 
 
 async def test_a_name_that_turns_to_a_private_address_is_called_no_more(
