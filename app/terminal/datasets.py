@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -192,17 +192,28 @@ def _credential(said: str) -> tuple[str, str]:
 
 
 def _print_columns(out: Console, features: tuple[DatasetFeature, ...]) -> None:
-    table = Table("column", "type", "missing", "unique", "median", "mean", "min", "max", box=None)
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    # Names are folded where the terminal is narrow; numbers are whole, or they say nothing.
+    table.add_column("column", overflow="fold", min_width=8)
+    for heading in ("type", "missing", "unique", "median", "min", "max"):
+        table.add_column(heading, no_wrap=True, justify="left" if heading == "type" else "right")
     for one in features:
         said = one.statistics
-        numbers = (said.median, said.mean, said.min, said.max)
         table.add_row(
             Text(one.name),
             one.type,
             *("" if count is None else f"{count:,}" for count in (said.missing, said.unique)),
-            *("" if number is None else f"{number:.6g}" for number in numbers),
+            *(_shown(one, number) for number in (said.median, said.min, said.max)),
         )
     out.print(table)
+
+
+def _shown(feature: DatasetFeature, number: float | None) -> str:
+    if number is None:
+        return ""
+    if feature.type == "datetime":
+        return f"{datetime.fromtimestamp(number, UTC):%Y-%m-%d}"
+    return f"{number:.5g}"
 
 
 def _print_quality(out: Console, found: Dataset | DatasetProfile) -> None:

@@ -84,17 +84,21 @@ def train(
     """
     # Imported here, as by all verbs, so that `--help` answers at once.
     from app.domain.training import TrainCommand  # noqa: PLC0415
+    from app.services.training_records import with_target  # noqa: PLC0415
     from app.terminal.training import TrainWishes, list_recipes  # noqa: PLC0415
     from app.terminal.training import train as train_here  # noqa: PLC0415
 
     settings = settings_with(data_dir=data_dir)
-    if show or recipe is None:
+    if show or (recipe is None and target is None):
         run(list_recipes(settings))
         return
-    options = {"horizon": horizon, "tier": tier, "workers": workers, "device": device}
+    given = {"horizon": horizon, "tier": tier, "workers": workers, "device": device}
+    recipe, options = with_target(
+        recipe, target, {name: value for name, value in given.items() if value is not None}
+    )
     command = TrainCommand(
         recipe=recipe,
-        options={name: value for name, value in options.items() if value is not None},
+        options=options,
         symbols=tuple(part.strip().upper() for part in (symbols or "").split(",") if part.strip()),
         market=market,
         dataset=dataset,
