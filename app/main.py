@@ -90,8 +90,9 @@ def create_app(desk: Desk, gateway: Gateway, origins: AllowedOrigins) -> Litesta
         model_files=desk.registry.files,
         model_imports=desk.registry.imports,
         experiments=desk.experiments,
-        model_health=desk.model_health,
+        model_health=desk.model_watch.health,
         engine_views=desk.engine.views,
+        model_alarms=desk.model_watch.alarms,
         datasets=desk.datasets.catalog,
         collecting=desk.datasets.collecting,
         features=desk.features.store,
@@ -169,7 +170,7 @@ async def serve(
         desk.spawn(lambda: _start_worker(desk), "engine")
         desk.spawn(desk.predictions.settlement.keep_up, "settlement")
         desk.spawn(desk.experiments.keep_up, "experiments")
-        desk.spawn(desk.model_health.keep_up, "model health")
+        desk.spawn(desk.model_watch.watch.keep_up, "model watch")
         _read_topics(desk, say)
         stack.callback(settings.address_file.unlink, missing_ok=True)
         await _announce(desk, console, listener)

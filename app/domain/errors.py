@@ -5,6 +5,7 @@ Refusal
 ├── Forbidden            known to you, but not allowed
 ├── Invalid              the request itself is wrong; says what is allowed
 ├── Conflict             it contradicts what is stored (`code` tells how)
+│   └── Unreadable       a model's files cannot be read
 ├── Unauthenticated      nobody is signed in
 ├── TooLarge             over a limit; names both numbers
 ├── TooManyAttempts      slow down; try again after `retry_after_s`
@@ -45,6 +46,10 @@ class Invalid(Refusal):
 class Conflict(Refusal):
     status = 409
     default_code = "conflict"
+
+
+class Unreadable(Conflict):
+    """A model's files cannot be read, so that nobody can say what it reads."""
 
 
 class Unauthenticated(Refusal):

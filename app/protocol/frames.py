@@ -216,11 +216,15 @@ class MarketFrame(ServerFrame, tag="market", frozen=True, kw_only=True):
 class NoticeFrame(ServerFrame, tag="notice", frozen=True, kw_only=True):
     """Something happened that a person should see, whatever they look at."""
 
-    kind: Literal["alert"]
+    kind: Literal["alert", "modelAlarm"]
     title: str
-    thread_id: UUID
-    alert_id: UUID
     at: datetime
+    thread_id: UUID | None = None
+    """Of the conversation that an alert opened."""
+    alert_id: UUID | None = None
+    alarm_id: UUID | None = None
+    """With `modelAlarm`, which administrators get."""
+    model_id: UUID | None = None
 
 
 SERVER_FRAME_TYPES = (

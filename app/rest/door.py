@@ -37,6 +37,7 @@ from app.rest.market import (
 from app.rest.market_records import ActionsController, BarRecordsController
 from app.rest.me import LLMName, MeController
 from app.rest.messages import MessagesController
+from app.rest.model_alarms import ModelAlarmsController
 from app.rest.model_reports import ModelReportsController
 from app.rest.models import ModelsController
 from app.rest.news import NewsController
@@ -68,6 +69,7 @@ from app.services.fundamentals import FundamentalsService
 from app.services.jobs import Jobs
 from app.services.market import MarketData
 from app.services.market_records import MarketRecords
+from app.services.model_alarms import ModelAlarms
 from app.services.model_files import ModelFiles
 from app.services.model_health import ModelHealth
 from app.services.model_imports import ModelImports
@@ -107,6 +109,7 @@ class RestServices:
     experiments: Experiments
     model_health: ModelHealth
     engine_views: EngineViews
+    model_alarms: ModelAlarms
     datasets: DatasetCatalog
     collecting: DatasetCollecting
     features: FeatureStore
@@ -182,6 +185,7 @@ def build_routes(services: RestServices) -> list[Router]:
             TrainingController,
             ExperimentsController,
             ModelReportsController,
+            ModelAlarmsController,
             DatasetsController,
             FeaturesController,
         ],
@@ -209,6 +213,7 @@ def build_routes(services: RestServices) -> list[Router]:
             "experiments": _given(services.experiments),
             "model_health": _given(services.model_health),
             "engine_views": _given(services.engine_views),
+            "model_alarms": _given(services.model_alarms),
             "datasets": _given(services.datasets),
             "collecting": _given(services.collecting),
             "features": _given(services.features),

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import structlog
 
-from app.domain.errors import Conflict
+from app.domain.errors import Unreadable
 from app.domain.predictions import (
     Answered,
     BaselineForecast,
@@ -51,10 +51,6 @@ PAST = 1_000
 """Newest settled forecasts that confidence is measured on."""
 _MOST_FEATURES = 24
 _MOST_PATHS = 20
-
-
-class Unreadable(Conflict):
-    """The model's files cannot be read, so that nobody can say what it reads."""
 
 
 @dataclass(frozen=True, eq=False)

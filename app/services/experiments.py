@@ -58,6 +58,8 @@ class ExperimentStore(Protocol):
         self, *, model: str | None, status: str | None, before: Position | None, limit: int
     ) -> list[Experiment]: ...
 
+    async def newest(self, *, since: datetime) -> list[Experiment]: ...
+
     async def pairs(self, experiment_id: UUID) -> list[Pair]: ...
 
     async def counts(self, experiment_id: UUID) -> Counts: ...
@@ -219,6 +221,10 @@ class Experiments:
             limit=checked_limit(limit) + 1,
         )
         return cut(found, limit, lambda one: (one.started_at, one.id))
+
+    async def newest(self, *, since: datetime) -> list[Experiment]:
+        """Return those that run, or ended since a moment."""
+        return await self._store.newest(since=since)
 
     async def reading(self, experiment_id: UUID) -> Reading:
         """Return what an experiment says now; it may be asked as often as one likes."""

@@ -1,15 +1,13 @@
 """Looks after the models that serve: a report on each every day, and whenever somebody asks."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
 import numpy as np
-import structlog
 
-from app.domain.errors import Unavailable
 from app.domain.ids import new_id
 from app.domain.model_reports import Calls, ModelReport, Origin, SaidValue, SettledCase
 from app.domain.views import Position
@@ -24,8 +22,6 @@ from inference.errors import InferenceError
 from inference.requests import Floats
 from tools.market.ports import BarStore
 
-log = structlog.get_logger(__name__)
-
 SETTLED = 5_000
 """Newest settled forecasts that are read."""
 REFERENCE = 1_000
@@ -33,7 +29,6 @@ REFERENCE = 1_000
 _SPAN = timedelta(days=7)
 _EVERY = timedelta(days=1)
 _FRESH = timedelta(minutes=5)
-_LOOK_S = 900.0
 _MOST_SYMBOLS = 60
 _LONGEST_MEMORY = 22
 """Bars that the slowest common feature averages over: neighbours share that much."""
@@ -77,13 +72,16 @@ class ModelHealth:
         views: Mapping[str, FeatureView],
         *,
         clock: Callable[[], datetime],
+        reported: Callable[[ModelReport], Awaitable[object]] | None = None,
     ) -> None:
+        """`reported` hears of every report that is made."""
         self._store = store
         self._models = models
         self._bundles = bundles
         self._bars = bars
         self._views = views
         self._clock = clock
+        self._reported = reported
 
     async def newest(self, model_id: UUID) -> ModelReport:
         """Return how a model does now; a report of the last minutes serves as well.
@@ -131,20 +129,9 @@ class ModelHealth:
             now=now,
         )
         await self._store.insert(made)
-        for alarm in made.alarms:
-            log.warning("model.alarm", model=made.model, alarm=alarm)
+        if self._reported is not None:
+            await self._reported(made)
         return made
-
-    async def keep_up(self) -> None:
-        """Report on every model in use once a day, until cancelled."""
-        while True:
-            await asyncio.sleep(_LOOK_S)
-            try:
-                await self.look_after()
-            except Unavailable as away:
-                log.warning("model_health.waits", reason=away.code)
-            except Exception:
-                log.exception("model_health.failed")
 
     async def look_after(self) -> list[ModelReport]:
         """Report on every model in use that has had no report for a day."""

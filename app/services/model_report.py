@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
 import numpy as np
 
 from app.domain.model_reports import (
@@ -17,6 +18,7 @@ from app.domain.model_reports import (
     SettledCase,
     SkillNow,
 )
+from app.services.model_findings import of_report, words_of
 from inference.cards import ModelCard
 from inference.lifecycle import label
 from inference.monitoring.adwin import Adwin
@@ -28,10 +30,6 @@ from inference.requests import Floats
 
 RECENT = 60
 """Newest values and bars that count as today."""
-SURE = 0.001
-"""A PIT less even than luck gives once in a thousand is told."""
-_MOST_FAILING = 0.05
-_FEWEST_CALLS = 20
 
 
 class Frame:
@@ -64,7 +62,7 @@ def report(
         "value", Frame(numbers[:-RECENT], numbers[-RECENT:], overlap=card.horizon_bars or 1)
     )
     anomalies = _anomalies(values)
-    return ModelReport(
+    made = ModelReport(
         id=report_id,
         model_id=card.id,
         model=label(card),
@@ -75,9 +73,10 @@ def report(
         inputs=inputs,
         outputs=outputs,
         anomalies=anomalies,
-        alarms=_alarms(calls, skill, calibration, inputs, outputs, anomalies),
+        alarms=[],
         notes=list(notes),
     )
+    return msgspec.structs.replace(made, alarms=words_of(of_report(made)))
 
 
 def _skill(settled: Sequence[SettledCase], horizon: int) -> SkillNow:
@@ -143,47 +142,6 @@ def _anomalies(values: Sequence[SaidValue]) -> list[Anomaly]:
         for index, one in enumerate(values[first:], start=first)
         if is_anomalous(one.value, numbers[:first])
     ]
-
-
-def _alarms(
-    calls: Calls,
-    skill: SkillNow,
-    calibration: CalibrationNow,
-    inputs: Sequence[ColumnDrift],
-    outputs: ColumnDrift,
-    anomalies: Sequence[Anomaly],
-) -> list[str]:
-    alarms = []
-    failing = calls.failed + calls.timed_out
-    if calls.n >= _FEWEST_CALLS and failing > _MOST_FAILING * calls.n:
-        alarms.append(f"{failing:,} of {calls.n:,} requests were not answered.")
-    if skill.is_lost and skill.skill is not None:
-        alarms.append(
-            f"It is worse than its baseline: skill {skill.skill:+.1%} over {skill.moments} "
-            "moments, the whole interval below 0. Retire it, or train it anew."
-        )
-    elif skill.faded:
-        alarms.append("Its losses have climbed against the baseline's: skill has faded.")
-    if _is_off(calibration):
-        alarms.append(
-            f"{calibration.coverage:.0%} of outcomes were inside intervals of "
-            f"{calibration.nominal:.0%} (n {calibration.n:,})."
-        )
-    if calibration.pit_p is not None and calibration.pit_p < SURE and calibration.n >= LEAST:
-        alarms.append("Its distributions are wrong: outcomes fall unevenly into them (PIT).")
-    if large := [one.column for one in inputs if one.level == "large"]:
-        alarms.append(f"Inputs are far from where it learned: {', '.join(large[:6])}.")
-    if outputs.level == "large":
-        alarms.append("What it says now is far from what it said before.")
-    if anomalies:
-        alarms.append(f"{len(anomalies)} answers are unlike all before them.")
-    return alarms
-
-
-def _is_off(now: CalibrationNow) -> bool:
-    if now.nominal is None or now.low is None or now.high is None or now.n < LEAST:
-        return False
-    return not now.low <= now.nominal <= now.high
 
 
 def _times(settled: Sequence[SettledCase]) -> Times:

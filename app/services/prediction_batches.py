@@ -13,12 +13,12 @@ from uuid import UUID
 
 import msgspec
 
-from app.domain.errors import Conflict, Invalid, Refusal, TooLarge
+from app.domain.errors import Conflict, Invalid, Refusal, TooLarge, Unreadable
 from app.domain.ids import UserId, new_id
 from app.domain.jobs import Job
 from app.domain.predictions import Answered, NewPrediction, Prediction, PredictionFilter
 from app.domain.principal import Principal
-from app.services.answering import Answering, Asked, Unreadable
+from app.services.answering import Answering, Asked
 from app.services.job_runs import JobCancelled, JobRun
 from app.services.jobs import Jobs
 from app.services.prediction_inputs import hash_of

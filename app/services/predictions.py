@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from app.domain.errors import Conflict, Invalid, NotFound, Refusal, Unavailable
+from app.domain.errors import Conflict, Invalid, NotFound, Refusal, Unavailable, Unreadable
 from app.domain.ids import UserId, new_id
 from app.domain.predictions import (
     GRADES,
@@ -28,7 +28,7 @@ from app.domain.predictions import (
 )
 from app.domain.principal import Principal
 from app.domain.text import clean_text
-from app.services.answering import Answering, Asked, Unreadable
+from app.services.answering import Answering, Asked
 from app.services.paging import Page, checked_limit, cut, decode_cursor
 from app.services.prediction_costs import asks_llm
 from app.services.prediction_inputs import check_request, hash_of

@@ -96,6 +96,13 @@ class StoredExperiments:
         rows = await self._database.fetch(f"{_FROM} WHERE e.status = 'running' ORDER BY e.id")
         return [_experiment(row) for row in rows]
 
+    async def newest(self, *, since: datetime) -> list[Experiment]:
+        """Return those that run, or ended since a moment."""
+        rows = await self._database.fetch(
+            f"{_FROM} WHERE e.status = 'running' OR e.ended_at >= $1 ORDER BY e.id", since
+        )
+        return [_experiment(row) for row in rows]
+
     async def page(
         self, *, model: str | None, status: str | None, before: Position | None, limit: int
     ) -> list[Experiment]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
 
 import rich_click as click
 
@@ -121,3 +122,24 @@ def model_export(ref: str, target: Path, data_dir: Path | None) -> None:
     from app.terminal.models import export_model  # noqa: PLC0415
 
     run(export_model(settings_with(data_dir=data_dir), ref, target))
+
+
+@model.command("alarms")
+@click.option("--all", "all_of_them", is_flag=True, help="Those that are over too.")
+@click.option("--json", "as_json", is_flag=True, help="Print them as JSON, one a line.")
+@data_dir_option
+def model_alarms(all_of_them: bool, as_json: bool, data_dir: Path | None) -> None:
+    """Show what the watch over models raised: drift, lost skill, damage, and what is away."""
+    from app.terminal.model_alarms import list_alarms  # noqa: PLC0415
+
+    run(list_alarms(settings_with(data_dir=data_dir), all_of_them=all_of_them, as_json=as_json))
+
+
+@model.command("acknowledge")
+@click.argument("alarm", type=click.UUID)
+@data_dir_option
+def model_acknowledge(alarm: UUID, data_dir: Path | None) -> None:
+    """Say that an alarm was seen. It stays until it is over: outcry model alarms"""
+    from app.terminal.model_alarms import acknowledge  # noqa: PLC0415
+
+    run(acknowledge(settings_with(data_dir=data_dir), alarm))

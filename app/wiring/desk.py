@@ -25,7 +25,6 @@ from app.services.costs_report import CostsReport
 from app.services.experiments import Experiments
 from app.services.jobs import Jobs
 from app.services.journal import Journal
-from app.services.model_health import ModelHealth
 from app.services.ports import Publisher
 from app.services.pricing import PriceBook
 from app.services.recovery import recover
@@ -42,7 +41,6 @@ from app.storage.experiments import StoredExperiments
 from app.storage.jobs import StoredJobs
 from app.storage.journal_store import PostgresJournal
 from app.storage.liveness import new_owner, stay_alive
-from app.storage.model_reports import StoredModelReports
 from app.storage.orphans import Orphans
 from app.storage.run_reads import RunViews
 from app.storage.runs import StoredRuns
@@ -55,10 +53,10 @@ from app.wiring.engine import EngineDesk, open_engine
 from app.wiring.features import FeatureDesk, open_features
 from app.wiring.live import Sockets
 from app.wiring.market import MarketDesk, open_market
+from app.wiring.model_watch import ModelWatchDesk, open_model_watch
 from app.wiring.predictions import PredictionDesk, open_predictions
 from app.wiring.registry import RegistryDesk, open_registry
 from app.wiring.training import TrainingDesk, open_training
-from inference.datasets.catalog import VIEWS
 
 log = structlog.get_logger(__name__)
 
@@ -85,7 +83,7 @@ class Desk(msgspec.Struct, kw_only=True):
     registry: RegistryDesk
     predictions: PredictionDesk
     experiments: Experiments
-    model_health: ModelHealth
+    model_watch: ModelWatchDesk
     alerts: AlertDesk
     jobs: Jobs
     """Whoever serves, or is a worker, enters it; others only queue and read."""
@@ -240,14 +238,7 @@ async def open_desk(
             registry=registry,
             predictions=predictions,
             experiments=experiments,
-            model_health=ModelHealth(
-                StoredModelReports(database),
-                engine.models,
-                engine.bundles,
-                market.bars,
-                VIEWS,
-                clock=utc_now,
-            ),
+            model_watch=open_model_watch(database, engine, market.bars, experiments, market.live),
             alerts=alerts,
             jobs=jobs,
             training=open_training(settings, database, engine=engine, market=market, jobs=jobs),

@@ -14,7 +14,7 @@ from inference.monitoring.long_run import newey_west
 from inference.panel import Times
 from inference.requests import Floats
 
-_DECISION = 8.0
+FADED = 8.0
 _SLACK = 0.5
 """A CUSUM with slack 0.5 and decision 8, in deviations, cries wolf once in about 19,000 rounds and
 sees a shift of one deviation after about 16 (Siegmund's approximation, 1985)."""
@@ -82,7 +82,7 @@ def fading(differences: Floats, *, reference: int) -> Fading:
             level, began = 0.0, index + 1
             continue
         level += step
-        if level >= _DECISION:
+        if level >= FADED:
             return Fading(level, began)
     return Fading(level, None)
 

@@ -36,6 +36,7 @@ PUBLIC = {
     "/api/v1/models/{}/transition",
     "/api/v1/models/{}/aliases",
     "/api/v1/models/{}/drift",
+    "/api/v1/models/alarms/{}/acknowledge",
     "/api/v1/models/{}/reports",
     "/api/v1/datasets/{}",
     "/api/v1/datasets/{}/versions",

@@ -12,6 +12,7 @@ from app.domain.errors import NotFound, Unavailable
 from app.doors.outside_api import OutsideApi
 from app.security.outbound import Allowed, Outbound
 from app.security.sealing import Sealer
+from app.services.alert_ports import Silence
 from app.services.dataset_catalog import DatasetCatalog
 from app.services.dataset_collecting import DatasetCollecting
 from app.services.engine_view import EngineViews
@@ -20,6 +21,7 @@ from app.services.feature_materializing import FeatureMaterializing
 from app.services.feature_sources import DatasetFeatures, FeatureSource, MarketFeatures
 from app.services.feature_store import FeatureStore
 from app.services.jobs import Jobs
+from app.services.model_alarms import ModelAlarms
 from app.services.model_files import ModelFiles
 from app.services.model_health import ModelHealth
 from app.services.model_imports import ModelImports
@@ -31,6 +33,7 @@ from app.storage.engine import Database
 from app.storage.experiments import StoredExperiments
 from app.storage.features import PostgresFeatures
 from app.storage.instruments import PostgresInstruments
+from app.storage.model_alarms import StoredModelAlarms
 from app.storage.model_reports import StoredModelReports
 from app.storage.models import StoredModels
 from app.wiring.bundles import Bundles
@@ -75,6 +78,7 @@ class ModelDesk:
         self.imports = ModelImports(jobs, self.files)
         clock = lambda: datetime.now(UTC)  # noqa: E731
         self.experiments = Experiments(StoredExperiments(database), self.models, clock=clock)
+        self.alarms = ModelAlarms(StoredModelAlarms(database), Silence(), clock=clock)
         self.health = ModelHealth(
             StoredModelReports(database),
             self.models,
@@ -122,6 +126,7 @@ class ModelDesk:
             "experiments": self.experiments,
             "model_health": self.health,
             "engine_views": self.engine_views,
+            "model_alarms": self.alarms,
             "datasets": self.datasets,
             "collecting": self.collecting,
             "features": self.features,

@@ -82,7 +82,15 @@ async def owned(desk: Desk, people: Clients) -> dict[str, UUID]:
     }
 
 
-SHARED = {"agent_id", "dataset_id", "experiment_id", "model_id", "signal_id", "suspect_id"}
+SHARED = {
+    "agent_id",
+    "alarm_id",
+    "dataset_id",
+    "experiment_id",
+    "model_id",
+    "signal_id",
+    "suspect_id",
+}
 """Ids of what belongs to nobody in particular."""
 
 

@@ -51,6 +51,10 @@ async def test_a_model_comes_in_serves_and_goes_out(outcry: Command, tmp_path: P
     whole = msgspec.json.decode((await outcry("model", "show", "calm", "--json")).out)
     assert whole["deployedDespite"] == "the honest example"
 
+    assert "no alarms over models" in (await outcry("model", "alarms", "--all")).err
+    done = await outcry("model", "acknowledge", "01a2197a-0005-77a5-b951-66a7c974e11a")
+    assert (done.rc, "There is no such alarm" in done.err) == (1, True)
+
     packed = tmp_path / "calm.tar.zst"
     assert (await outcry("model", "export", "calm@1", "-o", str(packed))).rc == 0
     assert not packed.with_name("calm.tar.zst.part").exists()

@@ -80,6 +80,7 @@ def services(ring: Ring, tmp_path: Path) -> RestServices:
         experiments=absent,
         model_health=absent,
         engine_views=absent,
+        model_alarms=absent,
         datasets=absent,
         collecting=absent,
         features=absent,
