@@ -47,17 +47,18 @@ class Found:
         return ~np.isnat(self.event_times)
 
 
-def timeline(rows: str, columns: Sequence[str]) -> str:
+def timeline(rows: str, columns: Sequence[str] = ()) -> str:
     """Return SQL for the rows that were the newest known when they came, by `__from`."""
-    kept = ", ".join(quoted(name) for name in columns)
-    comma = ", " if kept else ""
-    state = "{'e': __event, 'k': __known}"
+    kept = "".join(f", {quoted(name)}" for name in columns)
+    # In this order a later row of one event is a later word about it, so that events decide.
+    order = "PARTITION BY __entity ORDER BY __from, __event, __known"
     return f"""
-        SELECT __entity, __event, __known, greatest(__event, __known) AS __from{comma}{kept}
-          FROM {rows}
-       QUALIFY {state} = max({state}) OVER (
-                   PARTITION BY __entity ORDER BY greatest(__event, __known)
-                   RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+        SELECT * FROM (
+            SELECT __entity, __event, __known, greatest(__event, __known) AS __from{kept}
+              FROM {rows}
+        )
+       QUALIFY __event >= max(__event) OVER ({order} ROWS UNBOUNDED PRECEDING)
+           AND __from IS DISTINCT FROM lead(__from) OVER ({order})
     """
 
 
@@ -93,13 +94,11 @@ def joined(
         },
     )
     ttl = f"to_microseconds({round(definition.ttl_seconds * 1e6)})"
-    values = ", ".join(
-        f"CASE WHEN t.__event >= a.__at - {ttl} THEN t.{quoted(name)} END AS {quoted(name)}"
-        for name in definition.names
-    )
-    # What is older than the ttl of every moment, or was known after all of them, is not read.
+    values = "".join(f", r.{quoted(name)}" for name in definition.names)
+    # What is older than the ttl of every moment, or was known after all of them, is not read. Times
+    # alone are joined first: values are then read of the rows that are answers.
     needed = f"""(
-        SELECT * FROM {rows}
+        SELECT __entity, __event, __known FROM {rows}
          WHERE __entity IN (SELECT __who FROM {table})
            AND __event >= (SELECT min(__at) FROM {table}) - {ttl}
            AND greatest(__event, __known) <= (SELECT max(__at) FROM {table})
@@ -107,13 +106,17 @@ def joined(
     database.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE stood AS
-        SELECT a.__row, a.__who, a.__at,
-               CASE WHEN t.__event >= a.__at - {ttl} THEN t.__event END AS __event,
-               CASE WHEN t.__event >= a.__at - {ttl} THEN t.__known END AS __known,
-               {values}
-          FROM {table} a
-          ASOF LEFT JOIN ({timeline(needed, definition.names)}) t
-            ON a.__who = t.__entity AND a.__at >= t.__from
+        WITH answer AS (
+            SELECT a.__row, a.__who, a.__at,
+                   CASE WHEN t.__event >= a.__at - {ttl} THEN t.__event END AS __event,
+                   CASE WHEN t.__event >= a.__at - {ttl} THEN t.__known END AS __known
+              FROM {table} a
+              ASOF LEFT JOIN ({timeline(needed)}) t
+                ON a.__who = t.__entity AND a.__at >= t.__from
+        )
+        SELECT w.*{values}
+          FROM answer w LEFT JOIN {rows} r
+            ON r.__entity = w.__who AND r.__event = w.__event AND r.__known = w.__known
         """
     )
     database.execute(f"DROP TABLE {table}")
