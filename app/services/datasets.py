@@ -17,6 +17,7 @@ import msgspec
 from app.domain.datasets import DatasetVersion, DatasetWishes, NewDatasetVersion
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.services.dataset_sources import BARS_OF_THE_DESK
+from app.services.learned_markets import market_notes
 from app.services.panels import as_known, read_panel
 from inference.datasets.bars_profile import describe_bars
 from inference.datasets.intake import TableManifest, check_table, table_path
@@ -87,7 +88,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     """Where it is one that was collected."""
     path: Path
     survivorship: tuple[str, ...] = ()
-    """What has to be said about how its instruments were picked."""
+    """What has to be said about how its instruments were picked, and what stands beside them."""
 
     @property
     def as_of(self) -> datetime:
@@ -167,9 +168,15 @@ class Datasets:
                 created_by=by,
             )
         )
-        used = (by_symbol[symbol] for symbol in manifest.symbols)
+        used = [by_symbol[symbol] for symbol in manifest.symbols]
         return Recorded(
-            version=version, manifest=manifest, path=path, survivorship=_survivorship(used)
+            version=version,
+            manifest=manifest,
+            path=path,
+            survivorship=(
+                *_survivorship(used),
+                *market_notes(used, await self._instruments.all()),
+            ),
         )
 
     async def record_texts(
@@ -248,7 +255,10 @@ class Datasets:
         stored = {one.symbol: one for one in await self._instruments.all()}
         used = [stored[symbol] for symbol in manifest.symbols if symbol in stored]
         return Recorded(
-            version=version, manifest=manifest, path=path, survivorship=_survivorship(used)
+            version=version,
+            manifest=manifest,
+            path=path,
+            survivorship=(*_survivorship(used), *market_notes(used, list(stored.values()))),
         )
 
     async def _table(self, version: DatasetVersion) -> Recorded:

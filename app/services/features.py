@@ -25,6 +25,7 @@ from tools.market.bars import TIMEFRAMES, Bars
 from tools.market.calendars import calendar_for, closing_times
 from tools.market.instruments import Instrument
 from tools.market.intake import BarsStored
+from tools.market.replays import is_replay
 from tools.market.signals import market_of
 from tools.market.store import BarStore, InstrumentStore
 
@@ -208,10 +209,14 @@ class FeatureReader:
         others = [
             one.symbol
             for one in await self._instruments.all()
-            if market_of(one) == market and one.symbol != instrument.symbol
+            if market_of(one) == market
+            and one.symbol != instrument.symbol
+            # A past that is shown again is no part of the market; trainings leave it out too.
+            and is_replay(one.symbol) == is_replay(instrument.symbol)
         ]
         beside = "" if len(others) < MOST_SYMBOLS else instrument.symbol
-        key = (market, timeframe, as_of, history, beside, known)
+        replayed = is_replay(instrument.symbol)
+        key = (f"{market} {replayed}", timeframe, as_of, history, beside, known)
         kept = self._kept.get(key)
         if kept is not None and now - kept.read_at < _FRESH:
             self._kept.move_to_end(key)
