@@ -4,7 +4,7 @@ import importlib
 import logging
 import os
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -58,6 +58,15 @@ def device_for(wanted: str, *, usable: bool, framework: str) -> str:
         return wanted
     _LOG.warning("%s cannot use %s here; the model runs on the CPU", framework, wanted)
     return "cpu"
+
+
+def exact_float32(torch: Any) -> None:
+    """Have a card compute float32 as float32: cuDNN rounds to 10 bits (TF32) where nobody says so.
+
+    Holds for the process, which has one promise for all its models.
+    """
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def thread_limit(most: int = MOST_THREADS) -> int:

@@ -23,6 +23,7 @@ from inference.runtimes.architectures import (
     ScaledQuantiles,
 )
 from inference.runtimes.columns import member_columns, numbers
+from inference.runtimes.options import exact_float32
 from inference.runtimes.padding import Padded, pad_rows, pad_weights
 from inference.runtimes.runtime import Outputs
 from inference.runtimes.torch_card import (
@@ -64,6 +65,7 @@ class TorchNet:
         self._on_card = self._device.type == "cuda"
         self._runs: dict[int, Run] = {architecture.block or CPU_BLOCK: net.eval()}
         if self._on_card:
+            exact_float32(torch)
             before = torch.cuda.memory_reserved(self._device)
             with torch.inference_mode(), torch.cuda.device(self._device):
                 self._runs = self._fast(net.to(self._device).eval())

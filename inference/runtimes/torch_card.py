@@ -56,7 +56,7 @@ def cuda_tools(device: Any) -> Tools:
         torch.cuda.current_stream(device).wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
         # One pool for all sizes, which never run at once; another thread may go on with its model.
-        with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
+        with torch.cuda.graph(graph, pool=pool, stream=aside, capture_error_mode="thread_local"):
             outputs = run(given)
 
         def replay(block: Any) -> Any:

@@ -104,6 +104,7 @@ class QuantileStudy:
         self._torch = torch
         self._rows, self._outcomes = arrays["rows"], arrays["outcomes"]
         self._levels: list[float] = settings["levels"]
+        self._shares = torch.tensor(self._levels, dtype=torch.float32)
         self._hidden: list[int] = settings["hidden"]
         self._generator = torch.Generator().manual_seed(settings["seed"])
         self._drawn = 0
@@ -138,7 +139,8 @@ class QuantileStudy:
         """Return the pinball loss of each case, over all quantiles."""
         rows, outcomes = cases
         torch = self._torch
-        shares = torch.tensor(self._levels, dtype=torch.float32, device=rows.device)
+        # Copied once: a card would wait for it at every step.
+        shares = self._shares = self._shares.to(rows.device)
         miss = outcomes[:, None] - self._quantiles(net["layers"], rows)
         return torch.maximum(shares * miss, (shares - 1.0) * miss).mean(dim=1)
 

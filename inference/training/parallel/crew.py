@@ -184,7 +184,9 @@ class Crew:
             return f"{who} closed its line and did not end"
         if code < 0:
             name = signal.Signals(-code).name
-            return f"{who} was killed (signal {-code}, {name}), perhaps for want of memory"
+            # NCCL ends a worker that waited too long for another one.
+            perhaps = "waiting in vain for another" if name == "SIGABRT" else "want of memory"
+            return f"{who} was killed (signal {-code}, {name}), perhaps for {perhaps}"
         return f"{who} ended with code {code}" + (
             " because it heard no more of the others" if code == ENDED else ""
         )

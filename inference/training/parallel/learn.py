@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from inference.runtimes.options import exact_float32
 from inference.training.parallel.checkpoint import Checkpoint
 from inference.training.parallel.group import Group
 from inference.training.parallel.lesson import Batch, CardFull, Diverged, Lesson, Study, Weights
@@ -98,6 +99,8 @@ class _Learner:
         self._device = device
         self._group = group
         self.on_card = device != "cpu"
+        if self.on_card:
+            exact_float32(torch)
         self.step = 0
         self._pieces = 1
         self._net = study.net().to(device)

@@ -136,6 +136,25 @@ async def test_a_recipe_that_fails_leaves_a_failed_version_and_its_job_says_so(
     assert card.training_dataset_version_id is not None
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_a_worker_that_keeps_dying_fails_the_job_and_is_named(desk: TrainingDesk) -> None:
+    pytest.importorskip("torch")
+    options = {"workers": 2, "device": "cpu", "study": {"behaviour": "dies", "of": 1}}
+    job = await desk.training.submit(TrainCommand(recipe="team", options=options), by=None)
+    assert job.title == "Training team-1 with 2 workers"
+
+    ended, _ = await desk.done(job)
+
+    assert ended.status == "failed"
+    assert ended.error == (
+        "Worker 2 of 2 of the training was killed (signal 9, SIGKILL), perhaps for want of memory. "
+        "That happened 3 times."
+    )
+    why = await desk.database.fetchval("SELECT failure FROM models WHERE recipe = 'team'")
+    assert why == ended.error
+
+
 async def test_too_few_bars_say_so(desk: TrainingDesk) -> None:
     await desk.stock("CCC", bars=40)
 
