@@ -24,6 +24,7 @@ class InputCheck:
         # A missing number is refused where the model needs one and no step fills it.
         self._needed = np.array([c.required and c.name not in filled for c in numeric], dtype=bool)
         self._binary = np.array([column.kind == "binary" for column in numeric], dtype=bool)
+        self._has_binary = bool(self._binary.any())
 
     def __call__(self, rows: Rows) -> Rows:
         """Return the rows with the model's columns in the model's order.
@@ -78,7 +79,7 @@ class InputCheck:
                 row, column = (int(place[0]) for place in np.nonzero(bad))
                 value = "missing" if np.isnan(numbers[row, column]) else "infinite"
                 raise BadInput(f"row {row}, column {self._names[column]!r} is {value}")
-        if self._binary.any():
+        if self._has_binary:
             flags = numbers[:, self._binary]
             wrong = (flags != 0.0) & (flags != 1.0) & ~np.isnan(flags)
             if wrong.any():

@@ -403,6 +403,17 @@ async def test_the_plain_case_passes_the_framework_by(book: Book) -> None:
             await client.get("/v2/models/sum/infer")
 
 
+async def test_whoever_cannot_be_told_apart_now_goes_on_to_the_application(book: Book) -> None:
+    async def unable(key: str) -> None:
+        raise ConnectionError("the database is away")
+
+    calls = ModelCalls(book, book.bundle, Refusing(WorkerLost("it ended")))
+    front = DirectInfer(Gone(), calls, by_key=unable, headers=(), max_body=MAX_BODY)
+    async with client_of(front) as client:
+        with pytest.raises(AssertionError, match="went on"):
+            await infer(client, "sum", inputs=[tensor("rows", [1, 2], [1, 2])])
+
+
 async def test_what_nobody_foresaw_is_told_without_its_inside(book: Book, direct: bool) -> None:
     app = app_over(book, Refusing(ZeroDivisionError("inside")), direct=direct)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
