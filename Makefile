@@ -33,7 +33,7 @@ lint: $(VENV)/.dev ## Format, style, types and architecture
 
 check: lint unit ## lint and unit
 
-frameworks: $(VENV)/.dev ## Tests on TensorFlow, transformers, Ray, DVC, Feast and five inference servers, each in its own environment (6 GB)
+frameworks: $(VENV)/.dev ## Tests on TensorFlow, transformers, Ray, DVC, Feast and six inference servers, each in its own environment (6 GB)
 	$(BIN)/python -m tests.environments.run tensorflow
 	$(BIN)/python -m tests.environments.run transformers
 	$(BIN)/python -m tests.environments.run ray

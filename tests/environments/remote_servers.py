@@ -39,8 +39,8 @@ SERVERS = Path(__file__).resolve().parent / "servers"
 FOLDER = "OUTCRY_REMOTE_SERVERS"
 DEFAULT = ROOT / ".environments" / "remote-servers"
 TESTS = ("tests/frameworks/test_remote_servers.py", "tests/frameworks/test_grpc_servers.py")
-TORCH = "torch==2.13.0+cpu"
-"""A build with a local version can only be one for the CPU; others bring gigabytes of CUDA."""
+TORCH = ("torch==2.13.0+cpu", "torch>=2.8,<3")
+"""For the CPU where there is such a build; others bring gigabytes of CUDA."""
 
 
 @dataclass(frozen=True)
@@ -134,10 +134,14 @@ def build(product: Product) -> None:
     Raises:
         Absent: it cannot be installed.
     """
-    packages = product.packages
-    if product.lend and not lenders(product.lend):
-        packages = (*packages, TORCH)
-    install(place(product), packages, lend=product.lend)
+    if not product.lend or lenders(product.lend):
+        install(place(product), product.packages, lend=product.lend)
+        return
+    cpu, any_build = TORCH
+    try:
+        install(place(product), (*product.packages, cpu))
+    except Absent:
+        install(place(product), (*product.packages, any_build))
 
 
 def version(product: Product) -> str:
