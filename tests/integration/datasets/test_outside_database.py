@@ -13,6 +13,7 @@ from app.doors.outside_database import OutsideDatabase
 from app.security.outbound import Allowed, Outbound
 from tests.integration.datasets.collecting_desk import CollectingDesk
 from tests.integration.datasets.conftest import Outside
+from tests.integration.storage.desk import Desk
 
 SOLD = """
 CREATE TABLE sold (at timestamptz, day date, local timestamp, shop text, pieces int, price numeric,
@@ -181,27 +182,40 @@ async def test_a_server_that_takes_too_long_is_given_up(outside: Outside) -> Non
     assert job.error == "127.0.0.1 took longer than 0.2 s."
 
 
-async def test_cancelling_stops_the_query_where_it_runs(outside: Outside) -> None:
-    # It gives a first row at once and then computes for long without a word.
-    slow = "SELECT i, CASE WHEN i > 1 THEN pg_sleep(60)::text END AS s FROM generate_series(1, 2) i"
+@pytest.mark.parametrize(
+    "slow",
+    [
+        # A first row at once, and then nothing for long.
+        "SELECT i, CASE WHEN i > 1 THEN pg_sleep(60)::text END AS s FROM generate_series(1, 2) i",
+        # Rows without end.
+        "SELECT i, pg_sleep(0.002)::text AS s, repeat('x', 4000) FROM generate_series(1, 59000) i",
+    ],
+)
+async def test_cancelling_stops_the_query_where_it_runs(outside: Outside, slow: str) -> None:
+    ann = await Desk(outside.desk.database).user("ann@example.test")
     dataset = await outside.desk.enter(source(outside, slow), outside.credentials)
-    job = await outside.desk.collecting.submit(dataset.id, by=None)
+    job = await outside.desk.collecting.submit(dataset.id, by=ann.user_id)
     working = asyncio.create_task(outside.desk.jobs.work_on(job.id))
     active = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'outcry' "
-    active += "AND datname = 'somebody_else' AND state = 'active'"
+    active += "AND datname = 'somebody_else' AND state = 'active' AND query LIKE 'COPY%'"
 
     async with asyncio.timeout(20):
         while not await outside.connection.fetchval(active):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.02)
-        await outside.desk.database.execute(
-            "UPDATE jobs SET cancel_asked = true WHERE id = $1", job.id
-        )
+        await outside.desk.jobs.cancel(ann, job.id)
         await working
         while await outside.connection.fetchval(active):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.02)
 
     assert (await outside.desk.jobs.wait(job.id)).status == "cancelled"
     assert (await outside.desk.find(dataset.id)).status == "collecting"
+
+
+async def test_a_server_without_tls_is_not_read_where_tls_is_required(outside: Outside) -> None:
+    said = await failed(outside, "SELECT 1", uri=f"{outside.uri}?sslmode=require")
+
+    assert "cannot be reached" in said
+    assert "SSL" in said
 
 
 @pytest.mark.parametrize(

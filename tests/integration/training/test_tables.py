@@ -1,21 +1,32 @@
 """From a collected table to a model that is asked about rows: one path, with its lineage."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from app.domain.datasets import Dataset, DataSource
 from app.domain.errors import Conflict, Invalid, NotFound
+from app.domain.predictions import Prediction
 from app.domain.training import TrainCommand
+from app.services.answering import Answering
+from app.services.features import FeatureReader
+from app.services.prediction_costs import PredictionCosts
+from app.services.predictions import PredictCommand, Predictions
+from app.services.pricing import PriceBook
 from app.services.training_records import record_of
 from app.storage.engine import Database
+from app.storage.predictions import PostgresPredictions
+from app.wiring.bundles import Bundles
 from inference.bundle import PreprocessingStep
 from inference.datasets.row_files import rows_of_file
+from inference.engine.in_process import InProcessEngine
 from inference.engine.pipeline import LoadedModel
 from inference.runtimes.catalog import runtime_for
 from inference.training.catalog import RECIPES
 from tests.integration.datasets.collecting_desk import CollectingDesk
+from tests.integration.storage.desk import Desk
 from tests.integration.training.training_desk import TrainingDesk
 
 ROWS = 400
@@ -91,6 +102,60 @@ async def test_a_model_of_a_table_knows_what_it_learned_from(
     answers = model.answer(rows_of_file(tmp_path / "new.csv", "csv", model.bundle))
     truth = np.loadtxt(tmp_path / "new.csv", delimiter=",", skiprows=1, usecols=3)
     assert np.sqrt(np.mean((np.asarray(answers.values) - truth) ** 2)) < 1.5
+
+
+async def test_rows_are_asked_about_by_the_door_of_all_predictions(tables: Tables) -> None:
+    dataset = await tables.collected()
+    desk, database = tables.trainings, tables.trainings.database
+    for target in ("heat", "mood"):
+        command = TrainCommand(
+            recipe="tabular", options={"target": target}, dataset=dataset.name, deploy=True
+        )
+        job = await desk.training.submit(command, by=None)
+        await desk.jobs.work_on(job.id)
+    ann = await Desk(database).user("ann@example.test")
+    store = PostgresPredictions(database)
+    engine = InProcessEngine(desk.artifacts.open, runtime_for=runtime_for)
+    answering = Answering(
+        store,
+        Bundles(desk.artifacts),
+        engine,
+        FeatureReader(desk.instruments, desk.bars, {}, clock=desk.clock),
+        clock=desk.clock,
+        costs=PredictionCosts(PriceBook(), clock=desk.clock),
+    )
+    predictions = Predictions(store, desk.models, answering, clock=desk.clock)
+
+    async def ask(model: str, **given: Any) -> Prediction:
+        name = f"{model} {given}"
+        return await predictions.predict(
+            ann, PredictCommand(model=model, request_id=name, input=given, explain=True)
+        )
+
+    async with engine:
+        one = await ask("Heat-load-heat", features={"load": 1.0, "mood": "wild"})
+        many = await ask(
+            "Heat-load-heat", rows=[{"load": load, "mood": "calm"} for load in (None, -1.0)]
+        )
+        which = await ask("Heat-load-mood", features={"load": 0.0, "heat": 26.0})
+        wrong = await ask("Heat-load-heat", features={"load": 1.0})
+        await predictions.close()
+
+    assert one.output is not None
+    assert one.output.value == pytest.approx(28, abs=1)
+    assert one.output.unit == "heat"
+    assert one.interval is not None
+    assert one.interval.low < one.output.value < one.interval.high
+    assert one.output.features is not None
+    assert set(one.output.features) == {"load", "mood=calm", "mood=wild"}
+    assert many.output is not None
+    assert many.output.value == pytest.approx([20, 17], abs=1)
+    assert which.output is not None
+    assert which.output.value == "wild"
+    assert which.output.probabilities is not None
+    assert which.output.probabilities["wild"] > 0.9
+    assert (wrong.status, wrong.error_code) == ("failed", "bad_input")
+    assert "'mood' is missing" in (wrong.error or "")
 
 
 async def test_the_target_says_what_kind_of_model_it_is(tables: Tables) -> None:
