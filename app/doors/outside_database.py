@@ -96,7 +96,7 @@ class OutsideDatabase:
                 # Judged addresses, not the name; and nothing out of this machine's own settings.
                 host=addresses,
                 port=[place.port] * len(addresses),
-                user=fetch.credentials.get("user") or "postgres",
+                user=fetch.credentials["user"],
                 password=fetch.credentials.get("password") or "",
                 database=place.database,
                 ssl=place.ssl,

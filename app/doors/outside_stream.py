@@ -64,8 +64,14 @@ class OutsideStream:
         place = read_stream(fetch.source)
         config = await self._config(place, fetch)
         where = config.bootstrap_servers
+        try:
+            reach = config.client()
+        except OSError as wrong:
+            raise Unavailable(
+                f"KAFKA_SSL_…: {wrong.strerror or wrong} ({wrong.filename}).", code="not_fetched"
+            ) from None
         consumer = AIOKafkaConsumer(
-            **config.client(),
+            **reach,
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="none",
@@ -170,6 +176,7 @@ class _Reading:
             format="jsonl",
             rows=self._rows,
             refused=made.refused,
+            lost=made.lost,
             origin=Origin(topic=place.topic, windows=windows),
         )
 

@@ -130,7 +130,8 @@ class DatasetCollecting:
                 "digest": version.digest,
                 "size": version.size,
             }
-            return result | ({"refused": brought.refused} if brought.refused else {})
+            more = {"refused": brought.refused, "lost": brought.lost}
+            return result | {name: told for name, told in more.items() if told}
         finally:
             if not done:
                 await self._back(wanted)
@@ -198,6 +199,7 @@ class DatasetCollecting:
             after=after,
             origin=found.origin,
             refused=found.refused,
+            lost=found.lost,
             follows="" if newest is None else newest.digest,
             nothing_new=newest if same or not found.rows else None,
         )
@@ -230,6 +232,7 @@ class _Brought(msgspec.Struct, frozen=True, kw_only=True):
     """The file of the version whose rows come first."""
     origin: Origin | None = None
     refused: dict[str, int] = {}
+    lost: dict[str, tuple[int, int]] = {}
     follows: str | None = None
     nothing_new: DatasetVersion | None = None
     """The newest version, where it holds all there is."""

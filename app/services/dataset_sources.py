@@ -55,6 +55,8 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True):
     rows: int | None = None
     refused: dict[str, int] = {}
     """Of a stream: why -> how many messages are no rows."""
+    lost: dict[str, tuple[int, int]] = {}
+    """Of a stream: partition -> offsets that the broker did not keep for us."""
     origin: Origin | None = None
     """Of a stream: where the rows of the version came from, these and those before."""
 
@@ -89,6 +91,8 @@ def check_source(source: DataSource, credentials: Mapping[str, str]) -> None:
     match kind:
         case "database":
             read_database(source)
+            if not any(name.lower() == "user" for name in credentials):
+                raise Invalid("A database needs a `user` in `source.credentials`.")
         case "stream":
             read_stream(source)
         case "api":

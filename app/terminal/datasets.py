@@ -152,6 +152,14 @@ async def _collect(out: Console, desk: Desk, dataset: Dataset) -> None:
     )
     for why, count in job.result.get("refused", {}).items():
         out.print(Text(f"Refused: {count:,} messages: {why}."), soft_wrap=True)
+    for number, (first, after) in job.result.get("lost", {}).items():
+        out.print(
+            Text(
+                f"Lost: the broker kept {after - first:,} messages of partition {number} no more "
+                f"(offset {first:,} on)."
+            ),
+            soft_wrap=True,
+        )
     _print_quality(out, await desk.datasets.catalog.get(dataset.id))
 
 

@@ -16,6 +16,7 @@ from app.services.model_speed import Speed
 from app.services.training_records import record_of
 from inference.cards import BaselineScore, Evaluation, ModelCard
 from inference.training.parallel.place import Place
+from inference.training.recipes.tabular import TABULAR
 
 _MOST_NOTES = 12
 _STATUS = {"deployed": "green", "ready": "cyan", "failed": "red", "deprecated": "dim"}
@@ -30,6 +31,7 @@ def card_of(card: ModelCard) -> RenderableType:
     """Return a card, ready to be printed."""
     parts: list[RenderableType] = [_head(card)]
     record, evaluation = record_of(card), card.evaluation()
+    of = "moment" if card.task == TABULAR.task else "bar"
     if record is not None:
         parts.append(Padding(_origin(card, record), (0, 0, 0, 2)))
     if card.failure:
@@ -38,7 +40,7 @@ def card_of(card: ModelCard) -> RenderableType:
         if not card.failure:
             parts.append(Padding(Text("It was not evaluated yet."), (1, 0, 0, 2)))
     else:
-        parts += [Padding(part, (1, 0, 0, 2)) for part in _evaluated(evaluation)]
+        parts += [Padding(part, (1, 0, 0, 2)) for part in _evaluated(evaluation, of)]
     if (speed := _speed(card)) is not None:
         parts.append(Padding(Text(speed, "dim"), (1, 0, 0, 2)))
     notes = [*(evaluation.notes if evaluation else ()), *card.validation_metrics.get("notes", ())]
@@ -99,13 +101,16 @@ def _what(record: TrainingRecord) -> str:
     return f"{record.rows:,} bars of {count} instrument{'' if count == 1 else 's'}"
 
 
-def _evaluated(evaluation: Evaluation) -> Iterator[RenderableType]:
+def _evaluated(evaluation: Evaluation, of: str) -> Iterator[RenderableType]:
     refits = f"{evaluation.n_refits} refit{'' if evaluation.n_refits == 1 else 's'}"
-    yield Text(
-        f"{evaluation.metric} {evaluation.loss:.4g} over {evaluation.n:,} forecasts, "
+    many = "" if evaluation.purge_bars == 1 else "s"
+    how = (
         f"{evaluation.first:%Y-%m-%d} to {evaluation.last:%Y-%m-%d}; walk-forward, {refits}, "
-        f"{evaluation.purge_bars} bar{'' if evaluation.purge_bars == 1 else 's'} purged"
+        f"{evaluation.purge_bars} {of}{many} purged"
     )
+    if evaluation.first == evaluation.last:
+        how = f"without a time; in folds, {refits}"
+    yield Text(f"{evaluation.metric} {evaluation.loss:.4g} over {evaluation.n:,} forecasts, {how}")
     if evaluation.baselines:
         yield _baselines(evaluation)
         yield _verdict(evaluation)

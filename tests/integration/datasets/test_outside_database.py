@@ -166,7 +166,9 @@ async def test_a_name_that_nobody_knows_is_said_to_be_unknown(outside: Outside) 
     root = outside.desk.root.parent / "other"
     desk = CollectingDesk(outside.desk.database, root, {"database": reader})
     job = await desk.collect(
-        await desk.enter(source(outside, "SELECT 1", "postgresql://db.example.org/a"), {})
+        await desk.enter(
+            source(outside, "SELECT 1", "postgresql://db.example.org/a"), outside.credentials
+        )
     )
     assert job.error == "The name db.example.org is not known."
 
@@ -234,4 +236,9 @@ async def test_what_is_no_address_of_a_database_is_refused_at_once(
     outside: Outside, uri: str, query: str, says: str
 ) -> None:
     with pytest.raises(Invalid, match=says.replace("?", "\\?")):
-        await outside.desk.enter(source(outside, query, uri))
+        await outside.desk.enter(source(outside, query, uri), outside.credentials)
+
+
+async def test_a_database_needs_to_know_who_asks(outside: Outside) -> None:
+    with pytest.raises(Invalid, match="needs a `user`"):
+        await outside.desk.enter(source(outside, "SELECT 1"), {"password": "x"})

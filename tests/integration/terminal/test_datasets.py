@@ -137,7 +137,11 @@ async def test_what_cannot_be_collected_is_told_in_a_line(narrow: Command, tmp_p
         (("add", "y", "--file", str(rows), "--time", "when"), "no column 'when'"),
         (("add", "x", "--url", "ftp://a.example.org/b"), "begins with https://"),
         (("add", "x", "--database", place), "the one SELECT"),
-        (("add", "db", "--database", place, "--query", f"@{query}"), "not a public address"),
+        (("add", "db", "--database", place, "--query", f"@{query}"), "needs a `user`"),
+        (
+            ("add", "db", "--database", place, "--query", f"@{query}", "--credential", "user=HOME"),
+            "not a public address",
+        ),
         (("add", "x", "--database", place, "--query", "@/no"), "cannot be read"),
         (("add", "x", "--stream", "kafka://127.0.0.1:9/"), "kafka://host:9092/topic"),
         (("add", "st", "--stream", "kafka://127.0.0.1:9/t"), "OUTCRY_OUTBOUND_ALLOW"),
