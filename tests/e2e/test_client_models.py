@@ -26,6 +26,23 @@ async def learning_desk(browser: Browser, place: Path) -> AsyncIterator[Server]:
         await asyncio.to_thread(server.clean_up)
 
 
+async def test_what_models_read_is_materialised_and_shown_with_how_it_stands(
+    learning_desk: Server, open_tab: NewTab
+) -> None:
+    tab = await open_tab(learning_desk, reduced_motion="reduce")
+    await tab.page.context.add_init_script(path=AXE)
+    await tab.page.goto(f"{tab.base}/models")
+    page = tab.page.get_by_role("region", name="Models")
+    row = page.get_by_role("row").filter(has_text="market.path_state@1")
+    await expect(row).to_contain_text("nothing is served")
+
+    await row.get_by_role("button", name="Materialise market.path_state@1").click()
+
+    # The shipped prices end years ago: what is served of them says so.
+    await expect(row).to_contain_text("stale, newest of 20", timeout=60_000)
+    assert await violations(tab) == []
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 async def test_a_model_is_trained_asked_and_graded_in_the_browser(
