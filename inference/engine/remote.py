@@ -136,6 +136,7 @@ class RoutedEngine:
             raise Overloaded(f"{place.asking} calls of this deployment are waiting already")
         rest = place.breaker.refuses_for(now=self._clock())
         if rest is not None:
+            place.stats.failed += 1
             raise NotReady(
                 f"the server failed too often and is left alone for {rest:.0f} s; the last time: "
                 f"{place.breaker.reason}"

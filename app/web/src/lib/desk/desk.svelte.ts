@@ -16,6 +16,7 @@ import { Conversations } from "./conversations.svelte";
 import { Live } from "../market/live";
 import type { Part, ToolSpec } from "../market/shapes";
 import { read } from "../market/read";
+import { Alarms } from "../models/alarms.svelte";
 import { Notices } from "./notices.svelte";
 import { loadOutbox, saveOutbox, type Pending } from "./outbox";
 import { Router } from "./router.svelte";
@@ -59,7 +60,8 @@ export class Desk {
   readonly router = new Router();
   readonly api: Api = createApi(() => this.signedOut());
   readonly conversations = new Conversations(this.api);
-  readonly notices = new Notices(this.api, this.conversations);
+  readonly alarms = new Alarms(this.api);
+  readonly notices = new Notices(this.api, this.conversations, this.alarms);
   readonly live = new Live(() => this.connection);
   private readonly talks = new Map<string, Talk>();
   private connection: Connection | null = null;
@@ -106,6 +108,7 @@ export class Desk {
     this.llm = me.llm ?? null;
     this.conversations.begin();
     this.notices.begin(me.userId);
+    this.alarms.begin(me.role === "admin");
     this.phase = "ready";
     if (this.router.route.at === "sign-in") this.router.go("/", "replace");
     this.connect();
@@ -130,6 +133,7 @@ export class Desk {
     this.hasAlerts = alerts.is === "ready";
     this.learned = true;
     if (this.hasAlerts) void this.notices.catchUp();
+    void this.alarms.load();
     const failed = [agents, instruments, tools, alerts].find((part): part is Part<never> & { is: "failed" } => part.is === "failed");
     this.failure = failed?.words ?? null;
   }
@@ -179,6 +183,7 @@ export class Desk {
     for (const talk of this.talks.values()) talk.pump();
     if (this.conversations.loaded) void this.conversations.refresh();
     if (this.hasAlerts) void this.notices.catchUp();
+    if (this.learned) void this.alarms.load();
     if (this.current?.failure) void this.current.load();
   }
 

@@ -1,13 +1,14 @@
 /**
- * Alerts that fired. The conversation each one opened is the lasting copy, unread until it is opened
- * in any browser (the server keeps that);
- * what fired while nobody was connected is found by asking.
+ * Alerts that fired, and alarms over models. The conversation that an alert opened is the lasting copy, unread until
+ * it is opened in any browser (the server keeps that); an alarm stays on the models page until it is over.
+ * What fired while nobody was connected is found by asking.
  */
 
 import type { Alert, Episode } from "../market/alerts";
 import { read, valueOf } from "../market/read";
 import type { NoticeFrame } from "../protocol/types";
 import type { Api, Page } from "../rest";
+import type { Alarms } from "../models/alarms.svelte";
 import type { Conversations } from "./conversations.svelte";
 
 const MOST = 5;
@@ -22,6 +23,7 @@ export class Notices {
   constructor(
     private readonly api: Api,
     private readonly conversations: Conversations,
+    private readonly alarms: Alarms,
   ) {}
 
   begin(userId: string): void {
@@ -32,10 +34,14 @@ export class Notices {
 
   /** Show a notice and have its conversation unread. */
   async take(frame: NoticeFrame): Promise<void> {
-    const one = `${frame.threadId} ${frame.at}`;
+    const one = `${keyOf(frame)} ${frame.at}`;
     if (this.told.has(one)) return;
     this.told.add(one);
     this.items = [frame, ...this.items].slice(0, MOST);
+    if (frame.kind === "modelAlarm") {
+      await this.alarms.load();
+      return;
+    }
     this.remember(frame.at);
     await this.conversations.touch(frame.threadId);
   }
@@ -62,9 +68,14 @@ export class Notices {
   }
 
   /** It was read, or waved away. */
-  drop(threadId: string): void {
-    if (this.items.some((one) => one.threadId === threadId)) {
-      this.items = this.items.filter((one) => one.threadId !== threadId);
+  drop(key: string): void {
+    if (this.items.some((one) => keyOf(one) === key)) {
+      this.items = this.items.filter((one) => keyOf(one) !== key);
     }
   }
+}
+
+/** What a notice is about: a conversation, or an alarm. */
+export function keyOf(frame: NoticeFrame): string {
+  return frame.kind === "alert" ? frame.threadId : frame.alarmId;
 }

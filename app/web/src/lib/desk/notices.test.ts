@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { Api } from "../rest";
+import { Alarms } from "../models/alarms.svelte";
 import { Conversations } from "./conversations.svelte";
-import { Notices } from "./notices.svelte";
+import { keyOf, Notices } from "./notices.svelte";
 
 const HOUR_AGO = new Date(Date.now() - 3_600_000).toISOString();
 const LAST_WEEK = new Date(Date.now() - 7 * 86_400_000).toISOString();
@@ -27,7 +28,9 @@ function serverWith(episodes: { firedAt: string; threadId: string | null }[]): A
 function open(api: Api): { notices: Notices; conversations: Conversations } {
   const conversations = new Conversations(api);
   conversations.begin();
-  const notices = new Notices(api, conversations);
+  const alarms = new Alarms(api);
+  alarms.begin(true);
+  const notices = new Notices(api, conversations, alarms);
   notices.begin("me");
   return { notices, conversations };
 }
@@ -44,7 +47,7 @@ it("finds what fired while nobody was connected, and keeps it unread over a relo
   const api = serverWith([{ firedAt: HOUR_AGO, threadId: "t1" }, { firedAt: LAST_WEEK, threadId: "t0" }]);
   const first = open(api);
   await first.notices.catchUp();
-  expect(first.notices.items.map(({ title, threadId }) => [title, threadId])).toEqual([["GOOG: RSI high", "t1"]]);
+  expect(first.notices.items.map((one) => [one.title, keyOf(one)])).toEqual([["GOOG: RSI high", "t1"]]);
   expect(first.conversations.unread).toBe(1);
 
   const reloaded = open(api);
@@ -68,4 +71,15 @@ it("tells the same alert once, and a notice that is hidden stays unread in the l
   notices.drop("t1");
   expect(notices.items).toEqual([]);
   expect(conversations.unread).toBe(1);
+});
+
+it("shows an alarm over a model without a conversation", async () => {
+  const { notices, conversations } = open(serverWith([]));
+  const frame = { type: "notice", kind: "modelAlarm", title: "variance@1: far", alarmId: "x", modelId: "m", at: HOUR_AGO } as const;
+  await notices.take(frame);
+  await notices.take(frame);
+  expect(notices.items).toEqual([frame]);
+  expect(conversations.unread).toBe(0);
+  notices.drop("x");
+  expect(notices.items).toEqual([]);
 });

@@ -181,7 +181,7 @@ export interface MarketFrame {
   replay?: boolean;
 }
 
-export interface NoticeFrame {
+export interface AlertNotice {
   type: "notice";
   kind: "alert";
   title: string;
@@ -189,6 +189,18 @@ export interface NoticeFrame {
   alertId: string;
   at: string;
 }
+
+/** Something goes wrong with a model; administrators are told. */
+export interface AlarmNotice {
+  type: "notice";
+  kind: "modelAlarm";
+  title: string;
+  alarmId: string;
+  modelId: string;
+  at: string;
+}
+
+export type NoticeFrame = AlertNotice | AlarmNotice;
 
 export type ServerFrame =
   | Welcome
