@@ -23,7 +23,9 @@ from tests.benchmarks import cards, results
 from tests.benchmarks.gpu_forecast import measure as forecast_figures
 from tests.benchmarks.many_series import NETS
 from tests.benchmarks.many_series import measure as series_figures
-from tests.environments.gpu_checks import CHECKS, training_figures
+from tests.benchmarks.parallel_training import NETS as TRAINED
+from tests.benchmarks.parallel_training import measure as training_measured
+from tests.environments.gpu_checks import CHECKS
 
 NO_CARD = 3
 TESTS = (
@@ -88,13 +90,23 @@ def main() -> int:
                 net, "pytorch", device=where["device"], series=series, times=rounds,
             ),
         )  # fmt: skip
-    step("figures", "training", partial(training_figures, where["device"], quick=quick))
+    for hidden in TRAINED[: 1 if quick else None]:
+        for workers in sorted({1, where.get("cards", 1)}):
+            step(
+                "figures",
+                f"training {'x'.join(map(str, hidden))} with {workers}",
+                partial(_training, workers, where["device"], hidden, 4_000 if quick else 200_000),
+            )
     everything = [*found["checks"].values(), *found["figures"].values()]
     failed = [one for one in everything if "failed" in one]
     print(f"{told.out}: {len(failed)} of {len(everything)} failed")  # noqa: T201
     if failed:
         return 1
     return 0 if on_card else NO_CARD
+
+
+def _training(workers: int, device: str, hidden: tuple[int, ...], cases: int) -> dict[str, Any]:
+    return training_measured(workers, device, hidden, cases=cases, epochs=2)[0]
 
 
 def _tests() -> dict[str, Any]:

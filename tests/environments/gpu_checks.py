@@ -2,7 +2,6 @@
 
 import logging
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,10 @@ from inference.bundle import Member
 from inference.requests import Floats, Rows
 from inference.runtimes.architectures import declared_architecture, tensor_shapes
 from inference.runtimes.catalog import runtime_for
-from inference.training.models.quantile_net import BATCH, fit_quantile_net
-from inference.training.parallel.lesson import Weights
+from inference.training.models.quantile_net import fit_quantile_net
+from inference.training.parallel.lesson import Lesson, Weights
 from inference.training.parallel.team import local_team
-from tests.benchmarks.cards import card_name, shares
-from tests.benchmarks.results import Figures, significant
+from tests.benchmarks.results import significant
 
 SHAPES: dict[str, dict[str, Any]] = {
     "linear": {"inputs": 12, "outputs": 2},
@@ -121,31 +119,23 @@ def _outcomes(count: int, inputs: int) -> tuple[Floats, Floats]:
     return rows, np.tanh(rows[:, 0]) + np.exp(0.3 * rows[:, 1]) * dice.normal(size=count)
 
 
-def trained(
-    workers: int, device: str, *, count: int, inputs: int, hidden: tuple[int, ...], epochs: int
-) -> tuple[Weights, float]:
-    """Return the weights of a quantile net, and how many seconds its steps took."""
-    rows, outcomes = _outcomes(count, inputs)
-    took = [0.0]
+def trained(workers: int, device: str) -> Weights:
+    """Return the weights of a quantile net."""
+    rows, outcomes = _outcomes(5_000, 11)
     with local_team(workers, device) as team:
 
-        def fit(lesson: Any) -> Weights:
-            began = time.perf_counter()
-            found = team.fit(lesson, checkpoint=None, tell=lambda step, steps: None)
-            took[0] = time.perf_counter() - began
-            return found
+        def fit(lesson: Lesson) -> Weights:
+            return team.fit(lesson, checkpoint=None, tell=lambda step, steps: None)
 
-        net = fit_quantile_net(
-            rows, outcomes, LEVELS, hidden=hidden, epochs=epochs, seed=1, fit=fit
-        )
-    return net.tensors, took[0]
+        return fit_quantile_net(
+            rows, outcomes, LEVELS, hidden=(32, 32), epochs=5, seed=1, fit=fit
+        ).tensors
 
 
 def _training(device: str) -> dict[str, Any]:
     """A net that is trained there has the weights of one that is trained on the processor."""
-    size = {"count": 5_000, "inputs": 11, "hidden": (32, 32), "epochs": 5}
-    here, _ = trained(1, "cpu", **size)  # type: ignore[arg-type]
-    there, _ = trained(1, device, **size)  # type: ignore[arg-type]
+    here = trained(1, "cpu")
+    there = trained(1, device)
     off = max(float(np.abs(there[name] - one).max()) for name, one in here.items())
     if off > 1e-3:
         raise AssertionError(f"weights are off by {off:.2g}")
@@ -154,41 +144,17 @@ def _training(device: str) -> dict[str, Any]:
 
 def _together(device: str) -> dict[str, Any]:
     """Two workers train the net of one: a card each where there are two, else two processes."""
-    size = {"count": 5_000, "inputs": 11, "hidden": (32, 32), "epochs": 5}
     where = "cpu"
     if device == "cuda":
         import torch  # noqa: PLC0415 - an extra
 
         where = "cuda" if torch.cuda.device_count() > 1 else "cpu"
-    one, _ = trained(1, where, **size)  # type: ignore[arg-type]
-    two, _ = trained(2, where, **size)  # type: ignore[arg-type]
+    one = trained(1, where)
+    two = trained(2, where)
     off = max(float(np.abs(two[name] - tensor).max()) for name, tensor in one.items())
     if off > 1e-3:
         raise AssertionError(f"weights are off by {off:.2g}")
     return {"off": significant(off, 2), "workers_on": where}
-
-
-def training_figures(device: str, *, quick: bool) -> Figures:
-    """Return how fast a net learns there: 5 epochs of a wide net, or of a small one."""
-    count, inputs, hidden = (4_000, 11, (32, 32)) if quick else (200_000, 64, (1024, 1024))
-    epochs = 2 if quick else 3
-    _, took = trained(1, device, count=count, inputs=inputs, hidden=hidden, epochs=epochs)
-    widths = (inputs, *hidden, len(LEVELS))
-    weights = sum(widths[i] * widths[i + 1] for i in range(len(widths) - 1))
-    # Forwards once, backwards twice.
-    tflops = 6.0 * weights * count * epochs / took / 1e12
-    card = card_name(device)
-    reached = shares(card, tflops=tflops, gb_per_s=0.0, precision="float32")
-    reached.pop("percent_of_peak_bandwidth", None)
-    return {
-        "device": device if card is None else card,
-        "cases": count,
-        "batch": BATCH,
-        "hidden": list(hidden),
-        "cases_per_s": significant(count * epochs / took),
-        "tflops": significant(tflops),
-        **reached,
-    }
 
 
 CHECKS: dict[str, Callable[[str], dict[str, Any]]] = {

@@ -26,5 +26,5 @@ def test_without_a_card_it_checks_and_measures_the_processor(tmp_path: Path) -> 
     assert found["commit"]
     assert list(found["checks"]) == list(CHECKS)
     assert not [one for one in found["checks"].values() if "failed" in one]
-    assert found["figures"]["training"]["cases_per_s"] > 0
+    assert found["figures"]["training 32x32 with 1"]["cases_per_s"] > 0
     assert found["figures"]["forecast 256x256 float32"]["series_per_s"] > 0

@@ -98,12 +98,8 @@ class Crew:
     def _learn(self, task: Task, tell: Tell) -> None:
         if not self._members:
             self._start()
-        line = msgspec.json.encode(task) + b"\n"
-        for rank, member in enumerate(self._members):
-            try:
-                _pipe(member.stdin).write(line)
-            except BrokenPipeError:
-                raise self._cause(rank, None) from None
+        for rank in range(len(self._members)):
+            self._tell(rank, task)
         done: set[int] = set()
         while len(done) < len(self._members):
             try:
@@ -149,7 +145,13 @@ class Crew:
                 meet=str(meet),
                 peer_timeout_s=self._peer_timeout_s,
             )
-            _pipe(member.stdin).write(msgspec.json.encode(hello) + b"\n")
+            self._tell(rank, hello)
+
+    def _tell(self, rank: int, what: Hello | Task) -> None:
+        try:
+            _pipe(self._members[rank].stdin).write(msgspec.json.encode(what) + b"\n")
+        except BrokenPipeError:
+            raise self._cause(rank, None) from None
 
     def _cause(self, rank: int, said: Said | None) -> Exception:
         """Return why the workers cannot go on, in the words of whoever was first.
@@ -177,7 +179,7 @@ class Crew:
         return _ERRORS.get(first.error or "", WorkerLost)(first.words)
 
     def _end_of(self, rank: int) -> str:
-        who = f"worker {rank + 1} of {len(self._members)} of the training"
+        who = f"worker {rank + 1} of {self.place.workers} of the training"
         try:
             code = self._members[rank].wait(_END_S)
         except subprocess.TimeoutExpired:
