@@ -24,12 +24,14 @@ from app.domain.predictions import (
     PredictionOutput,
 )
 from app.services import confidence
+from app.services.contributions import explained, largest
 from app.services.features import Case, FeatureReader, resolves_at
 from app.services.market_baselines import baseline
 from app.services.market_tasks import TASKS
 from app.services.prediction_costs import PredictionCosts, cost_of
 from app.services.prediction_inputs import check_horizon, known_when, read_market, read_rows
 from app.services.prediction_ports import BundleReader, PredictionEngine, PredictionStore
+from app.services.stored_inputs import StoredInputs, StoredRead
 from inference.bundle import Bundle
 from inference.cards import Evaluation, ModelCard
 from inference.engine.answers import join_rows, part_answers
@@ -49,7 +51,6 @@ log = structlog.get_logger(__name__)
 
 PAST = 1_000
 """Newest settled forecasts that confidence is measured on."""
-_MOST_FEATURES = 24
 _MOST_PATHS = 20
 
 
@@ -61,6 +62,8 @@ class Asked:
     rows: Rows
     case: Case | None
     """None where the input is not about a market."""
+    read: StoredRead | None = None
+    """What it was looked up as in the feature store."""
 
 
 class Answering:
@@ -76,10 +79,12 @@ class Answering:
         clock: Callable[[], datetime],
         costs: PredictionCosts,
         on_damage: Callable[[ModelCard, str], Awaitable[None]] | None = None,
+        stored: StoredInputs | None = None,
     ) -> None:
         """Args:
         costs: prices what others' language models were used for.
         on_damage: hears of a model whose bytes are not those that were approved.
+        stored: looks rows up in the feature store.
         """
         self._store = store
         self._bundles = bundles
@@ -88,6 +93,7 @@ class Answering:
         self._clock = clock
         self._costs = costs
         self._on_damage = on_damage
+        self._stored = stored
 
     async def prepare(
         self, card: ModelCard, given: dict[str, Any], *, like: Case | None = None
@@ -104,6 +110,9 @@ class Answering:
         except InferenceError as error:
             await self._damaged(card, error)
             raise Unreadable(f"{card.name}@{card.version}: {error}", code=error.code) from error
+        if "view" in given and self._stored is not None:
+            read = await self._stored.read(given, bundle)
+            return Asked(bundle, read.rows, None, read)
         if "symbol" not in given:
             return Asked(bundle, read_rows(given, bundle, now=self._clock()), None)
         asked = read_market(given)
@@ -261,9 +270,10 @@ class Answering:
                 confidence_basis=basis,
                 event=bundle.event,
                 task=bundle.task,
+                feature_hash=None if asked.read is None else asked.read.feature_hash,
                 cost=cost,
                 spent=spent,
-                metadata=_metadata(bundle),
+                metadata=_metadata(bundle) | ({} if asked.read is None else asked.read.metadata),
             )
         horizon = bundle.horizon_bars
         return Answered(
@@ -357,33 +367,18 @@ def _output(bundle: Bundle, answers: Answers) -> PredictionOutput:
             for name, share in zip(answers.classes, answers.probabilities[0], strict=True)
         }
     if answers.contributions is not None:
-        features = _largest(answers.contribution_names, answers.contributions[0])
+        features = largest(answers.contribution_names, answers.contributions[0])
     if answers.paths is not None:
         paths = answers.paths[0][:_MOST_PATHS].tolist()
     return PredictionOutput(
         value=first if isinstance(first, str) else float(first),
         probabilities=probabilities,
-        explanation=None if features is None else _explained(features),
+        explanation=None if features is None else explained(features),
         features=features,
         unit=bundle.unit or None,
         quantiles=quantiles,
         paths=paths,
     )
-
-
-def _largest(names: tuple[str, ...], moved: Any) -> dict[str, float]:
-    order = np.argsort(-np.abs(moved))[:_MOST_FEATURES]
-    return {names[index]: float(moved[index]) for index in order}
-
-
-def _explained(features: dict[str, float]) -> str:
-    """Return in words which inputs moved the answer most."""
-    said = [
-        f"{name.replace('_', ' ')} {'raises' if moved > 0 else 'lowers'} it"
-        for name, moved in list(features.items())[:3]
-        if moved
-    ]
-    return "; ".join(said)
 
 
 def _metadata(bundle: Bundle) -> dict[str, Any]:

@@ -155,7 +155,7 @@ class FeatureReader:
             newest=newest,
             panel=read.panel,
             rows=row,
-            feature_hash=_hash(view.key, row),
+            feature_hash=hash_of_row(view.key, row),
             known=known,
         )
 
@@ -282,7 +282,8 @@ def _close_of(bars: Bars) -> datetime:
     return moment_of(bars.slice(len(bars) - 1).ends()[0])
 
 
-def _hash(view: str, rows: Rows) -> str:
+def hash_of_row(view: str, rows: Rows) -> str:
+    """Return a digest of what a view gave: which numbers a model read, by which names."""
     digest = hashlib.sha256(view.encode())
     digest.update("\0".join(rows.names).encode())
     digest.update(rows.numbers.tobytes())

@@ -21,7 +21,8 @@ MOST_REQUEST_ID = 200
 LONGEST_S = 60.0
 """The latest deadline of a request."""
 _KINDS = (
-    "{symbol, timeframe?, asOf?, knownAt?, horizon?}, {features: {…}}, {text} or {rows: [{…}, …]}"
+    "{symbol, timeframe?, asOf?, knownAt?, horizon?}, {view, entity, asOf?}, {features: {…}}, "
+    "{text} or {rows: [{…}, …]}"
 )
 NOW = "now"
 _MOMENTS = frozenset(("asof", "timestamp", "time", "date", "datetime"))

@@ -50,7 +50,7 @@ from app.wiring.connections import model_connections
 from app.wiring.database import OpenDatabase, Progress, open_database
 from app.wiring.datasets import DatasetDesk, open_datasets
 from app.wiring.engine import EngineDesk, open_engine
-from app.wiring.features import FeatureDesk, open_features
+from app.wiring.features import FeatureDesk, open_feature_store, open_features
 from app.wiring.live import Sockets
 from app.wiring.market import MarketDesk, open_market
 from app.wiring.model_watch import ModelWatchDesk, open_model_watch
@@ -165,6 +165,8 @@ async def open_desk(
         jobs = Jobs(StoredJobs(database), clock=utc_now)
         registry = open_registry(settings, engine, jobs)
         experiments = Experiments(StoredExperiments(database), engine.models, clock=utc_now)
+        datasets = open_datasets(settings, database, sealer, jobs)
+        stored = open_feature_store(settings, database, datasets)
         predictions = await stack.enter_async_context(
             open_predictions(
                 database,
@@ -174,6 +176,7 @@ async def open_desk(
                 jobs,
                 experiments,
                 prices,
+                stored.inputs,
             )
         )
         market = await stack.enter_async_context(
@@ -221,7 +224,6 @@ async def open_desk(
                 notices=market.live if sockets else None,
             )
         )
-        datasets = open_datasets(settings, database, sealer, jobs)
         desk = Desk(
             settings=settings,
             database=database,
@@ -243,7 +245,7 @@ async def open_desk(
             jobs=jobs,
             training=open_training(settings, database, engine=engine, market=market, jobs=jobs),
             datasets=datasets,
-            features=open_features(settings, database, market=market, datasets=datasets, jobs=jobs),
+            features=open_features(stored, market=market, datasets=datasets, jobs=jobs),
             catalog=catalog,
             journal=journal,
             runs=runs,

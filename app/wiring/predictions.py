@@ -18,6 +18,7 @@ from app.services.predictions import Predictions
 from app.services.pricing import PriceBook
 from app.services.settlement import Settlement
 from app.services.stand_ins import StandIns
+from app.services.stored_inputs import StoredInputs
 from app.storage.bars import PostgresBars
 from app.storage.engine import Database
 from app.storage.instruments import PostgresInstruments
@@ -45,6 +46,7 @@ async def open_predictions(
     jobs: Jobs,
     router: Router,
     prices: PriceBook,
+    stored: StoredInputs,
 ) -> AsyncIterator[PredictionDesk]:
     """Open what makes predictions; what was begun is waited for at the end."""
     instruments, bars = PostgresInstruments(database), PostgresBars(database)
@@ -63,6 +65,7 @@ async def open_predictions(
         clock=utc_now,
         costs=PredictionCosts(prices, clock=utc_now),
         on_damage=on_damage,
+        stored=stored,
     )
     stand_ins = StandIns(models, answering)
     predictions = Predictions(
