@@ -5,6 +5,7 @@ the judged addresses by their numbers and is given up when the name leads elsewh
 resolves nothing, asks no proxy and unpacks nothing.
 """
 
+import asyncio
 import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -31,6 +32,7 @@ from inference.runtimes.remote.line import MOST_READ, MOST_SENT, Spoken
 
 CONNECT_S = 5.0
 _RESOLVE_S = 3.0
+_MOMENT_S = 0.02
 _OPTIONS = (
     ("grpc.max_receive_message_length", MOST_READ),
     ("grpc.max_send_message_length", MOST_SENT + 1024),
@@ -118,11 +120,17 @@ class GuardedWire:
         until = monotonic() + timeout_s
         target, addresses = await self._judged(timeout_s)
         async with self._lent(target, addresses) as connection:
-            call = connection.channel.unary_unary(method)(
-                message, timeout=max(0.0, until - monotonic()), metadata=tuple(metadata.items())
-            )
+            left_s = max(0.0, until - monotonic())
+            call = connection.channel.unary_unary(method)
             try:
-                return Spoken("OK", await call)
+                # The server is told how long it has. This side gives up a moment before whoever
+                # asked does, so that the next call already takes another connection.
+                async with asyncio.timeout(left_s - min(_MOMENT_S, left_s / 10)):
+                    return Spoken(
+                        "OK", await call(message, timeout=left_s, metadata=[*metadata.items()])
+                    )
+            except TimeoutError:
+                raise _late(connection) from None
             except self._aio.AioRpcError as error:
                 return self._said(error, connection)
 
@@ -192,8 +200,7 @@ class GuardedWire:
     def _said(self, error: Any, connection: _Connection) -> Spoken:
         code, details = error.code().name, error.details() or ""
         if code == "DEADLINE_EXCEEDED":
-            connection.retired = True  # it may be the connection that hangs
-            raise DeadlineExceeded("the server did not answer in time")
+            raise _late(connection)
         if code == "RESOURCE_EXHAUSTED" and _TOO_LONG in details:
             raise ModelFailed(f"the server's answer is longer than {MOST_READ:,} bytes")
         if code == "UNAVAILABLE" and details.startswith(_BAD_GATEWAY):
@@ -205,6 +212,11 @@ class GuardedWire:
             connection.retired = True  # the next call connects at once, without a pause
             raise WorkerLost(f"the server cannot be reached. {_in_words(details)}")
         return Spoken(code, b"", details, _retry_after_s(error.trailing_metadata()))
+
+
+def _late(connection: _Connection) -> DeadlineExceeded:
+    connection.retired = True  # it may be the connection that hangs
+    return DeadlineExceeded("the server did not answer in time")
 
 
 @cache

@@ -165,6 +165,8 @@ class Relay:
 
     def __init__(self) -> None:
         self.accepted = 0
+        self.lost = 0
+        """What goes over the first so many connections goes nowhere, and nobody is told."""
         self._writers: list[asyncio.StreamWriter] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -187,7 +189,7 @@ class Relay:
             there, back = await asyncio.open_connection("127.0.0.1", port)
             self._writers += [writer, back]
             for source, sink in ((reader, back), (there, writer)):
-                task = asyncio.create_task(_pump(source, sink))
+                task = asyncio.create_task(self._pump(source, sink, self.accepted))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
@@ -200,16 +202,18 @@ class Relay:
             await asyncio.gather(*self._tasks)
             await server.wait_closed()
 
-
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    try:
-        while data := await source.read(65_536):
-            sink.write(data)
-            await sink.drain()
-    except ConnectionError:
-        pass
-    finally:
-        sink.close()
+    async def _pump(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, number: int
+    ) -> None:
+        try:
+            while data := await source.read(65_536):
+                if number > self.lost:
+                    sink.write(data)
+                    await sink.drain()
+        except ConnectionError:
+            pass
+        finally:
+            sink.close()
 
 
 def _service(path: str, methods: Mapping[str, tuple[Any, Answer]]) -> grpc.GenericRpcHandler:
@@ -228,15 +232,15 @@ def _service(path: str, methods: Mapping[str, tuple[Any, Answer]]) -> grpc.Gener
 
 @asynccontextmanager
 async def serving_rpc(
-    *, credentials: grpc.ServerCredentials | None = None
+    *, credentials: grpc.ServerCredentials | None = None, port: int = 0
 ) -> AsyncIterator[RpcElsewhere]:
     elsewhere = RpcElsewhere()
     server = grpc.aio.server()
     server.add_generic_rpc_handlers(elsewhere.handlers())
     if credentials is None:
-        port = server.add_insecure_port("127.0.0.1:0")
+        port = server.add_insecure_port(f"127.0.0.1:{port}")
     else:
-        port = server.add_secure_port("127.0.0.1:0", credentials)
+        port = server.add_secure_port(f"127.0.0.1:{port}", credentials)
     await server.start()
     try:
         async with elsewhere.relay.before(port) as before:

@@ -1,6 +1,7 @@
 """What only gRPC has: a connection that is held, codes, certificates, packed answers."""
 
 import asyncio
+import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -21,6 +22,7 @@ from inference.bundle import BUNDLE_FILE, InputColumn
 from inference.errors import (
     BadInput,
     BadModel,
+    DeadlineExceeded,
     InferenceError,
     MissingFramework,
     ModelFailed,
@@ -30,6 +32,7 @@ from inference.errors import (
 )
 from inference.requests import Rows
 from inference.runtimes.remote.line import MOST_READ, MOST_SENT, Call, Spoken
+from inference.runtimes.remote.open_inference_rpc import messages
 from inference.runtimes.remote.rpc import ask
 from tests.contracts.remote.certificates import certificates
 from tests.contracts.remote.desk import ROWS, Desk, bundle
@@ -74,6 +77,40 @@ async def test_the_next_call_after_a_cut_connects_at_once(
         assert server.relay.accepted == times
         server.relay.cut()
         await server.relay.until_idle()
+
+
+@both
+async def test_the_next_call_after_a_silence_takes_another_connection(
+    protocol: str, server: RpcElsewhere, desk: Desk
+) -> None:
+    assert await desk.ask(protocol, server.url) == [3.0, 7.5]
+    server.relay.lost = 1
+    with pytest.raises(DeadlineExceeded):
+        await desk.ask(protocol, server.url, deadline_s=0.5)
+    assert await desk.ask(protocol, server.url) == [3.0, 7.5]
+    assert server.relay.accepted == 2
+
+
+async def test_a_server_that_comes_up_is_reached_by_the_next_call() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    wire = GuardedWire(f"grpc://127.0.0.1:{port}", LOOPBACK)
+    for _ in range(3):
+        with pytest.raises(WorkerLost, match="No connection"):
+            await ready(wire)
+    async with serving_rpc(port=port):
+        assert (await ready(wire)).code == "OK", "nobody waits out a pause"
+        await wire.aclose()
+
+
+async def test_an_answer_to_another_question_is_refused(server: RpcElsewhere, desk: Desk) -> None:
+    answer = messages()["ModelInferResponse"](id="of somebody else")
+    server.says = answer.SerializeToString()
+    with pytest.raises(ModelFailed, match="another request"):
+        await desk.ask("oip+grpc", server.url)
+    server.says, server.version = None, "9"
+    with pytest.raises(ModelFailed, match="version 9 answered instead of 7"):
+        await desk.ask_at(f"oip+grpc://{server.url}/sum/versions/7")
 
 
 @both
