@@ -48,7 +48,8 @@ def install(place: Path, packages: Sequence[str], *, lend: str = "") -> Path:
         pip = [str(place / "bin" / "python"), "-m", "pip", "install", "-q", *packages]
         done = subprocess.run(pip, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise Absent(f"cannot be installed: {done.stderr.strip().splitlines()[-1]}")
+            words = done.stderr.strip().splitlines()
+            raise Absent(f"cannot be installed: {words[-1] if words else 'pip said nothing'}")
         if lent := lenders(lend):
             (_site_packages(place) / "lent.pth").write_text("\n".join(lent) + "\n")
         mark.write_text(wanted)
@@ -140,7 +141,10 @@ def started(
 
 def end(pid: int) -> None:
     """End a server at once, with all that it started."""
-    for one in [*_tree(pid), psutil.Process(pid)]:
+    started_by_it = _tree(pid)
+    with suppress(psutil.NoSuchProcess):
+        psutil.Process(pid).kill()
+    for one in started_by_it:
         with suppress(psutil.NoSuchProcess):
             one.kill()
 
