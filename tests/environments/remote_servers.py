@@ -82,7 +82,7 @@ PRODUCTS = {
         Product(
             "rayserve",
             ("ray[serve]==2.60.0", "numpy"),
-            "/v2/models/sum/ready",
+            "/few/v2/models/sum/ready",  # what it starts last
             ("ray", "oip"),
             grpc=False,
         ),

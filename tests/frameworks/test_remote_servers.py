@@ -119,9 +119,15 @@ async def test_a_model_that_is_too_slow_costs_no_more_than_its_share(
             await desk.ask_at(url, rows=rows([[4.0, 1.0]]), deadline_s=1.0)
 
 
-@pytest.mark.parametrize("product", ["triton"])
-async def test_a_full_queue_is_overload(product: str, shelf: Shelf) -> None:
-    asked = deployment(shelf, product, "queued")
+@pytest.mark.parametrize(
+    ("product", "model", "words"),
+    [
+        ("triton", "queued", "maximum queue size"),
+        ("rayserve", "few/v2/models/slow", "dropped due to backpressure"),
+    ],
+)
+async def test_a_full_queue_is_overload(product: str, model: str, words: str, shelf: Shelf) -> None:
+    asked = deployment(shelf, product, model)
     await asked.ask(rows([[0.0, 0.0]]), timeout_s=PATIENCE_S)
     found = await asyncio.gather(
         *(asked.ask(rows([[0.5, one]]), timeout_s=PATIENCE_S) for one in range(8)),
@@ -132,7 +138,7 @@ async def test_a_full_queue_is_overload(product: str, shelf: Shelf) -> None:
     assert len(refused) + len(answered) == 8, found
     assert refused
     assert answered
-    assert "maximum queue size" in str(refused[0])
+    assert words in str(refused[0])
 
 
 @pytest.fixture(scope="module")

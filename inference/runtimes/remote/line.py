@@ -232,12 +232,20 @@ def said_by(reply: Reply) -> Mapping[str, Any]:
 def _said(reply: Reply) -> str:
     """Return the server's own words, if it has some: one line, for a traceback may follow."""
     told = said_by(reply)
-    words = told.get("error") or told.get("message") or told.get("detail")
+    words = told.get("error") or told.get("message") or told.get("detail") or _line(reply)
     if isinstance(words, list):  # FastAPI's: one object a mistake
         words = "; ".join(_mistake(one) for one in words if isinstance(one, dict))
     if not isinstance(words, str) or not words.strip():
         return ""
     return f": {words.strip().splitlines()[0][:MOST_SAID]}"
+
+
+def _line(reply: Reply) -> str:
+    """Return the one line of plain text that an answer is: Ray Serve's proxy says it so."""
+    if not reply.headers.get("content-type", "").startswith("text/plain"):
+        return ""
+    text = reply.body.decode(errors="replace").strip()
+    return "" if "\n" in text or text.startswith(("{", "[")) else text
 
 
 def _mistake(one: Mapping[str, Any]) -> str:

@@ -40,7 +40,9 @@ class OpenInference:
     def __init__(self, address: Address) -> None:
         self._url = address.model_url
         self._what = f"model {address.model!r}"
-        self._health = f"{address.server}/-/healthz" if address.protocol == "ray" else None
+        # Of the proxy, at the root of the host: an application may lie under a path of its own.
+        host = "/".join(address.server.split("/")[:3])
+        self._health = f"{host}/-/healthz" if address.protocol == "ray" else None
 
     async def ready(self, call: Call) -> None:
         """Return when the model can be asked."""

@@ -101,6 +101,8 @@ class Elsewhere:
         if self.waits is not None:
             await self.waits.wait()
         if self.status is not None:
+            if isinstance(self.words, str):
+                return web.Response(text=self.words, status=self.status)
             return web.json_response(self.words, status=self.status)
         if self.values is not None:
             # In both forms at once: each adapter reads its own.

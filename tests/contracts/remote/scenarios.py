@@ -257,6 +257,9 @@ RAYSERVE = (
     *open_inference("ray"),
     Scenario("without its own health check", "oip", "sum", column(MATRIX.sum(1))),
     Scenario(
+        "an application under a path of its own", "ray", "few/v2/models/sum", column(MATRIX.sum(1))
+    ),
+    Scenario(
         "a path that its deployment does not have",
         "ray",
         "sum/versions/1",

@@ -115,7 +115,10 @@ async def test_refusals_are_typed(
     [
         (400, {"error": "Model sum is not ready yet."}, NotReady, "not ready yet"),
         (503, {"error": "Exceeds maximum queue size"}, Overloaded, "maximum queue size"),
+        (503, "Request dropped due to backpressure (max_queued_requests=1).", Overloaded,
+         "due to backpressure"),
         (503, {"error": "it is loading"}, NotReady, "it is loading"),
+        (500, "Traceback:\n  /srv/model.py", ModelFailed, r"failed \(500\)$"),
         (501, {"error": "no versions here"}, BadModel, "no versions here"),
         (422, {"detail": [{"loc": ["body", "inputs"], "msg": "Field required"}]}, BadInput,
          "body.inputs: Field required"),

@@ -105,6 +105,8 @@ if __name__ == "__main__":
     ray.init(num_cpus=4, include_dashboard=False, configure_logging=False, log_to_driver=False)
     serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[1])})
     serve.run(Small.bind())
+    few = Small.options(name="Few", max_ongoing_requests=1, max_queued_requests=1)
+    serve.run(few.bind(), name="few", route_prefix="/few")
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     stop.wait()
