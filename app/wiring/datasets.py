@@ -4,13 +4,13 @@ import msgspec
 
 from app.doors.outside_api import OutsideApi
 from app.doors.outside_database import OutsideDatabase
-from app.doors.outside_stream import OutsideStream
 from app.security.outbound import Outbound
 from app.security.people import utc_now
 from app.security.sealing import Sealer
 from app.services.dataset_catalog import DatasetCatalog
 from app.services.dataset_collecting import DatasetCollecting
 from app.services.dataset_remotes import DatasetRemotes
+from app.services.dataset_sources import Fetch, Fetched
 from app.services.jobs import Jobs
 from app.settings import Settings
 from app.storage.dataset_catalog import StoredDatasets
@@ -38,6 +38,13 @@ def open_datasets(
     store = StoredDatasets(database, sealer)
     outbound = Outbound(allowed_places(settings))
     catalog, versions = DatasetCatalog(store, root), PostgresDatasets(database)
+
+    async def read_topic(fetch: Fetch) -> Fetched:
+        # Only who reads a topic pays for Kafka's client.
+        from app.doors.outside_stream import OutsideStream  # noqa: PLC0415
+
+        return await OutsideStream(outbound, settings.kafka)(fetch)
+
     return DatasetDesk(
         catalog=catalog,
         remotes=DatasetRemotes(catalog, store, versions, root),
@@ -50,7 +57,7 @@ def open_datasets(
             readers={
                 "api": OutsideApi(outbound),
                 "database": OutsideDatabase(outbound),
-                "stream": OutsideStream(outbound, settings.kafka),
+                "stream": read_topic,
             },
             clock=utc_now,
         ),
