@@ -135,11 +135,13 @@ class AlarmFilter(msgspec.Struct, frozen=True, kw_only=True):
     kind: str | None = None
 
 
-class StoodIn(msgspec.Struct, frozen=True, kw_only=True):
+class Away(msgspec.Struct, frozen=True, kw_only=True):
     """How often a model was away lately."""
 
     model_id: UUID
     times: int
+    unanswered: int
+    """Of those, where no other version stood in."""
     newest: datetime
     because: str
     answered_since: bool

@@ -6,6 +6,7 @@ process at a time.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
@@ -21,21 +22,21 @@ from app.domain.model_alarms import (
     KINDS,
     STATES,
     AlarmFilter,
+    Away,
     Broken,
     Finding,
     ModelAlarm,
-    StoodIn,
 )
 from app.domain.model_reports import ModelReport
 from app.domain.views import Position
 from app.protocol.frames import NoticeFrame
 from app.services.live_ports import Notifier
 from app.services.model_findings import (
+    of_away,
     of_broken,
     of_reading,
     of_rejection,
     of_report,
-    of_stood_in,
 )
 from app.services.paging import Page, checked_limit, cut, decode_cursor
 
@@ -65,7 +66,7 @@ class AlarmStore(Protocol):
 
     async def close_out_of_use(self, *, now: datetime) -> None: ...
 
-    async def stood_in(self, *, since: datetime) -> list[StoodIn]: ...
+    async def away(self, *, since: datetime) -> list[Away]: ...
 
     async def broken(self) -> list[Broken]: ...
 
@@ -156,12 +157,20 @@ class ModelWatch:
         self._reports = reports
         self._tests = tests
         self._clock = clock
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Have `keep_up` look at once: something was found out. Never waits."""
+        self._woken.set()
 
     async def keep_up(self) -> None:
-        """Look now and then, until cancelled."""
+        """Look now and then, and whenever it is woken, until cancelled."""
         wait_s = FIRST_LOOK_S
         while True:
-            await asyncio.sleep(wait_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._woken.wait()
+            self._woken.clear()
             wait_s = LOOK_S
             try:
                 await self.look()
@@ -179,7 +188,7 @@ class ModelWatch:
             await self._store.close_out_of_use(now=now)
             findings = [of_broken(one) for one in await self._store.broken()]
             since = now - _AWAY_WITHIN
-            findings += [of_stood_in(one) for one in await self._store.stood_in(since=since)]
+            findings += [of_away(one) for one in await self._store.away(since=since)]
             findings += await self._experiments(now)
             opened = await self._alarms.observe(findings)
             # Each report brings its own.

@@ -5,7 +5,7 @@ more. What cannot be measured now (too few cases) says nothing either way.
 """
 
 from app.domain.experiments import Experiment, Reading
-from app.domain.model_alarms import Broken, Finding, Level, StoodIn
+from app.domain.model_alarms import Away, Broken, Finding, Level
 from app.domain.model_reports import (
     Anomaly,
     CalibrationNow,
@@ -25,7 +25,7 @@ SURE = 0.001
 _CALM = 10.0
 """A probability so many times its threshold is far from it."""
 _MOST_AWAY = 2
-"""A model that another version answered for more often than this within an hour is away."""
+"""A model that was not there for more requests than this within an hour is away."""
 _MOST_NAMES = 6
 
 
@@ -77,7 +77,7 @@ def of_rejection(experiment: Experiment) -> Finding:
     )
 
 
-def of_stood_in(one: StoodIn) -> Finding:
+def of_away(one: Away) -> Finding:
     """Return whether a model was away within the last hour."""
     level: Level = "over" if one.times > _MOST_AWAY else "between"
     if one.times == 0 or one.answered_since:
@@ -89,8 +89,13 @@ def of_stood_in(one: StoodIn) -> Finding:
         figure=float(one.times),
         threshold=float(_MOST_AWAY),
         measured_over="an hour",
-        words=f"It was away: another version answered {one.times:,} requests within an hour.",
-        evidence={"because": one.because, "newest": one.newest.isoformat()},
+        words=f"It was away for {one.times:,} requests within an hour; another version answered "
+        f"{one.times - one.unanswered:,} of them. {one.because}",
+        evidence={
+            "because": one.because,
+            "newest": one.newest.isoformat(),
+            "unanswered": one.unanswered,
+        },
     )
 
 

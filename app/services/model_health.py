@@ -74,7 +74,7 @@ class ModelHealth:
         clock: Callable[[], datetime],
         reported: Callable[[ModelReport], Awaitable[object]] | None = None,
     ) -> None:
-        """`reported` hears of every report that is made."""
+        """`reported` hears of every report on a version that serves."""
         self._store = store
         self._models = models
         self._bundles = bundles
@@ -129,7 +129,7 @@ class ModelHealth:
             now=now,
         )
         await self._store.insert(made)
-        if self._reported is not None:
+        if self._reported is not None and card.status == "deployed":
             await self._reported(made)
         return made
 

@@ -134,7 +134,7 @@ class Predictions:
             if twin is None:  # it was taken back meanwhile
                 raise Unavailable("The same request was refused just now.", retry_after_s=1)
             return twin
-        await self._carry_out(new.id, route.answers, asked, command)
+        await self._carry_out(new.id, route, asked, command)
         made = await self.get(principal, new.id)
         if route.repeats is not None and isinstance(asked, Asked) and not made.degraded:
             self._begin(self._repeat(new, route.repeats, asked, command))
@@ -295,11 +295,15 @@ class Predictions:
             pause_s = min(2 * pause_s, _LAST_LOOK_S)
 
     async def _carry_out(
-        self, prediction_id: UUID, card: ModelCard, asked: Asked | Refusal, command: PredictCommand
+        self, prediction_id: UUID, route: Route, asked: Asked | Refusal, command: PredictCommand
     ) -> None:
         """Ask the model and store what it says, also when the caller leaves."""
-        answer = self._ask if command.alone else self._ask_or_another
-        await asyncio.shield(self._begin(self._answer(prediction_id, answer(card, asked, command))))
+        work = (
+            self._ask(route.answers, asked, command)
+            if command.alone
+            else self._ask_or_another(route, asked, command)
+        )
+        await asyncio.shield(self._begin(self._answer(prediction_id, work)))
 
     def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -347,9 +351,10 @@ class Predictions:
         )
 
     async def _ask_or_another(
-        self, card: ModelCard, asked: Asked | Refusal, command: PredictCommand
+        self, route: Route, asked: Asked | Refusal, command: PredictCommand
     ) -> Answered:
         """Ask the model, or while it is away another version, both within one deadline."""
+        card, other = route.answers, route.repeats
         until, share, case = monotonic() + command.deadline_s, 1.0, None
         if isinstance(asked, Asked):
             case = asked
@@ -366,6 +371,7 @@ class Predictions:
             until=until,
             priority=command.priority,
             explain=command.explain,
+            champion=other if other is not None and "champion" in other.aliases else None,
         )
 
     async def _answer(self, prediction_id: UUID, work: Coroutine[None, None, Answered]) -> None:

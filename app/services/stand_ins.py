@@ -84,19 +84,22 @@ class StandIns:
         until: float,
         priority: Literal["interactive", "batch"] = "interactive",
         explain: bool = False,
+        champion: ModelCard | None = None,
     ) -> Answered:
         """Return what another version says, or `first`, why `card` said nothing, if none does.
 
         Args:
             asked: what `card` was asked; the same bars are read again.
             until: on the monotonic clock, when whoever asked gives up.
+            champion: who would have answered, had no experiment drawn `card`; it comes first, and
+                may run elsewhere.
         """
         if asked is not None and asked.case is not None:
             given = {**given, "asOf": asked.case.as_of.isoformat()}
-        for one in await self._models.last_good(card):
+        for one in await self._candidates(card, champion):
             if until - monotonic() < LEAST_S:
                 break
-            fitting = await self._fitting(one, given, asked)
+            fitting = await self._fitting(one, given, asked, anywhere=one is champion)
             left = until - monotonic()
             if fitting is None or left < LEAST_S:
                 continue
@@ -117,15 +120,26 @@ class StandIns:
             first = _with_spent(first, second)
         return first
 
+    async def _candidates(self, card: ModelCard, champion: ModelCard | None) -> Sequence[ModelCard]:
+        found = await self._models.last_good(card)
+        if champion is None:
+            return found
+        return [champion, *(one for one in found if one.id != champion.id)]
+
     async def _fitting(
-        self, one: ModelCard, given: dict[str, Any], asked: Asked | None
+        self,
+        one: ModelCard,
+        given: dict[str, Any],
+        asked: Asked | None,
+        *,
+        anywhere: bool = False,
     ) -> Asked | None:
         """Return what a version is to be asked, None if it cannot answer that question."""
         try:
             own = await self._answering.prepare(one, given)
         except Refusal:
             return None  # its files are damaged too, or it reads something else
-        if _FOREIGN.intersection(member.runtime for member in own.bundle.members):
+        if not anywhere and _FOREIGN.intersection(m.runtime for m in own.bundle.members):
             return None
         if asked is not None and not same_question(asked.bundle, own.bundle, given):
             return None

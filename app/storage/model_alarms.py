@@ -11,10 +11,10 @@ from app.domain.ids import UserId, new_id
 from app.domain.model_alarms import (
     ONCE,
     AlarmFilter,
+    Away,
     Broken,
     Finding,
     ModelAlarm,
-    StoodIn,
     step,
     worse,
 )
@@ -72,20 +72,27 @@ UPDATE model_alarms a
  WHERE m.id = a.model_id AND a.closed_at IS NULL AND m.status <> 'deployed'
    AND a.kind NOT IN ('damaged', 'challenger_rejected')
 """
-_STOOD_IN = """
-SELECT m.id AS model_id, coalesce(d.times, 0) AS times, coalesce(d.newest, a.opened_at) AS newest,
-       coalesce(d.because, '') AS because,
+_AWAY = """
+SELECT m.id AS model_id, coalesce(d.times, 0) AS times, coalesce(d.unanswered, 0) AS unanswered,
+       coalesce(d.newest, a.opened_at) AS newest, coalesce(d.because, '') AS because,
        EXISTS (SELECT 1 FROM predictions p
                 WHERE p.model_id = m.id AND p.status = 'completed' AND NOT p.degraded
                   AND p.created_at > coalesce(d.newest, a.opened_at)) AS answered_since
   FROM models m
-  LEFT JOIN (SELECT asked_model_id, count(*) AS times, max(created_at) AS newest,
-                    (array_agg(degraded_because ORDER BY created_at DESC))[1] AS because
-               FROM predictions WHERE asked_model_id IS NOT NULL AND created_at >= $1
-              GROUP BY asked_model_id) d ON d.asked_model_id = m.id
+  LEFT JOIN (SELECT coalesce(asked_model_id, model_id) AS asked, count(*) AS times,
+                    count(*) FILTER (WHERE asked_model_id IS NULL) AS unanswered,
+                    max(created_at) AS newest,
+                    (array_agg(coalesce(degraded_because, error) ORDER BY created_at DESC))[1]
+                        AS because
+               FROM predictions
+              WHERE created_at >= $1 AND (asked_model_id IS NOT NULL OR error_code = ANY($2))
+              GROUP BY 1) d ON d.asked = m.id
   LEFT JOIN model_alarms a ON a.model_id = m.id AND a.kind = 'away' AND a.closed_at IS NULL
- WHERE d.times IS NOT NULL OR a.id IS NOT NULL
+ WHERE (d.asked IS NOT NULL AND m.status = 'deployed') OR a.id IS NOT NULL
 """
+_AWAY_CODES = ["left_alone", "missing_framework", "not_ready", "worker_lost"]
+"""Why predictions failed whose model was not there; `deadline_exceeded` says as much of its
+caller's patience."""
 _BROKEN = """
 SELECT m.id AS model_id, coalesce(m.failure, '') AS failure,
        coalesce(m.quarantined_at, a.opened_at) AS at,
@@ -153,10 +160,10 @@ class StoredModelAlarms:
         """Close what was measured of versions that do not serve any more."""
         await self._database.execute(_OUT_OF_USE, now)
 
-    async def stood_in(self, *, since: datetime) -> list[StoodIn]:
+    async def away(self, *, since: datetime) -> list[Away]:
         """Return which models were away since a moment, and which have an alarm that they are."""
-        rows = await self._database.fetch(_STOOD_IN, since)
-        return [StoodIn(**dict(row)) for row in rows]
+        rows = await self._database.fetch(_AWAY, since, _AWAY_CODES)
+        return [Away(**dict(row)) for row in rows]
 
     async def broken(self) -> list[Broken]:
         """Return versions whose files were found changed, and those that have an alarm for it."""

@@ -43,8 +43,6 @@ def open_model_watch(
         clock=utc_now,
         reported=alarms.reported,
     )
-    return ModelWatchDesk(
-        health=health,
-        alarms=alarms,
-        watch=ModelWatch(alarms, store, health, experiments, clock=utc_now),
-    )
+    watch = ModelWatch(alarms, store, health, experiments, clock=utc_now)
+    engine.models.quarantine_listeners.append(lambda _: watch.wake())
+    return ModelWatchDesk(health=health, alarms=alarms, watch=watch)

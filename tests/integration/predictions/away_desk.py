@@ -109,7 +109,13 @@ class AwayDesk(ExperimentDesk):
             await self.registry.quarantine(card.artifact, why)
 
     async def deploy_elsewhere(
-        self, version: str, bundle: Bundle = REMOTE, **changed: Any
+        self,
+        version: str,
+        bundle: Bundle = REMOTE,
+        *,
+        alias: str = "champion",
+        port: int | None = None,
+        **changed: Any,
     ) -> ModelCard:
         """Make a model on the other server the champion."""
         folder = self.root / f"files-{version}"
@@ -117,7 +123,7 @@ class AwayDesk(ExperimentDesk):
         (folder / BUNDLE_FILE).write_bytes(msgspec.json.encode(bundle))
         new = NewModel(
             name=NAME, version=version, type="regression", framework="numpy",
-            deployment_url=f"tfs+http://127.0.0.1:{self.server.port}/sum",
+            deployment_url=f"tfs+http://127.0.0.1:{port or self.server.port}/sum",
         )  # fmt: skip
         made = await self.registry.add(
             msgspec.structs.replace(new, **changed),
@@ -127,7 +133,7 @@ class AwayDesk(ExperimentDesk):
             source="a test",
         )
         await self.registry.transition(made.id, "ready", by=None)
-        return await self.registry.transition(made.id, "deployed", by=None, alias="champion")
+        return await self.registry.transition(made.id, "deployed", by=None, alias=alias)
 
     async def put(
         self, who: Principal, request_id: str, *, model: str = NAME, deadline_s: float = 5.0

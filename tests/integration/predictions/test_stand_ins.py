@@ -24,7 +24,7 @@ from app.storage.jobs import StoredJobs
 from app.storage.model_reports import StoredModelReports
 from inference.bundle import InputColumn
 from tests.integration.experiments.experiment_desk import NAME, TOMORROW
-from tests.integration.predictions.away_desk import BIAS, REMOTE, AwayDesk
+from tests.integration.predictions.away_desk import BIAS, REMOTE, AwayDesk, Server
 from tests.integration.predictions.small_models import BARS
 from tests.integration.predictions.test_batches import ended
 from tools.forecast_book import Told, Wanted
@@ -223,6 +223,26 @@ async def test_an_experiment_counts_the_request_and_not_the_answer_of_a_third(
     await desk.settlement.sweep()
     reading = await desk.experiments.reading(begun.id)
     assert (reading.pairs, reading.split.requests, reading.unpaired) == (1, 2, 1)
+
+
+async def test_whom_an_experiment_drew_is_stood_in_for_by_the_champion_wherever_it_runs(
+    desk: AwayDesk, ann: Principal
+) -> None:
+    await desk.deploy("1", "champion", bias=BIAS)
+    other = Server()
+    await other.start()
+    champion = await desk.deploy_elsewhere("2")
+    challenger = await desk.deploy_elsewhere("3", alias="challenger", port=other.port)
+    await other.die()
+    await desk.experiments.start(NAME, mode="ab", share=0.5, by=None)
+    for number in range(40):
+        made = await desk.put(ann, f"drawn {number}")
+        assert made.model_id == champion.id
+        if made.variant == "challenger":
+            assert (made.degraded, made.asked_model_id) == (True, challenger.id)
+            return
+        assert not made.degraded
+    raise AssertionError("nobody was drawn")
 
 
 async def test_a_forecast_is_asked_of_the_champion_again_and_stood_in_for_once(

@@ -8,14 +8,14 @@ import pytest
 
 from app.domain.experiments import Experiment, Reading, Split
 from app.domain.ids import new_id
-from app.domain.model_alarms import Broken, Finding, Level, StoodIn
+from app.domain.model_alarms import Away, Broken, Finding, Level
 from app.domain.model_reports import CalibrationNow, ColumnDrift, ModelReport, SkillNow
 from app.services.model_findings import (
+    of_away,
     of_broken,
     of_reading,
     of_rejection,
     of_report,
-    of_stood_in,
 )
 from tests.unit.app.services.test_model_report import QUIET, cases, made, values
 
@@ -131,11 +131,16 @@ def test_skill_is_lost_or_fades(
     [(3, False, "over"), (2, False, "between"), (0, False, "under"), (9, True, "under")],
 )
 def test_a_model_is_away_until_it_answers_itself(times: int, answered: bool, level: Level) -> None:
-    one = StoodIn(
-        model_id=new_id(), times=times, newest=NOW, because="gone", answered_since=answered
+    one = Away(
+        model_id=new_id(),
+        times=times,
+        unanswered=0,
+        newest=NOW,
+        because="gone",
+        answered_since=answered,
     )
-    assert of_stood_in(one).level == level
-    assert of_stood_in(one).evidence["because"] == "gone"
+    assert of_away(one).level == level
+    assert of_away(one).evidence["because"] == "gone"
 
 
 def test_damage_and_a_rejection_say_what_was_found() -> None:
