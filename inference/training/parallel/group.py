@@ -60,16 +60,17 @@ class Distributed:
         try:
             self._joined.all_reduce(tensor)
         except RuntimeError as broken:
-            raise _lost(broken) from broken
+            raise peer_lost(broken) from broken
 
     def share(self, tensor: Any) -> None:
         """Implement `Group`."""
         try:
             self._joined.broadcast(tensor, src=0)
         except RuntimeError as broken:
-            raise _lost(broken) from broken
+            raise peer_lost(broken) from broken
 
 
-def _lost(broken: RuntimeError) -> PeerLost:
+def peer_lost(broken: RuntimeError) -> PeerLost:
+    """Return what torch's error means here."""
     said = " ".join(str(broken).split())[:200]
     return PeerLost(f"another worker of the training went away or did not come in time: {said}")

@@ -18,13 +18,15 @@ from typing import Any
 import msgspec
 
 from inference.errors import InferenceError
-from inference.training.parallel.group import Distributed, Group
+from inference.training.parallel.group import Distributed, Group, peer_lost
 from inference.training.parallel.learn import learn
 from inference.training.parallel.lesson import CardFull, Lesson
 from inference.training.parallel.torch_here import require_torch
 
 ENDED = 4
 """The exit code of a worker whose starter is gone."""
+_MEET_S = 240.0
+"""How long all may take until they have met."""
 _TELL_EVERY_S = 0.2
 
 
@@ -90,18 +92,30 @@ def main() -> int:
 
 
 def _join(torch: Any, hello: Hello) -> Group:
-    """Find the others."""
+    """Find the others.
+
+    Raises:
+        PeerLost: not all of them came.
+    """
     torch.set_num_threads(1)
     on_card = hello.device != "cpu"
     if on_card:
         torch.cuda.set_device(hello.device)
-    torch.distributed.init_process_group(
-        "nccl" if on_card else "gloo",
-        init_method=f"file://{hello.meet}",
-        rank=hello.rank,
-        world_size=hello.size,
-        timeout=timedelta(seconds=hello.peer_timeout_s),
-    )
+    joined = torch.distributed
+    try:
+        store = joined.FileStore(hello.meet, hello.size)
+        # Importing torch may take one of them much longer than a step may.
+        store.set(f"here-{hello.rank}", "")
+        store.wait([f"here-{rank}" for rank in range(hello.size)], timedelta(seconds=_MEET_S))
+        joined.init_process_group(
+            "nccl" if on_card else "gloo",
+            store=store,
+            rank=hello.rank,
+            world_size=hello.size,
+            timeout=timedelta(seconds=hello.peer_timeout_s),
+        )
+    except RuntimeError as broken:
+        raise peer_lost(broken) from broken
     return Distributed(torch)
 
 

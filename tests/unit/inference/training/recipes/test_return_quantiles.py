@@ -15,6 +15,7 @@ from inference.errors import BadInput
 from inference.panel import Panel
 from inference.requests import Answers, Rows
 from inference.runtimes.catalog import runtime_for
+from inference.training.parallel import learn
 from inference.training.recipe import Trained, TrainingData
 from inference.training.recipes.return_quantiles import LEVELS, RETURN_QUANTILES
 from tests.fakes.made_markets import made_panel
@@ -108,6 +109,28 @@ def test_a_blend_is_served_as_the_mean_of_what_its_members_say(tmp_path: Path) -
     # What is simpler has to be beaten too, before it serves by itself.
     names = {one.name for one in found.evaluation.baselines}
     assert {"scale model alone", "net alone"} < names
+
+
+@pytest.mark.slow
+def test_nets_that_were_trained_before_a_kill_are_not_trained_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    panel = made_panel(2, 800, seed=6)
+    data = TrainingData(
+        panel=panel, texts=None, as_of=datetime(2026, 1, 1, tzinfo=UTC), checkpoint=tmp_path
+    )
+    options = {"tier": "torch", "epochs": 2, "refit_bars": 200, "device": "cpu"}
+    found = RETURN_QUANTILES.train(data, options, lambda share, words: None)
+    assert len(list(tmp_path.iterdir())) == found.evaluation.n_refits + 1
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("a step was made")
+
+    monkeypatch.setattr(learn._Learner, "make_step", refuse)
+    again = RETURN_QUANTILES.train(data, options, lambda share, words: None)
+    assert again.files == found.files
+    assert again.evaluation == found.evaluation
 
 
 @pytest.mark.slow
