@@ -107,7 +107,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     calibration_error: float | None = None
     """Expected calibration error of probabilities, ten equal-count bins."""
     debiased_calibration_error: float | None = None
-    """Root mean square gap over those bins, less what luck alone makes of it; 0: no more."""
+    """The same less what luck alone makes of it; 0: it may all be luck."""
     reliability: tuple[tuple[float, float, int], ...] = ()
     """Bins of a reliability diagram: mean forecast, observed rate, cases."""
     other: dict[str, float] = {}

@@ -3,7 +3,7 @@
 from tools.case_book import CaseBook, ComputedCases
 from tools.compare import Compare
 from tools.condition_record import ConditionRecordTool
-from tools.forecast import Forecast, PastForecasts
+from tools.forecast import Forecast
 from tools.forecast_book import ForecastBook
 from tools.fundamentals import FundamentalsTool
 from tools.history import Market
@@ -15,6 +15,7 @@ from tools.market.news import NewsStore
 from tools.market.store import BarStore, InstrumentStore
 from tools.news import NewsTool
 from tools.opinions import OpinionBook
+from tools.past_forecasts import PastForecasts
 from tools.quotes import Quotes
 from tools.scorecard import ScorecardTool
 from tools.screen import Screen

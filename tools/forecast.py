@@ -1,4 +1,4 @@
-"""`forecast` and `past_forecasts`: what to expect, how sure that is, and how it went before."""
+"""`forecast`: what to expect, how sure that is, and beside what."""
 
 import hashlib
 import math
@@ -11,15 +11,12 @@ import numpy as np
 from tools import fan
 from tools.arguments import Arguments, AsOf, Symbol, Timeframe, json_schema, read_arguments
 from tools.cards import stamp
-from tools.errors import NoData
-from tools.forecast_book import ForecastBook, PastTold, Skill, Told, Untrained, Wanted, What
+from tools.forecast_book import ForecastBook, Skill, Told, Untrained, Wanted, What
 from tools.history import History, Market, end_of
 from tools.market.bars import Bars
 from tools.quotes import notes
 from tools.tool import ToolContext, ToolResult
 
-SHOWN_PAST = 8
-READ_PAST = 400
 _KIND = "What to forecast: volatility is the usual move a day, returns a range of changes, regime "
 _KIND += "the probability of a turbulent stretch, direction that of a higher price."
 
@@ -32,14 +29,6 @@ class ForecastArguments(Arguments, frozen=True):
     ] = 5
     timeframe: Annotated[Timeframe, msgspec.Meta(description="Of the bars.")] = "1d"
     at: AsOf = None
-
-
-class PastForecastsArguments(Arguments, frozen=True):
-    symbol: Annotated[
-        str,
-        msgspec.Meta(max_length=80, description="Symbol or company name; default: all of them."),
-    ] = ""
-    what: Annotated[What | None, msgspec.Meta(description="Only forecasts of this.")] = None
 
 
 class Forecast:
@@ -99,7 +88,14 @@ class Forecast:
                     **_judged(told),
                     "notes": notes(history),
                 },
-                summary=f"looked for a model of {history.symbol}'s {asked.what}: there is none",
+                summary=(
+                    f"looked for a model of {history.symbol}'s {asked.what}: "
+                    + (
+                        f"{told.model} was judged and does not serve"
+                        if told.skill
+                        else "there is none"
+                    )
+                ),
                 source=history.instrument.source,
                 as_of=history.as_of,
                 units={"close": history.instrument.currency, "horizonBars": "bars"}
@@ -108,7 +104,7 @@ class Forecast:
         data = {
             **start,
             **said(told, asked.what),
-            "notes": [*_came_later(told, history), *notes(history)],
+            "notes": [*_caveats(told, history), *notes(history)],
         }
         return ToolResult(
             data=data,
@@ -125,65 +121,6 @@ class Forecast:
             }
             | {"close": history.instrument.currency},
             cards=(fan.forecast(history, told, asked.what, data),),
-        )
-
-
-class PastForecasts:
-    """How earlier forecasts turned out."""
-
-    name = "past_forecasts"
-    description = (
-        "How the desk's earlier forecasts for this person turned out: each with what was said, "
-        "what happened and whether it was right, and the counts over all that are settled, beside "
-        "the baseline's loss. For 'how did your last forecast do', 'were you right about GOOG'. "
-        "Forecasts whose horizon is not over yet are listed as open."
-    )
-    parameters = json_schema(PastForecastsArguments)
-
-    def __init__(self, market: Market, book: ForecastBook) -> None:
-        self._market = market
-        self._book = book
-
-    async def __call__(self, arguments: dict[str, Any], context: ToolContext) -> ToolResult:
-        asked = read_arguments(PastForecastsArguments, arguments)
-        symbol = None
-        if asked.symbol:
-            symbol = (await self._market.history(asked.symbol, context)).symbol
-        past = await self._book.past(
-            symbol, what=asked.what, principal_id=context.principal_id, limit=READ_PAST
-        )
-        if not past:
-            about = f" of {symbol}" if symbol else ""
-            raise NoData(f"No forecast{about} has been made for you here yet.")
-        settled = [one for one in past if one.grade in ("hit", "miss")]
-        data: dict[str, Any] = {
-            **({"symbol": symbol} if symbol else {}),
-            "forecastCount": len(past),
-            "settledCount": len(settled),
-            "openCount": sum(one.grade is None for one in past),
-            "rightCount": sum(one.grade == "hit" for one in settled),
-            "forecasts": [past_said(one) for one in past[:SHOWN_PAST]],
-        }
-        if (better := _against_baseline(settled)) is not None:
-            data["lossAgainstBaselinePercent"] = better
-        return ToolResult(
-            data=data,
-            summary=f"looked up {len(past)} earlier forecasts, {len(settled)} of them settled",
-            source="forecasts made here, settled on the stored prices",
-            as_of=max(one.as_of for one in past),
-            units={
-                "forecastCount": "forecasts",
-                "settledCount": "forecasts",
-                "openCount": "forecasts",
-                "rightCount": "forecasts",
-                "horizonBars": "bars",
-                "valuePercent": "%",
-                "lowPercent": "%",
-                "highPercent": "%",
-                "happenedPercent": "%",
-                "probabilityPercent": "%",
-                "lossAgainstBaselinePercent": "%",
-            },
         )
 
 
@@ -251,6 +188,8 @@ def said(told: Told, what: What) -> dict[str, Any]:
         "predictionId": told.prediction_id,
         "dataClosedAt": stamp(told.as_of),
         "resolvesAt": None if told.resolves_at is None else stamp(told.resolves_at),
+        "afterTheFact": told.after_the_fact,
+        "learnedUntil": None if told.learned_until is None else stamp(told.learned_until),
         "degraded": told.degraded,
         **_stood_in(told),
         "cost": told.cost,
@@ -262,37 +201,6 @@ def _stood_in(told: Told) -> dict[str, Any]:
     if not told.degraded:
         return {}
     return {"askedModel": told.asked_model, "degradedBecause": told.degraded_because}
-
-
-def past_said(one: PastTold) -> dict[str, Any]:
-    """Return an earlier forecast in people's units."""
-    data: dict[str, Any] = {
-        "predictionId": one.prediction_id,
-        "symbol": one.symbol,
-        "what": one.what,
-        "horizonBars": one.horizon_bars,
-        "model": one.model,
-        "madeOf": stamp(one.as_of),
-        "resolvesAt": None if one.resolves_at is None else stamp(one.resolves_at),
-        "grade": {"hit": "right", "miss": "wrong", "none": "cannot be told", None: "open"}[
-            one.grade
-        ],
-    }
-    if one.what in ("regime", "direction"):
-        event = one.classes[1] if len(one.classes) == 2 else str(one.value)
-        data["answer"] = one.value
-        if event in one.probabilities:
-            data["probabilityPercent"] = 100.0 * one.probabilities[event]
-        if one.outcome is not None:
-            data["happened"] = one.outcome
-        return data
-    turn = in_percent(one.what)
-    data["valuePercent"] = turn(float(one.value))
-    if one.low is not None and one.high is not None:
-        data |= {"lowPercent": turn(one.low), "highPercent": turn(one.high)}
-    if isinstance(one.outcome, int | float):
-        data["happenedPercent"] = turn(float(one.outcome))
-    return data
 
 
 def in_percent(what: What) -> Any:
@@ -330,6 +238,11 @@ def _judged(told: Untrained) -> dict[str, Any]:
     return {"edge": "no measured edge", "judgedModel": told.model, "skill": _skill(told.skill)}
 
 
+def _none(told: Untrained) -> str:
+    """Say in a few words why nothing serves."""
+    return f"{told.model} was judged and does not serve" if told.skill else "there is none"
+
+
 _SKILL_UNITS = {
     "skillPercent": "%",
     "skillLowPercent": "%",
@@ -351,22 +264,6 @@ def _skill(skill: Skill) -> dict[str, Any]:
     }
 
 
-def _against_baseline(settled: list[PastTold]) -> float | None:
-    """Return by how many percent the loss lay below (negative) or above the baseline's.
-
-    None where the forecasts are of several kinds, whose losses cannot be added.
-    """
-    both = [
-        (one.loss, one.baseline_loss)
-        for one in settled
-        if one.loss is not None and one.baseline_loss is not None
-    ]
-    if not both or len({one.what for one in settled}) > 1:
-        return None
-    theirs = sum(loss for _, loss in both)
-    return None if theirs <= 0 else 100.0 * (sum(loss for loss, _ in both) / theirs - 1.0)
-
-
 def _closed(history: History) -> datetime:
     """Return when the last bar of a history closed."""
     ends = history.stored.slice(len(history.stored) - 1).ends()
@@ -381,14 +278,23 @@ def _fingerprint(bars: Bars) -> str:
     return digest.hexdigest()
 
 
-def _came_later(told: Told, history: History) -> list[str]:
-    """Say it where the newest bar was not here yet at the moment that was asked about."""
-    if told.as_of >= _closed(history):
-        return []
-    return [
-        f"The bar of {history.day(-1)} was not on this desk by then: the forecast reads what was "
-        f"known, up to {told.as_of:%Y-%m-%d}."
-    ]
+def _caveats(told: Told, history: History) -> list[str]:
+    """Say what a forecast of the past is not, and where its newest bar was not here by then."""
+    said = []
+    if told.after_the_fact:
+        since = told.learned_until
+        said.append(
+            "It was asked for after the fact: bars that followed are stored."
+            if since is None or since <= told.as_of
+            else "It was asked for after the fact, of a model that learned from data up to "
+            f"{since:%Y-%m-%d}: from what followed, too."
+        )
+    if told.as_of < _closed(history):
+        said.append(
+            f"The bar of {history.day(-1)} was not on this desk by then: the forecast reads what "
+            f"was known, up to {told.as_of:%Y-%m-%d}."
+        )
+    return said
 
 
 def _keys(tree: Any) -> set[str]:

@@ -84,6 +84,10 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     skill: Skill | None = None
     basis: Basis | None = None
     contributions: dict[str, float] = {}
+    after_the_fact: bool = False
+    """Whether bars that followed were stored already when it was made."""
+    learned_until: datetime | None = None
+    """Up to when the model's own data goes; None where nobody knows."""
     degraded: bool = False
     """Another version than the champion answered, because that one could not."""
     asked_model: str = ""

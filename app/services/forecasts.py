@@ -15,6 +15,7 @@ from app.services.paging import MAX_LIMIT
 from app.services.prediction_inputs import NOW
 from app.services.prediction_ports import ModelCatalog
 from app.services.predictions import PredictCommand, Predictions
+from app.services.training_records import record_of
 from inference.cards import ModelCard
 from tools.errors import ToolError
 from tools.forecast_book import TASK_OF, Basis, PastTold, Skill, Told, Untrained, Wanted, What
@@ -173,12 +174,19 @@ def _told(made: Prediction, card: ModelCard) -> Told:
         skill=_skill(card),
         basis=_basis(made),
         contributions=output.features or {},
+        after_the_fact=made.metadata.get("afterTheFact") is True,
+        learned_until=_learned_until(card),
         degraded=made.degraded,
         asked_model=made.asked_model or "",
         degraded_because=made.degraded_because or "",
         latency_ms=made.latency_ms or 0.0,
         cost="not known" if made.cost is None else made.cost.words,
     )
+
+
+def _learned_until(card: ModelCard) -> datetime | None:
+    record = record_of(card)
+    return None if record is None else record.as_of
 
 
 def _skill(card: ModelCard) -> Skill | None:

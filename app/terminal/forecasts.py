@@ -91,6 +91,10 @@ def lines(data: dict[str, Any]) -> list[str]:
             f"degraded    {data['askedModel']} could not answer ({data['degradedBecause']}): the "
             "last good version here did"
         )
+    if data["afterTheFact"]:
+        learned = data["learnedUntil"]
+        past = "" if learned is None else f", by a model that learned from data to {learned[:10]}"
+        told.append(f"made        now, after the fact{past}")
     told.append(f"prediction  {data['predictionId']}, cost: {data['cost']}")
     return told
 

@@ -8,6 +8,7 @@ NO_SKILL = Skill(
     value=-0.0022, low=-0.0077, high=0.0031, baseline="climatology", metric="Brier score",
     n=90_480, has_edge=False,
 )  # fmt: skip
+LEARNED_UNTIL = datetime(2013, 3, 1, 21, tzinfo=UTC)
 
 
 class MadeUpForecasts:
@@ -39,6 +40,8 @@ class MadeUpForecasts:
             "as_of": wanted.as_of,
             "resolves_at": wanted.as_of + timedelta(days=7),
             "latency_ms": 1.5,
+            "after_the_fact": wanted.past,
+            "learned_until": LEARNED_UNTIL,
         }
         if self.away:
             moment |= {

@@ -25,7 +25,7 @@ from rich.progress import Progress as Bar
 
 from app.services.bar_intake import BarIntake
 from app.services.panels import series_of
-from inference.cards import Evaluation
+from inference.cards import BaselineScore, Evaluation
 from inference.datasets.market_features import VOLATILITY
 from inference.datasets.market_targets import variance_ahead
 from inference.panel import Panel, Series
@@ -151,11 +151,14 @@ class Study:
                 )
             if find_spec("torch"):
                 net = self.train(RETURN_QUANTILES, panel, tier="torch", **options).evaluation
-                best = net.best_baseline()
-                say(
-                    f"| net (`torch`), coverage {_coverage(net)} | {1e4 * net.loss:.2f} | "
-                    f"{net.loss / base:.3f} | over {best.name}: "
-                    f"{_skill(best.skill, best.skill_low, best.skill_high)} | {_t(best.dm_t)} |"
+                _row(f"net (`torch`), coverage {_coverage(net)}", net, base, net.best_baseline())
+                blend = self.train(RETURN_QUANTILES, panel, tier="blend", **options).evaluation
+                weight = blend.other["weight of the scale model"]
+                _row(
+                    f"blend (`blend`, weight of the scale {weight:g}), coverage {_coverage(blend)}",
+                    blend,
+                    base,
+                    next(one for one in blend.baselines if one.name == "scale model alone"),
                 )
             say(
                 f"| **ridge scale × residual quantiles** (`numpy`), coverage {_coverage(found)} | "
@@ -169,9 +172,11 @@ class Study:
         say("\n### Events\n")
         say("| model | n | Brier | beside | its Brier | Brier skill [95 %] | DM t | AUC | ECE |")
         say("|---|---|---|---|---|---|---|---|---|")
+        calibrated: list[tuple[str, Evaluation]] = []
         for recipe, horizon in rows:
             trained = self.train(recipe, panel, horizon=horizon, test_from=test_from)
             found = trained.evaluation
+            calibrated.append((f"`{recipe.name}`, {_bars(horizon)}", found))
             for one in found.baselines:
                 say(
                     f"| `{recipe.name}`, {_bars(horizon)} | {found.n:,} | {found.loss:.4f} | "
@@ -179,6 +184,15 @@ class Study:
                     f"{_skill(one.skill, one.skill_low, one.skill_high, digits=4)} | "
                     f"{_t(one.dm_t)} | {trained.performance.auc:.3f} | "
                     f"{found.calibration_error:.3f} |"
+                )
+        say("\n### Calibration, each method on forecasts that it had not seen\n")
+        say("| model | method | Brier | log loss | ECE |\n|---|---|---|---|---|")
+        for name, found in calibrated:
+            for method in ("none", "platt", "isotonic"):
+                say(
+                    f"| {name} | {method} | {found.other[f'Brier score, {method}']:.4f} | "
+                    f"{found.other[f'log loss, {method}']:.4f} | "
+                    f"{found.other[f'calibration error, {method}']:.3f} |"
                 )
 
     def union(self, series: Sequence[Series]) -> None:
@@ -250,6 +264,14 @@ def ablated(panel: Panel, horizon: int, test_from: str) -> float:
     found, _ = forecast(cases, Plan(test_from=test_from), fit)
     tested = np.isfinite(found)
     return float(losses.qlike(cases.outcomes[tested], found[tested]).mean())
+
+
+def _row(name: str, found: Evaluation, base: float, over: BaselineScore) -> None:
+    """Print a row of return quantiles, beside one baseline."""
+    say(
+        f"| {name} | {1e4 * found.loss:.2f} | {found.loss / base:.3f} | over {over.name}: "
+        f"{_skill(over.skill, over.skill_low, over.skill_high)} | {_t(over.dm_t)} |"
+    )
 
 
 def _day(text: str) -> np.datetime64:

@@ -76,16 +76,17 @@ def calibration_error(happened: Floats, probability: Floats, *, bins: int = 10) 
 
 
 def debiased_calibration_error(happened: Floats, probability: Floats, *, bins: int = 10) -> float:
-    """Return the root mean square gap over equal-count bins, less what luck alone makes of it.
+    """Return the calibration error less what luck alone makes of it: 0 where it may all be luck.
 
-    A bin of n cases is off by chance by a variance of rate (1 - rate) / (n - 1), which is taken
-    off its squared gap (Kumar, Liang and Ma 2019): 0 where nothing more than luck is seen. Cases
-    of one day are counted as if each had its own luck, so that it still errs upward.
+    A bin of n cases is off by chance by a variance of rate (1 - rate) / (n - 1). The squared gaps
+    without it, over the squared gaps (Kumar, Liang and Ma 2019), say which share of the error is
+    no luck; the error is scaled by the root of that. Cases of one day are counted as if each had
+    its own luck, so that it still errs upward.
     """
-    found = reliability(happened, probability, bins=bins)
-    total = sum(
-        cases * ((told - seen) ** 2 - seen * (1.0 - seen) / (cases - 1))
-        for told, seen, cases in found
-        if cases > 1
-    )
-    return float(np.sqrt(max(0.0, total) / len(probability)))
+    found = [one for one in reliability(happened, probability, bins=bins) if one[2] > 1]
+    squares = sum(cases * (told - seen) ** 2 for told, seen, cases in found)
+    luck = sum(cases * seen * (1.0 - seen) / (cases - 1) for _, seen, cases in found)
+    if squares <= luck:
+        return 0.0
+    share = float(np.sqrt(1.0 - luck / squares))
+    return share * calibration_error(happened, probability, bins=bins)

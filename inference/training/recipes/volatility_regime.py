@@ -72,7 +72,7 @@ class VolatilityRegimeRecipe:
             fit(INPUTS, chosen["ridge"]),
             {
                 "persistence": baselines.persistence("turbulent"),
-                "how far above it now": baselines.distance("variance_5", "threshold"),
+                "distance from the threshold": baselines.distance("variance_5", "threshold"),
                 "climatology": baselines.climatology,
             },
             progress=lambda share: progress(0.1 + 0.8 * share, "forecasting walk-forward"),

@@ -42,8 +42,8 @@ def advice(ask: Ask, results: Results) -> str:
     )
 
 
-def forecast(ask: Ask, results: Results) -> str:
-    """Say what cannot be foretold, and what can."""
+def forecast(ask: Ask, results: Results, *judged: str) -> str:
+    """Say what cannot be foretold, and what can; `judged` is what models of it were worth."""
     indicators, signals = results.good("indicators"), results.good("signals")
     first = indicators or signals
     symbol = first.text("symbol") if first is not None else "a price"
@@ -56,10 +56,11 @@ def forecast(ask: Ask, results: Results) -> str:
     if first is None:
         return say.paragraphs(
             honest,
+            *judged,
             "How much it usually moves, where it stands and how often signals like today's were "
             "right: that I can tell you, if you name a symbol.",
         )
-    parts = [honest]
+    parts = [honest, *judged]
     if signals is not None:
         parts.append(common.edge(signals.at("composite")))
     if indicators is not None:

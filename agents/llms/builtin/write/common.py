@@ -152,7 +152,7 @@ def edge(record: object, *, what: str = "days with a composite strength like tod
         )
     shown, base_shown = say.rates(hit, base)
     figures = (
-        f"{what} were right {shown} of the time (n {say.count(n)}), "
+        f"by the signal rules, {what} were right {shown} of the time (n {say.count(n)}), "
         f"and doing nothing clever would have been right {base_shown}."
     )
     if badge == "measured edge":

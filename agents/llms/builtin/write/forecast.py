@@ -19,7 +19,7 @@ def forecast(ask: Ask, results: Results) -> str:
     available = {what: one for what, one in made.items() if one.at("available") is True}
     judged = [_judged(one) for one in made.values() if one.at("available") is False]
     if not available:
-        return say.paragraphs(advice.forecast(ask, results), *judged, _how(made))
+        return say.paragraphs(advice.forecast(ask, results, *judged), _how(made))
     indicators = results.good("indicators")
     parts = []
     for what, one in available.items():
@@ -150,7 +150,7 @@ def _skill(one: Result) -> str:
     metric, against = one.text("skill", "metric"), one.text("skill", "against")
     over = f"its {metric} was {say.percent(skill)} below that of {against}"
     if skill < 0:
-        over = f"its skill against {against} was {say.percent(skill)} ({metric})"
+        over = f"against {against} its skill by {metric} was {say.percent(skill)}"
     over += f" ({coverage} interval {say.percent(low)} to {say.percent(high)})"
     if one.text("edge") == "measured edge" or one.at("available") is False:
         return f"On data it had not seen, {over}."
@@ -166,7 +166,20 @@ def _about(one: Result, ask: Ask) -> str:
     if not common.is_for_day(ask):
         said += ", the last bar I have"
     if due is not None:
-        said += f"; how it turned out can be known on {say.on_day(due)}"
+        turned = "was" if one.at("afterTheFact") is True else "can be"
+        said += f"; how it turned out {turned} known on {say.on_day(due)}"
+    return f"{said}.{_looking_back(one)}"
+
+
+def _looking_back(one: Result) -> str:
+    """Say of a forecast of the past that it was not made then."""
+    if one.at("afterTheFact") is not True:
+        return ""
+    learned, last = one.day("learnedUntil"), one.day("dataClosedAt")
+    said = " It was not made then but now"
+    if learned is not None and last is not None and learned > last:
+        said += f", by a model that learned from data up to {say.on_day(learned)}: it may know "
+        said += "what followed"
     return f"{said}."
 
 
@@ -189,7 +202,7 @@ def _judged(one: Result) -> str:
         return ""
     what = "direction" if one.text("what") == "direction" else _SUBJECTS[one.text("what")]
     return (
-        f"On {what} I have **no measured edge**: a model was trained and judged, and does not "
+        f"On {what} the model has **no measured edge**: it was trained and judged, and does not "
         f"serve. {_skill(one)}"
     )
 

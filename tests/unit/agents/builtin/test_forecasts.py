@@ -134,10 +134,32 @@ async def test_a_model_that_is_no_better_is_no_edge_and_is_told_with_what_it_was
     desk, _ = forecasting(trained=False)
     answer = await desk.ask("Will GOOG rise?")
     said = answer.text.replace("\u00a0", " ")
-    assert "On direction I have **no measured edge**: a model was trained and judged" in said
-    assert "its skill against climatology was −0.2 % (Brier score)" in said
+    assert "On direction the model has **no measured edge**: it was trained and judged" in said
+    assert "against climatology its skill by Brier score was −0.2 % (95 % interval" in said
+    # The rules of signals are something else, and are named where their record is told.
+    assert "On direction I have **no measured edge**: by the signal rules, days with" in said
+    assert said.index("the model has") < said.index("by the signal rules")
     assert "outcry train" not in said
     assert answer.unverified() == []
+
+
+async def test_a_forecast_of_the_past_says_that_it_was_not_made_then() -> None:
+    desk, book = forecasting()
+    answer = await desk.ask("How volatile did you expect GOOG to be on 3 May 2010?")
+    said = answer.text.replace("\u00a0", " ")
+    assert [one.past for one in book.wanted] == [True]
+    assert "how it turned out was known on 10 May 2010" in said
+    assert (
+        "It was not made then but now, by a model that learned from data up to 1 March 2013" in said
+    )
+    assert answer.unverified() == []
+    assert "not made then" not in (await desk.ask("How volatile will GOOG be?")).text
+
+
+async def test_an_outlook_names_the_rules_that_its_word_on_direction_rests_on() -> None:
+    desk, _ = forecasting()
+    said = (await desk.ask("How does GOOG look?")).text
+    assert "On direction I have **no measured edge**: by the signal rules, days with" in said
 
 
 async def test_a_value_that_reads_like_its_baseline_is_proven_all_the_same() -> None:
