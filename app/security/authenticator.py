@@ -4,6 +4,7 @@ What was found is believed for at most a second, so a revoked credential stops w
 time in every process; in this one, at once.
 """
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -89,6 +90,8 @@ class Authenticator:
         self._clock = clock
         self._monotonic = monotonic
         self._believed: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
+        self._asking: dict[bytes, tuple[float, asyncio.Task[Principal | None]]] = {}
+        self._forgotten = 0
 
     # --- who is it? ---------------------------------------------------------------------------
 
@@ -120,19 +123,37 @@ class Authenticator:
         return await self._store.recheck(principals, now=self._clock())
 
     async def _believe(self, name: bytes, token: str, *, key: bool) -> Principal | None:
-        asked_at = self._monotonic()
+        now = self._monotonic()
         if (known := self._believed.get(name)) is not None:
-            if known[0] > asked_at:
+            if known[0] > now:
                 return known[1]
             del self._believed[name]
+        asked_at, asking = self._asking.get(name, (now, None))
+        if asking is None or now >= asked_at + BELIEVED_S:
+            # Many requests come with the same credential at once: one of them looks it up.
+            asking = asyncio.create_task(self._look_up(name, token, key=key, asked_at=now))
+            self._asking[name] = (now, asking)
+            asking.add_done_callback(lambda done: self._looked_up(name, done))
+        return await asyncio.shield(asking)
+
+    async def _look_up(
+        self, name: bytes, token: str, *, key: bool, asked_at: float
+    ) -> Principal | None:
+        forgotten = self._forgotten
         find = self._store.by_key if key else self._store.by_session
         principal = await find(hash_token(token), now=self._clock())
-        if principal is not None:
+        if principal is not None and forgotten == self._forgotten:
             # Counted from the question: the answer may be as old as that.
             self._believed[name] = (asked_at + BELIEVED_S, principal)
             while len(self._believed) > _REMEMBERED:
                 self._believed.popitem(last=False)
         return principal
+
+    def _looked_up(self, name: bytes, done: asyncio.Task[Principal | None]) -> None:
+        if name in self._asking and self._asking[name][1] is done:
+            del self._asking[name]
+        if not done.cancelled():
+            done.exception()  # whoever waited has it; perhaps nobody did any more
 
     # --- signing in and out -------------------------------------------------------------------
 
@@ -187,6 +208,9 @@ class Authenticator:
 
     def forget(self, credential_id: str) -> None:
         """Stop believing a credential in this process at once."""
+        # What is being looked up may be known from before.
+        self._forgotten += 1
+        self._asking.clear()
         for name, (_, principal) in list(self._believed.items()):
             if principal.credential_id == credential_id:
                 del self._believed[name]

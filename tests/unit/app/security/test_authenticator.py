@@ -1,5 +1,6 @@
 """The authenticator over a store in memory, with every clock in the test's hand."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -29,6 +30,10 @@ class Memory:
         self.links: dict[bytes, User] = {}
         self.keys: dict[bytes, Principal] = {}
         self.asked = 0
+        self.answers = asyncio.Event()
+        """Set: a look-up of a key comes back."""
+        self.answers.set()
+        self.away = False
 
     async def password_of(self, email: str) -> tuple[User, str | None] | None:
         return self.users.get(email)
@@ -71,7 +76,11 @@ class Memory:
 
     async def by_key(self, key_hash: bytes, *, now: datetime) -> Principal | None:
         self.asked += 1
-        return self.keys.get(key_hash)
+        found = self.keys.get(key_hash)
+        await self.answers.wait()
+        if self.away:
+            raise ConnectionError("the database is away")
+        return found
 
     async def recheck(
         self, principals: Sequence[Principal], *, now: datetime
@@ -201,6 +210,67 @@ async def test_within_the_second_the_database_is_asked_once(world: World) -> Non
         await world.authenticator.by_session(opened.token)
 
     assert world.store.asked == 1
+
+
+def holder(world: World, key: str) -> Principal:
+    """Let somebody hold a key, of which look-ups do not come back yet."""
+    user = User(UserId(new_id()), "ann@example.test", "Ann", "user", False, START)
+    world.store.keys[hash_token(key)] = user.principal("api_key", "k1", frozenset({"read"}))
+    world.store.answers.clear()
+    return world.store.keys[hash_token(key)]
+
+
+async def asking(world: World, key: str, times: int) -> list[asyncio.Task[Principal | None]]:
+    tasks = [asyncio.create_task(world.authenticator.by_api_key(key)) for _ in range(times)]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return tasks
+
+
+async def test_many_requests_at_once_ask_the_database_once(world: World) -> None:
+    key = new_api_key()
+    held = holder(world, key)
+    tasks = await asking(world, key, 20)
+    tasks[0].cancel()  # the one that asked goes away; the others do not
+    world.store.answers.set()
+    assert await asyncio.gather(*tasks[1:]) == [held] * 19
+    assert world.store.asked == 1
+
+
+async def test_what_cannot_be_looked_up_is_told_to_all_and_looked_up_again(world: World) -> None:
+    key = new_api_key()
+    held = holder(world, key)
+    world.store.away = True
+    tasks = await asking(world, key, 3)
+    world.store.answers.set()
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(one) for one in found] == [ConnectionError] * 3
+    world.store.away = False
+    assert await world.authenticator.by_api_key(key) == held
+
+
+async def test_nobody_joins_a_look_up_that_began_more_than_a_second_ago(world: World) -> None:
+    key = new_api_key()
+    holder(world, key)
+    early = await asking(world, key, 1)
+    world.store.keys.clear()
+    world.seconds = BELIEVED_S
+    late = await asking(world, key, 1)
+    world.store.answers.set()
+    assert await early[0] is not None
+    assert await late[0] is None
+    assert world.store.asked == 2
+
+
+async def test_what_was_being_looked_up_when_it_was_forgotten_is_not_believed(world: World) -> None:
+    key = new_api_key()
+    holder(world, key)
+    tasks = await asking(world, key, 1)
+    world.store.keys.clear()
+    world.authenticator.forget("k1")
+    world.store.answers.set()
+    assert await tasks[0] is not None
+    assert await world.authenticator.by_api_key(key) is None
 
 
 async def test_an_expired_session_is_none(world: World) -> None:
