@@ -92,6 +92,8 @@ class TorchNet:
     def close(self) -> None:
         """Let go of the network, and of its graphs."""
         self._runs = {}
+        if self._on_card:
+            torch.cuda.empty_cache()
 
     def _fast(self, net: Any) -> dict[int, Run]:
         """Return the network for each size of block on the card."""

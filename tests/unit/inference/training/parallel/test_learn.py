@@ -1,5 +1,8 @@
 """One worker's loop: the gradient of a whole batch, memory that is short, and going on again."""
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +17,98 @@ from inference.training.parallel.learn import learn
 from inference.training.parallel.lesson import CardFull, Diverged, Lesson, Weights
 from inference.training.parallel.place import Place, place_for
 from inference.training.parallel.team import local_team
-from tests.fakes.studies import line
+from tests.fakes.studies import Line, line
 
 torch = pytest.importorskip("torch")
 
 
 def learned(lesson: Lesson, **more: Any) -> Weights:
     return learn(torch, lesson, device="cpu", group=Single(), **more)
+
+
+class Threads:
+    """A group of workers that are threads of this process: quick, and the same demands."""
+
+    def __init__(self, rank: int, size: int, barrier: threading.Barrier, held: list[Any]) -> None:
+        self.rank, self.size = rank, size
+        self._barrier, self._held = barrier, held
+
+    def sum(self, tensor: Any) -> None:
+        """Implement `Group`."""
+        self._meet(tensor, lambda: sum(self._held))
+
+    def share(self, tensor: Any) -> None:
+        """Implement `Group`."""
+        self._meet(tensor, lambda: self._held[0])
+
+    def _meet(self, tensor: Any, what: Callable[[], Any]) -> None:
+        self._held[self.rank] = tensor.detach().clone()
+        self._barrier.wait(30)
+        tensor.copy_(what())
+        self._barrier.wait(30)
+
+
+def together(lesson: Lesson, size: int, checkpoint: Path | None = None) -> list[Weights]:
+    """Return what each of several workers learned."""
+    barrier, held = threading.Barrier(size), [None] * size
+
+    def work(rank: int) -> Weights:
+        group = Threads(rank, size, barrier, held)
+        kept = checkpoint if rank == 0 else None
+        return learn(
+            torch, lesson, device="cpu", group=group, checkpoint=kept, checkpoint_every_s=0.0
+        )
+
+    with ThreadPoolExecutor(size) as pool:
+        return list(pool.map(work, range(size)))
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+@pytest.mark.parametrize(("rows", "batch"), [(50, 8), (17, 5), (9, 4), (7, 1)])
+def test_any_number_of_workers_learns_what_one_learns(size: int, rows: int, batch: int) -> None:
+    lesson = line(rows=rows, batch=batch, epochs=4)
+    whole = learned(lesson)
+    for found in together(lesson, size):
+        for name, one in whole.items():
+            np.testing.assert_allclose(found[name], one, atol=1e-5)
+
+
+def test_a_checkpoint_of_one_worker_is_one_for_three(tmp_path: Path) -> None:
+    class Stopped(Exception):
+        pass
+
+    path, lesson = tmp_path / "kept.safetensors", line()
+    whole = learned(lesson)
+    kept: list[Checkpoint] = []
+
+    def stop(step: int, steps: int) -> None:
+        found = Checkpoint.read(path)
+        if found is not None:
+            kept.append(found)
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        learned(lesson, checkpoint=path, checkpoint_every_s=0.0, tell=stop)
+    assert kept[0].step == 10
+    for found in together(lesson, 3, checkpoint=path):
+        for name, one in whole.items():
+            np.testing.assert_allclose(found[name], one, atol=1e-5)
+
+
+def test_every_worker_reads_its_own_cases_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[set[int]] = [set(), set()]
+    lesson = line(rows=20, batch=20, epochs=1)
+    cases = Line.cases
+
+    def note(self: Line, which: Any) -> Any:
+        read[int(threading.current_thread().name.rpartition("_")[2])] |= set(which.tolist())
+        return cases(self, which)
+
+    monkeypatch.setattr(Line, "cases", note)
+    together(lesson, 2)
+    assert read[0] & read[1] == set()
+    assert read[0] | read[1] == set(range(20))
+    assert len(read[0]) == len(read[1])
 
 
 def test_it_learns_the_line() -> None:
