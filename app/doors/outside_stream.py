@@ -160,7 +160,10 @@ class _Reading:
         async with asyncio.timeout(self._limits.quiet_s):
             partitions = await self._partitions()
             firsts, ends, starts = await self._edges(partitions)
-        new = next_window(place, before, firsts=firsts, ends=ends, starts=starts)
+            until = None
+            if place.until is not None:
+                until = await self._at(partitions, place.until, ends)
+        new = next_window(place, before, firsts=firsts, ends=ends, starts=starts, until=until)
         old = () if before is None else before.windows
         for window in old if self._fetch.whole else ():
             again = await self._window(window, firsts)
@@ -196,14 +199,9 @@ class _Reading:
         consumer, place = self._consumer, self._place
         firsts = _by_number(await consumer.beginning_offsets(partitions))
         ends = await self._ends(partitions)
-        if place.until is not None:
-            at = await self._at(partitions, place.until, ends)
-            ends = {number: min(end, at[number]) for number, end in ends.items()}
         match place.start:
             case "earliest":
                 starts = dict(firsts)
-            case "latest":
-                starts = dict(ends)
             case int() as offset:
                 starts = dict.fromkeys(ends, offset)
             case moment:

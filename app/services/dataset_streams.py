@@ -39,7 +39,7 @@ class StreamPlace(msgspec.Struct, frozen=True, kw_only=True):
     protocol: str
     mechanism: str | None
     start: str | int | datetime
-    """Of partitions that were never read: "earliest", "latest", an offset, or a moment."""
+    """Of partitions that were never read: "earliest", an offset, or a moment."""
     until: datetime | None
     rows: int
     """At most so many messages in one collection."""
@@ -155,11 +155,12 @@ def next_window(
     firsts: Mapping[int, int],
     ends: Mapping[int, int],
     starts: Mapping[int, int],
+    until: Mapping[int, int] | None = None,
 ) -> Window:
     """Return what is to be read now: from where the last version ended up to `ends`.
 
     `firsts` and `ends` are what the broker keeps now; `starts` where a partition begins that was
-    never read.
+    never read; `until` where what is wanted ends before.
 
     Raises:
         Conflict: a partition ends before what was read of it: the topic was made anew.
@@ -179,8 +180,9 @@ def next_window(
             if str(number) in known:
                 lost[str(number)] = (start, firsts[number])
             start = firsts[number]
-        if start < end:
-            spans[number] = (start, end)
+        stop = end if until is None else min(end, until[number])
+        if start < stop:
+            spans[number] = (start, stop)
     kept = shared_out(spans, place.rows)
     return Window(partitions={str(number): span for number, span in kept.items()}, lost=lost)
 
@@ -217,7 +219,7 @@ def _server(text: str) -> tuple[str, int]:
 
 
 def _start(text: str) -> str | int | datetime:
-    if text in ("earliest", "latest"):
+    if text == "earliest":
         return text
     if text.isascii() and text.isdecimal() and len(text) < 19:
         return int(text)
@@ -228,7 +230,7 @@ def _moment(text: str, name: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        also = "earliest, latest, an offset or " if name == "from" else ""
+        also = "earliest, an offset or " if name == "from" else ""
         raise Invalid(
             f"`{name}` in `source.query` is {also}a moment such as 2026-03-01T00:00Z, not "
             f"{text[:40]!r}."

@@ -51,7 +51,9 @@ def test_a_source_says_which_messages_are_wanted_and_how_they_become_rows() -> N
         (stream(uri="kafka://a:x/b"), "kafka://host"),
         (stream(uri="kafka://a/b?protocol=TELNET"), "SASL_SSL"),
         (stream(uri="kafka://a/b?group=x"), "mechanism="),
-        (stream("from=yesterday"), "earliest, latest"),
+        (stream("from=yesterday"), "earliest, an offset"),
+        # Nothing would be there, so that nothing would be recorded, for ever.
+        (stream("from=latest"), "earliest, an offset"),
         (stream("until=17"), "a moment such as"),
         (stream("rows=0"), "from 1 to"),
         (stream("rows=20000001"), "from 1 to"),
@@ -111,6 +113,15 @@ def test_the_next_window_begins_where_the_last_one_ended() -> None:
 
     assert window.partitions == {"0": (12, 20), "1": (9, 11), "2": (3, 4)}
     assert window.lost == {"1": (7, 9)}
+
+
+def test_what_is_wanted_may_end_before_what_was_read_already() -> None:
+    before = Origin(topic="trades", windows=(Window(partitions={"0": (0, 10)}),))
+    edges = {"firsts": {0: 0}, "ends": {0: 30}, "starts": {0: 0}}
+
+    assert not next_window(read_stream(stream()), before, **edges, until={0: 8}).partitions
+    found = next_window(read_stream(stream()), before, **edges, until={0: 12})
+    assert found.partitions == {"0": (10, 12)}
 
 
 def test_a_topic_that_was_made_anew_is_not_taken_for_the_old_one() -> None:
