@@ -89,7 +89,7 @@ def judge_numbers(scores: Scores, values: Floats, words: tuple[str, ...], *, tim
             scores,
             words,
             coverage=covered,
-            other={"rows with a judged interval": float(count)} if timed else {},
+            other={"rows with a judged interval": float(count)} if count else {},
         ),
         performance=ModelPerformance(
             mse=float(np.mean(residuals**2)),

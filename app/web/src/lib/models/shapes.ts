@@ -137,6 +137,13 @@ export interface Reading {
   evidenceNeeded: number;
 }
 
+export interface Dataset {
+  id: string;
+  name: string;
+  source: { type: string; uri: string };
+  features: { name: string; type: string }[];
+}
+
 export interface Recipe {
   name: string;
   task: string;
