@@ -116,7 +116,8 @@ class Crew:
                 tell(said.step, said.steps)
 
     def _start(self) -> None:
-        meet = Path(self._folder.name) / "meet"
+        # Another one each time: a crew that was ended has left its marks in the old one.
+        meet = Path(self._folder.name) / f"meet-{self._lessons}"
         environment = {
             **os.environ,
             "OMP_NUM_THREADS": "1",

@@ -22,6 +22,8 @@ from inference.training.parallel.lesson import Batch, CardFull, Diverged, Lesson
 LOOK_EVERY = 10
 """Steps between looks at a card: whether numbers are finite, and what there is to tell."""
 CHECKPOINT_EVERY_S = 5.0
+_TELL_EVERY_S = 5.0
+"""So often something is told of steps that take long."""
 Tell = Callable[[int, int], None]
 """Takes the steps that were made and all there are."""
 
@@ -51,7 +53,7 @@ def learn(
     learner = _Learner(torch, lesson.begin(torch), device=device, group=group)
     leads = group.rank == 0
     learner.take_up(Checkpoint.read(checkpoint) if leads else None)
-    kept = time.monotonic()
+    kept = told = time.monotonic()
     study = learner.study
     while learner.step < study.steps:
         epoch, first = divmod(learner.step, study.steps_per_epoch)
@@ -60,9 +62,13 @@ def learn(
             learner.make_step(own)
             ended = learner.step == study.steps
             if not (ended or learner.step % LOOK_EVERY == 0):
+                if leads and time.monotonic() - told >= _TELL_EVERY_S:
+                    told = time.monotonic()
+                    tell(learner.step, study.steps)
                 continue
             learner.check()
             if leads:
+                told = time.monotonic()
                 tell(learner.step, study.steps)
                 if checkpoint and not ended and time.monotonic() - kept >= checkpoint_every_s:
                     learner.checkpoint().write(checkpoint)

@@ -114,8 +114,12 @@ def test_a_bug_in_a_worker_is_told_as_one() -> None:
 
 
 def test_numbers_that_are_not_finite_end_all_workers() -> None:
-    with crew(2) as team, pytest.raises(Diverged, match="not finite at step"):
-        team.fit(line(hole=True), checkpoint=None, tell=quiet)
+    with crew(2) as team:
+        with pytest.raises(Diverged, match="not finite at step"):
+            team.fit(line(hole=True), checkpoint=None, tell=quiet)
+        assert team.pids == []
+        # Another lesson starts others.
+        assert set(team.fit(line(epochs=2), checkpoint=None, tell=quiet)) == {"weight", "bias"}
 
 
 def test_a_worker_that_is_full_says_what_is_short() -> None:
