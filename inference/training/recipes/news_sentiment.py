@@ -19,6 +19,11 @@ from inference.requests import Floats
 from inference.training.evaluation import label_scores
 from inference.training.evaluation.label_scores import Indices
 from inference.training.evaluation.text_folds import Fold, folds, groups_of
+from inference.training.models.label_calibration import (
+    LabelCalibration,
+    apply_labels,
+    calibrate_labels,
+)
 from inference.training.models.sentiment_members import (
     LEXICON_SCORE,
     MEMBERS,
@@ -55,12 +60,12 @@ class Mixture:
 
     models: dict[str, Any]
     weights: Floats
-    sharpness: float
+    calibration: LabelCalibration
 
     def probabilities(self, corpus: Corpus, at: Indices) -> Floats:
         """Return the mixed probabilities of the texts at these places."""
         each = [probabilities(name, model, corpus, at) for name, model in self.models.items()]
-        return label_scores.sharpened(mix(each, self.weights), self.sharpness)
+        return apply_labels(self.calibration.head, mix(each, self.weights))
 
 
 def mix(members: Sequence[Floats], weights: Floats) -> Floats:
@@ -130,7 +135,7 @@ class NewsSentiment:
                 loss_function="cross entropy",
                 custom_params={
                     "weights": dict(zip(members, map(float, final.weights), strict=True)),
-                    "sharpness": final.sharpness,
+                    "calibration": final.calibration.method,
                     "texts": len(truth),
                 },
             ),
@@ -140,12 +145,13 @@ class NewsSentiment:
                 "It reads English; the member 'lexicon' is a word list for company news.",
             ),
             metrics={
+                "calibration": {"used": final.calibration.method, **final.calibration.tried},
                 "abstention": [
                     {"leastConfidence": least, "answered": share, "accuracy": right}
                     for least, share, right in label_scores.abstention(
                         forecast[at], truth[at], THRESHOLDS
                     )
-                ]
+                ],
             },
         )
 
@@ -186,13 +192,16 @@ def learn(
         labels=tuple(texts.labels[index] for index in at),
         groups=tuple(map(str, groups_of(texts)[at])),
     )
-    for train, test in folds(inner, truth, count=3, seed=seed):
+    parts = folds(inner, truth, count=3, seed=seed)
+    for train, test in parts:
         for name in members:
             model = fit(name, corpus, at[train])
             unseen[name][test] = probabilities(name, model, corpus, at[test])
     weights = label_scores.mixture_weights(list(unseen.values()), truth)
-    sharpness = label_scores.best_sharpness(mix(list(unseen.values()), weights), truth)
-    return Mixture({name: fit(name, corpus, at) for name in members}, weights, sharpness)
+    calibration = calibrate_labels(
+        mix(list(unseen.values()), weights), truth, [test for _, test in parts]
+    )
+    return Mixture({name: fit(name, corpus, at) for name in members}, weights, calibration)
 
 
 def _members(given: Sequence[Any]) -> tuple[str, ...]:
@@ -224,7 +233,7 @@ def _store(final: Mixture, *, encoder: str) -> tuple[dict[str, bytes], Bundle]:
         head=Head(
             kind="classes",
             classes=CLASSES,
-            calibration={"type": "platt", "a": final.sharpness, "b": 0.0},
+            calibration=final.calibration.head,
         ),
         event="a careful reader would label this text positive, neutral or negative for an "
         "investor in its subject",
