@@ -131,7 +131,7 @@ class OfflineFeatures:
 
         What had not happened, or was not known, by `now` is left for a later time.
         """
-        columns = ", ".join(quoted(name) for name in definition.names)
+        columns = "".join(f", r.{quoted(name)}" for name in definition.names)
         from_ = "greatest(__event, __known)"
         with opened() as database:
             index, rows = self._rows(definition)
@@ -142,11 +142,15 @@ class OfflineFeatures:
                 database.execute(
                     f"""
                     CREATE TEMP TABLE newest AS
-                    SELECT __entity, __event, __known, {columns} FROM {rows}
-                     WHERE {from_} <= {_moment(now)} AND __entity > {literal(after)}
-                       AND (__batch > {since.batch} OR {from_} > {_moment(since.until)})
-                   QUALIFY row_number() OVER (
-                               PARTITION BY __entity ORDER BY __event DESC, __known DESC) = 1
+                    WITH last AS (
+                        SELECT __entity, max({{'e': __event, 'k': __known}}) AS at FROM {rows}
+                         WHERE {from_} <= {_moment(now)} AND __entity > {literal(after)}
+                           AND (__batch > {since.batch} OR {from_} > {_moment(since.until)})
+                         GROUP BY __entity
+                    )
+                    SELECT r.__entity, r.__event, r.__known{columns}
+                      FROM {rows} r JOIN last n
+                        ON r.__entity = n.__entity AND r.__event = n.at.e AND r.__known = n.at.k
                     """
                 )
             result = database.execute("SELECT * FROM newest ORDER BY __entity")
