@@ -18,15 +18,13 @@ import numpy as np
 from app.domain.datasets import Dataset, DatasetVersion
 from app.domain.errors import Conflict, Invalid
 from app.services.panels import read_panel
-from inference.datasets.feature_sets import FeatureSet
+from inference.datasets.feature_sets import DAILY, FeatureSet
 from inference.datasets.intake import TableManifest
 from inference.datasets.tables import TableColumn, parquet, quoted
 from inference.datasets.views import FeatureView, Table
 from tools.market.ports import BarStore, InstrumentStore
 from tools.market.replays import is_replay
 from tools.market.signals import market_of
-
-TIMEFRAME = "1d"
 
 
 class Filling(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,12 +71,12 @@ class MarketFeatures:
 
     async def fillings(self, view: FeatureSet, *, applied: int) -> AsyncIterator[Filling]:
         """Yield the values of each market."""
-        made = self._views[view.key]
+        made, timeframe = self._views[view.computed_by], view.timeframe or DAILY
         known = [one for one in await self._instruments.all() if not is_replay(one.symbol)]
         for market in sorted({market_of(one) for one in known}):
             symbols = [one.symbol for one in known if market_of(one) == market]
             now = self._clock()
-            panel = await read_panel(self._bars, symbols, timeframe=TIMEFRAME, as_of=now)
+            panel = await read_panel(self._bars, symbols, timeframe=timeframe, as_of=now)
             if not panel.series:
                 continue
             tables = await asyncio.to_thread(made.compute, panel)

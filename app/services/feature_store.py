@@ -26,6 +26,7 @@ from app.domain.features import (
 )
 from app.services.dataset_catalog import DatasetCatalog
 from inference.datasets.feature_sets import (
+    DAILY,
     FeatureSet,
     Value,
     ValueColumn,
@@ -39,6 +40,7 @@ from inference.datasets.point_in_time import Asked
 from inference.datasets.tables import TableColumn
 from inference.datasets.views import FeatureView
 from inference.errors import BadInput, DamagedArtifact
+from tools.market.bars import TIMEFRAMES
 
 MOST_ENTITIES = 1_000
 MOST_PAIRS = 10_000
@@ -97,7 +99,11 @@ class FeatureStore:
         self._tables = tables
         self._offline = offline
         self._datasets = datasets
-        self._market = {key: of_view(view) for key, view in market_views.items()}
+        self._market = {
+            (one := of_view(view, timeframe)).key: one
+            for view in market_views.values()
+            for timeframe in (DAILY, *(name for name in TIMEFRAMES if name != DAILY))
+        }
         self._clock = clock
 
     # --- views ----------------------------------------------------------------------------------
@@ -120,15 +126,25 @@ class FeatureStore:
             )
         manifest = msgspec.convert(versions[0].manifest, TableManifest)
         definition = _defined(wish, dataset.name, manifest)
-        if definition.name in {one.name for one in self._market.values()}:
+        if self._of_market(definition.name):
             raise Conflict(f"{wish.name} is one of the desk's own views.", code="name_taken")
         return await self._tables.declare(
             NewFeatureSet(definition=definition, dataset_id=dataset.id, created_by=by)
         )
 
     async def definitions(self) -> list[FeatureSet]:
-        """Return every view: the market's, then the declared ones."""
-        return [*self._market.values(), *await self._tables.declared()]
+        """Return every view: the market's, then the declared ones.
+
+        Of the market's views of other bars than daily ones only those that hold something.
+        """
+        return [*await asyncio.to_thread(self._in_use), *await self._tables.declared()]
+
+    def _of_market(self, name: str) -> list[FeatureSet]:
+        return [one for one in self._market.values() if one.name == name]
+
+    def _in_use(self) -> list[FeatureSet]:
+        every = self._market.values()
+        return [one for one in every if one.timeframe == DAILY or self._offline.has(one)]
 
     async def definition(self, reference: str) -> FeatureSet:
         """Return a view: `NAME@VERSION`, or the newest of a `NAME`.
@@ -137,10 +153,8 @@ class FeatureStore:
             NotFound: there is none.
         """
         name, _, number = reference.partition("@")
-        market = list(self._market.values())
         # A declared view never has the name of one of the market's.
-        of_market = any(one.name == name for one in market)
-        known = market if of_market else await self.definitions()
+        known = self._of_market(name) or await self.definitions()
         found = [one for one in known if one.name == name and number in ("", str(one.version))]
         if not found:
             there = ", ".join(one.key for one in known)

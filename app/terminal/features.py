@@ -33,7 +33,7 @@ async def list_all(settings: Settings, *, as_json: bool) -> None:
         for one in cards:
             table.add_row(
                 Text(one.view),
-                Text(one.dataset or "prices"),
+                Text(one.dataset or f"{one.timeframe} bars"),
                 "" if one.offline is None else f"{one.offline.rows:,}",
                 "" if one.online is None else f"{one.online.entities:,}",
                 "" if one.online is None else _when(one.online.newest_event_at),
@@ -173,7 +173,7 @@ def _print_card(out: Console, card: FeatureCard) -> None:
     known = card.known or (
         f"{card.lag_seconds / 86_400:g} days after it happened" if card.lag_seconds else "at once"
     )
-    source = f"dataset {card.dataset}" if card.dataset else "daily bars of every market"
+    source = f"dataset {card.dataset}" if card.dataset else f"{card.timeframe} bars of every market"
     out.print(
         Text(
             f"of {source}; by {card.entity}; known: {known}; usable for "

@@ -21,8 +21,10 @@ MOST_COLUMNS = 500
 OWN = ("__entity", "__event", "__known", "__batch")
 """Columns of the stored rows that are no features: of whom, when it happened, since when it was
 known, and which batch brought it."""
-MARKET_TTL_S = 7 * 86_400.0
-"""A day's features outlive a long weekend, and not a market that was left a week ago."""
+DAILY = "1d"
+MARKET_TTL_S = {"1d": 7 * 86_400.0, "1w": 21 * 86_400.0, "1mo": 93 * 86_400.0}
+INTRADAY_TTL_S = 4 * 86_400.0
+"""Features outlive a long weekend, and not a market that was left a week ago."""
 
 
 class ValueColumn(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -44,6 +46,8 @@ class FeatureSet(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A value is used for so long after it happened."""
     source: Literal["market", "dataset"]
     description: str = ""
+    timeframe: str | None = None
+    """Of the bars that it is computed from; None for rows of a dataset."""
     dataset: str | None = None
     """The name of the dataset whose rows they are."""
     time: str | None = None
@@ -58,6 +62,11 @@ class FeatureSet(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return f"{self.name}@{self.version}"
 
     @property
+    def computed_by(self) -> str:
+        """Which view of the market's prices computes it, whatever the timeframe."""
+        return f"{self.name.removesuffix(f'.{self.timeframe}')}@{self.version}"
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Its columns' names."""
         return tuple(column.name for column in self.columns)
@@ -68,15 +77,19 @@ class FeatureSet(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return timedelta(seconds=self.ttl_seconds)
 
 
-def of_view(view: FeatureView) -> FeatureSet:
-    """Return the definition of a market view's daily values: known when the bar closed."""
+def of_view(view: FeatureView, timeframe: str = DAILY) -> FeatureSet:
+    """Return the definition of a market view's values: known when the bar closed.
+
+    `market.volatility` is of daily bars, `market.volatility.1h` of hours.
+    """
     return FeatureSet(
-        name=view.name,
+        name=view.name if timeframe == DAILY else f"{view.name}.{timeframe}",
         version=view.version,
         entity="symbol",
         columns=tuple(ValueColumn(name=column.name) for column in view.columns),
-        ttl_seconds=MARKET_TTL_S,
+        ttl_seconds=MARKET_TTL_S.get(timeframe, INTRADAY_TTL_S),
         source="market",
+        timeframe=timeframe,
         description=view.description,
     )
 

@@ -22,6 +22,7 @@ import numpy as np
 from inference.datasets.feature_merge import News, find_news
 from inference.datasets.feature_sets import FeatureSet, Value
 from inference.datasets.offline_index import (
+    INDEX,
     LOCK,
     FeatureFile,
     OfflineIndex,
@@ -68,6 +69,10 @@ class OfflineFeatures:
         """Return where a view's files lie."""
         assert _FOLDER.fullmatch(definition.key)  # noqa: S101 - a name is no path
         return self._root / definition.key
+
+    def has(self, definition: FeatureSet) -> bool:
+        """Tell whether anything is stored of a view."""
+        return (self.folder(definition) / INDEX).is_file()
 
     def index(self, definition: FeatureSet) -> OfflineIndex | None:
         """Return what is stored of a view; None if nothing is.

@@ -1,13 +1,16 @@
 """The market's views: what training saw, what is served, and what a forecast reads are the same."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
+from app.domain.errors import NotFound
 from app.services.datasets import BarsWanted
 from app.services.features import FeatureReader
-from app.services.panels import moment_of
+from app.services.panels import moment_of, read_panel
 from inference.bundle import InputColumn
 from inference.datasets.catalog import VIEWS
 from inference.datasets.views import FeatureView, Table
@@ -179,3 +182,30 @@ async def test_what_is_missing_or_stale_is_told_and_not_served(desk: FeatureDesk
     assert (card.online.entities, card.online.stale) == (1, 1)
     (then,) = await desk.store.history(definition, [("AAA", desk.now)])
     assert then.values is None
+
+
+async def test_views_of_hours_are_there_for_the_asking_and_listed_once_they_hold_something(
+    desk: FeatureDesk,
+) -> None:
+    whole = random_bars("AAA", 500)
+    hours = np.datetime64("2025-12-15T00:00:00", "s") + np.arange(500) * np.timedelta64(1, "h")
+    await desk.stock("AAA", bars=400)
+    await desk.bars.replace(replace(whole, timeframe="1h", timestamps=hours))
+    key = "market.volatility.1h"
+    assert key not in {one.name for one in await desk.store.definitions()}
+
+    await desk.materialize(key)
+
+    assert key in {one.name for one in await desk.store.definitions()}
+    view = await desk.store.definition(f"{key}@1")
+    (one,) = await desk.store.values(view, ["AAA"])
+    panel = await read_panel(desk.bars, ["AAA"], timeframe="1h", as_of=desk.now)
+    table = VIEWS["market.volatility@1"].compute(panel)["AAA"]
+    assert one.values is not None
+    assert one.event_time == moment_of(table.times[-1]) <= desk.now
+    assert list(one.values.values()) == row(VIEWS["market.volatility@1"], table, -1)
+    daily = await desk.store.definition("market.volatility")
+    assert (daily.timeframe, view.timeframe) == ("1d", "1h")
+    assert (await desk.store.values(daily, ["AAA"]))[0].status == "missing"
+    with pytest.raises(NotFound, match=r"market\.volatility\.2h"):
+        await desk.store.definition("market.volatility.2h")

@@ -6,6 +6,7 @@ const card: FeatureCard = {
   view: "market.volatility@1",
   description: "",
   dataset: null,
+  timeframe: "1d",
   status: "fresh",
   offline: { rows: 10, newestEventAt: "2026-03-01T21:00:00Z" },
   online: { entities: 3, newestEventAt: "2026-03-01T21:00:00Z", stale: 0 },

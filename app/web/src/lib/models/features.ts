@@ -4,6 +4,7 @@ export interface FeatureCard {
   view: string;
   description: string;
   dataset: string | null;
+  timeframe: string | null;
   status: "empty" | "behind" | "stale" | "fresh";
   offline: { rows: number; newestEventAt: string } | null;
   online: { entities: number; newestEventAt: string; stale: number } | null;
