@@ -139,12 +139,19 @@ async def test_calls_at_once_each_get_their_own_answer(product: str, run: Any) -
     await deployment.aclose()
 
 
-async def test_a_server_that_is_full_says_so(run: Any) -> None:
-    server = await run("pythie")
-    columns = Member(
-        name="away", runtime="remote", columns=arithmetic.COLUMNS, options={"layout": "columns"}
-    )
-    deployment = Deployment(server.url("tfs+grpc", "slow"), columns, LINE)
+@pytest.mark.parametrize(
+    ("product", "protocol", "model", "options"),
+    [
+        ("pythie", "tfs+grpc", "slow", {"layout": "columns"}),  # RESOURCE_EXHAUSTED
+        ("triton", "oip+grpc", "queued", {}),  # UNAVAILABLE, and words
+    ],
+)
+async def test_a_server_that_is_full_says_so(
+    product: str, protocol: str, model: str, options: dict[str, Any], run: Any
+) -> None:
+    server = await run(product)
+    asking = Member(name="away", runtime="remote", columns=arithmetic.COLUMNS, options=options)
+    deployment = Deployment(server.url(protocol, model), asking, LINE)
     await deployment.look(timeout_s=30.0)
     asked = rows(3, first=0.2)
     given = await asyncio.gather(
@@ -152,9 +159,9 @@ async def test_a_server_that_is_full_says_so(run: Any) -> None:
     )
     refused = [one for one in given if isinstance(one, BaseException)]
     answered = [one for one in given if isinstance(one, np.ndarray)]
-    assert {type(one) for one in refused} == {Overloaded}
+    assert {type(one) for one in refused} == {Overloaded}, refused
     assert len(refused) + len(answered) == 12
-    assert len(answered) >= 4
+    assert answered
     for answer in answered:
         np.testing.assert_allclose(answer[:, 0], asked.numbers.sum(axis=1), rtol=1e-5)
     await deployment.aclose()
