@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inference.bundle import PreprocessingStep
-from inference.datasets.intake import IntakeWishes, take_in
+from inference.bundle import FeatureKind, PreprocessingStep
+from inference.datasets.intake import ColumnManifest, TableManifest
 from inference.datasets.quality import Roles
-from inference.datasets.table_data import TableData, TablePlan, read_table, take_rows
+from inference.datasets.table_data import TableData, TablePlan, take_rows
 from inference.engine.pipeline import LoadedModel
 from inference.errors import BadInput
 from inference.requests import Rows
@@ -49,7 +49,6 @@ def columns(seed: int = 3, days: int = DAYS) -> dict[str, np.ndarray]:
 
 
 def table(
-    tmp_path: Path,
     change: Change | None = None,
     *,
     time: bool = True,
@@ -57,28 +56,41 @@ def table(
     embargo_s: float = 0.0,
     made: dict[str, np.ndarray] | None = None,
 ) -> TableData:
-    """Return a table as it is collected and read."""
-    found = columns() if made is None else made
+    """Return a table as it is read; `test_table_data.py` is about reading."""
+    found = columns() if made is None else dict(made)
     if change is not None:
         change(found)
-    if not time:
-        del found["day"]
-    lines = [",".join(found)]
-    for row in zip(*found.values(), strict=True):
-        cells = ("" if one != one else str(one) for one in row)
-        lines.append(",".join(cells))
-    source = tmp_path / "rows.csv"
-    source.write_text("\n".join(lines) + "\n")
-    wishes = IntakeWishes(roles=Roles(entity="shop"), embargo_s=embargo_s)
-    taken = take_in(source, "csv", tmp_path / "kept", wishes, now=NOW)
-    plan = TablePlan(manifest=taken.manifest, embargo_s=embargo_s, steps=steps)
-    return read_table(taken.path, plan)
+    day = found.pop("day").astype("datetime64[s]")
+    order = np.argsort(day, kind="stable")
+    types = {"f": "DOUBLE", "i": "BIGINT", "b": "BOOLEAN", "U": "VARCHAR", "O": "VARCHAR"}
+    manifest = TableManifest(
+        columns=(
+            ColumnManifest(name="day", type="TIMESTAMP"),
+            *(ColumnManifest(name=n, type=types[c.dtype.kind]) for n, c in found.items()),
+        ),
+        rows=len(day),
+        sha256="",
+        roles=Roles(time="day" if time else None, entity="shop"),
+    )
+    entities = tuple(str(one) for one in found.pop("shop")[order])
+    texts = {n: tuple(map(str, c[order])) for n, c in found.items() if c.dtype.kind in "UO"}
+    numbers = {n: c[order].astype(float) for n, c in found.items() if n not in texts}
+    kinds: dict[str, FeatureKind] = dict.fromkeys(texts, "text")
+    kinds |= {n: "binary" if found[n].dtype.kind == "b" else "numeric" for n in numbers}
+    return TableData(
+        rows=Rows(tuple(numbers), np.stack(list(numbers.values()), axis=1), texts),
+        kinds={name: kinds[name] for name in found},
+        times=day[order] if time else None,
+        entities=entities,
+        plan=TablePlan(manifest=manifest, embargo_s=embargo_s, steps=steps),
+    )
 
 
 def trained(data: TableData, target: str, **options: Any) -> Trained:
+    few = {"trees": 40, "refits": 4}
     return TABULAR.train(
         TrainingData(panel=None, texts=None, table=data, as_of=NOW),
-        {"target": target, **options},
+        {"target": target, **few, **options},
         lambda share, said: None,
     )
 
@@ -112,8 +124,9 @@ def ridge_of(model: Trained) -> float:
 def test_a_quantity_is_foretold_better_than_naively_and_answered_from_its_files(
     tmp_path: Path, tier: str
 ) -> None:
-    data = table(tmp_path)
-    model = trained(data, "sales", tier=tier, columns=["warm", "open", "weekday", "north"])
+    data = table()
+    columns = ["warm", "open", "weekday", "north"]
+    model = trained(data, "sales", tier=tier, trees=150, columns=columns)
 
     found = model.evaluation
     assert found.metric == "squared error"
@@ -140,7 +153,7 @@ def test_a_quantity_is_foretold_better_than_naively_and_answered_from_its_files(
 def test_texts_and_truths_are_classes(
     tmp_path: Path, tier: str, target: str, classes: tuple[str, ...]
 ) -> None:
-    data = table(tmp_path)
+    data = table()
     model = trained(data, target, tier=tier, columns=["warm", "open", "north"])
 
     assert model.evaluation.metric == "Brier score"
@@ -160,18 +173,18 @@ def test_texts_and_truths_are_classes(
         assert np.mean([a == b for a, b in zip(answers.values, truth[:200], strict=True)]) > 0.6
 
 
-def test_numbers_may_be_asked_for_as_classes(tmp_path: Path) -> None:
+def test_numbers_may_be_asked_for_as_classes() -> None:
     def change(found: dict[str, np.ndarray]) -> None:
         found["high"] = found["high"].astype(int)
 
-    data = table(tmp_path, change)
+    data = table(change)
 
     assert trained(data, "high").bundle.model_type == "regression"
     assert trained(data, "high", kind="classification").bundle.head.classes == ("0", "1")
 
 
-def test_intervals_hold_as_often_as_they_say(tmp_path: Path) -> None:
-    data = table(tmp_path, made=columns(days=1500))
+def test_intervals_hold_as_often_as_they_say() -> None:
+    data = table(made=columns(days=1500))
 
     found = trained(data, "sales", columns=["warm", "open", "weekday", "north"]).evaluation
 
@@ -183,9 +196,7 @@ CUT = np.datetime64("2024-06-01")
 
 
 @pytest.mark.parametrize(("target", "embargo_s"), [("sales", 0.0), ("busy", 0.0), ("sales", 864e3)])
-def test_what_comes_later_changes_no_earlier_forecast(
-    tmp_path: Path, target: str, embargo_s: float
-) -> None:
+def test_what_comes_later_changes_no_earlier_forecast(target: str, embargo_s: float) -> None:
     """Poison everything from a day of the test part on: what was forecast before stays."""
 
     def poison(found: dict[str, np.ndarray]) -> None:
@@ -201,10 +212,8 @@ def test_what_comes_later_changes_no_earlier_forecast(
         PreprocessingStep(type="standardize", parameters={"columns": ["warm"]}, order=2),
     )
     options = {"columns": ["warm", "open", "weekday"], "ridge": 1.0}
-    clean = losses(trained(table(tmp_path, steps=steps, embargo_s=embargo_s), target, **options))
-    dirty = losses(
-        trained(table(tmp_path, poison, steps=steps, embargo_s=embargo_s), target, **options)
-    )
+    clean = losses(trained(table(steps=steps, embargo_s=embargo_s), target, **options))
+    dirty = losses(trained(table(poison, steps=steps, embargo_s=embargo_s), target, **options))
 
     assert np.array_equal(clean.times, dirty.times)
     before = clean.times < CUT
@@ -213,18 +222,18 @@ def test_what_comes_later_changes_no_earlier_forecast(
     assert not np.allclose(clean.losses[~before], dirty.losses[~before])
 
 
-def test_nothing_is_chosen_on_the_test_part(tmp_path: Path) -> None:
+def test_nothing_is_chosen_on_the_test_part() -> None:
     def poison(found: dict[str, np.ndarray]) -> None:
         later = found["day"] >= np.datetime64("2024-05-01")
         found["sales"] = np.where(later, 1e4 * found["warm"], found["sales"])
 
-    clean = trained(table(tmp_path), "sales", columns=["warm", "open"])
-    dirty = trained(table(tmp_path, poison), "sales", columns=["warm", "open"])
+    clean = trained(table(), "sales", columns=["warm", "open"])
+    dirty = trained(table(poison), "sales", columns=["warm", "open"])
 
     assert ridge_of(clean) == ridge_of(dirty)
 
 
-def test_a_target_that_is_still_in_the_making_is_not_learned_from(tmp_path: Path) -> None:
+def test_a_target_that_is_still_in_the_making_is_not_learned_from() -> None:
     """A target that is tomorrow's value would be known today without the embargo."""
     dice = np.random.default_rng(1)
     level = np.cumsum(dice.normal(0, 1, DAYS))
@@ -233,7 +242,7 @@ def test_a_target_that_is_still_in_the_making_is_not_learned_from(tmp_path: Path
     made["ahead"] = np.roll(level, -5)  # five days later
 
     def loss_of_last(embargo_s: float) -> float:
-        data = table(tmp_path, made=dict(made), embargo_s=embargo_s)
+        data = table(made=dict(made), embargo_s=embargo_s)
         found = trained(data, "ahead").evaluation
         return next(one.loss for one in found.baselines if one.name == "last value")
 
@@ -241,32 +250,22 @@ def test_a_target_that_is_still_in_the_making_is_not_learned_from(tmp_path: Path
     assert loss_of_last(5 * 86_400.0) > 3 * loss_of_last(0.0)
 
 
-def test_what_was_known_late_is_forecast_late(tmp_path: Path) -> None:
-    def late(found: dict[str, np.ndarray]) -> None:
-        found["known_at"] = found["day"] + np.timedelta64(30, "D")
-
-    data = table(tmp_path, late)
-
-    assert data.times is not None
-    assert data.times.min() == np.datetime64("2023-01-31")
-
-
-def test_noise_has_no_skill_and_the_card_says_so(tmp_path: Path) -> None:
+def test_noise_has_no_skill_and_the_card_says_so() -> None:
     def noise(found: dict[str, np.ndarray]) -> None:
         found["sales"] = np.random.default_rng(5).normal(0, 1, len(found["sales"]))
 
-    found = trained(table(tmp_path, noise), "sales", columns=["warm", "open", "weekday"]).evaluation
+    found = trained(table(noise), "sales", columns=["warm", "open", "weekday"]).evaluation
 
     assert not found.has_skill
     assert abs(found.best_baseline().skill) < 0.05
 
 
-def test_a_card_tells_what_was_left_out_and_what_is_suspicious(tmp_path: Path) -> None:
+def test_a_card_tells_what_was_left_out_and_what_is_suspicious() -> None:
     def change(found: dict[str, np.ndarray]) -> None:
         found["takings"] = found["sales"] * 2.5 + 1
         found["sales"][:7] = np.nan
 
-    notes = " ".join(trained(table(tmp_path, change), "sales").evaluation.notes)
+    notes = " ".join(trained(table(change), "sales").evaluation.notes)
 
     assert "takings is almost the target itself (correlation +1.0000)" in notes
     assert "said holds" in notes
@@ -276,8 +275,8 @@ def test_a_card_tells_what_was_left_out_and_what_is_suspicious(tmp_path: Path) -
     assert "chosen afterwards" not in notes
 
 
-def test_rows_without_a_time_are_judged_in_folds_and_say_so(tmp_path: Path) -> None:
-    data = table(tmp_path, time=False)
+def test_rows_without_a_time_are_judged_in_folds_and_say_so() -> None:
+    data = table(time=False)
     model = trained(data, "sales", columns=["warm", "open", "weekday"])
 
     assert data.times is None
@@ -294,15 +293,15 @@ def test_the_steps_of_a_dataset_are_stored_and_replayed(tmp_path: Path) -> None:
         PreprocessingStep(type="log1p", parameters={"columns": ["warm"]}, order=5),
         PreprocessingStep(type="hash", parameters={"column": "said", "buckets": 4}, order=7),
     )
-    data = table(tmp_path, steps=steps)
+    data = table(steps=steps)
     model = trained(data, "sales", columns=["warm", "said", "weekday"])
 
     assert [step.type for step in model.bundle.steps] == ["impute", "log1p", "hash", "one_hot"]
     assert answer(model, asked(data, model, 3), tmp_path).values.shape == (3,)
 
 
-def test_the_same_table_and_options_give_the_same_model(tmp_path: Path) -> None:
-    data = table(tmp_path)
+def test_the_same_table_and_options_give_the_same_model() -> None:
+    data = table()
     for tier in ("numpy", "boosted"):
         one, other = (trained(data, "sales", tier=tier, columns=["warm"]) for _ in range(2))
         assert one.files == other.files
@@ -326,17 +325,15 @@ def test_the_same_table_and_options_give_the_same_model(tmp_path: Path) -> None:
         ("sales", {"refits": 0}, "refits from"),
     ],
 )
-def test_what_cannot_be_done_is_told(
-    tmp_path: Path, target: str, options: dict[str, Any], says: str
-) -> None:
+def test_what_cannot_be_done_is_told(target: str, options: dict[str, Any], says: str) -> None:
     with pytest.raises(BadInput, match=says):
-        trained(table(tmp_path), target, **options)
+        trained(table(), target, **options)
 
 
-def test_too_few_rows_are_told(tmp_path: Path) -> None:
+def test_too_few_rows_are_told() -> None:
     small = {name: column[:40] for name, column in columns().items()}
     with pytest.raises(TooLittleData, match="50 are needed"):
-        trained(table(tmp_path, made=small), "sales")
+        trained(table(made=small), "sales")
 
 
 def test_a_recipe_about_tables_says_that_there_is_none() -> None:
