@@ -183,6 +183,15 @@ class Jobs:
         while await self._take(only=job_id):
             pass
 
+    async def keep_at(self, job_id: UUID) -> None:
+        """Do one job here unless somebody else does, also once whoever did has died, to its end."""
+        while True:
+            await self.work_on(job_id)
+            job = await self._store.find(job_id)
+            if job is None or job.status not in UNDER_WAY:
+                return
+            await asyncio.sleep(self._policy.look_every_s)
+
     async def _work(self) -> None:
         while True:
             self._wake.clear()

@@ -1,6 +1,5 @@
 """`outcry dataset`: list, show, add, collect and profile."""
 
-import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,9 +15,9 @@ from app.domain.datasets import Dataset, DatasetProfile, DataSource, SourceType
 from app.domain.errors import Invalid
 from app.observability.logs import configure_logging
 from app.services.dataset_catalog import DatasetWish
-from app.services.job_runs import JobFailed
 from app.settings import Settings
 from app.terminal.follow import LocalFollower
+from app.terminal.job_bar import follow_job
 from app.wiring.desk import Desk, open_desk
 from inference.datasets.intake import IntakeWishes
 from inference.datasets.profile import DatasetFeature
@@ -138,21 +137,14 @@ async def profile(
 
 async def _collect(out: Console, desk: Desk, dataset: Dataset) -> None:
     job = await desk.datasets.collecting.submit(dataset.id, by=desk.owner.id)
-    with Console(stderr=True).status("collecting …") as status:
-        watching = asyncio.create_task(
-            desk.jobs.wait(job.id, seen=lambda one: status.update(f"{one.stage} …"))
-        )
-        await desk.jobs.work_on(job.id)
-        job = await watching
-    if job.status != "completed" or job.result is None:
-        raise JobFailed(job.error or "It was cancelled.")
+    result = (await follow_job(desk, job)).result or {}
     out.print(
-        Text(f"{dataset.name}@{job.result['version']}: {job.result['size']:,} rows, ready."),
+        Text(f"{dataset.name}@{result['version']}: {result['size']:,} rows, ready."),
         soft_wrap=True,
     )
-    for why, count in job.result.get("refused", {}).items():
+    for why, count in result.get("refused", {}).items():
         out.print(Text(f"Refused: {count:,} messages: {why}."), soft_wrap=True)
-    for number, (first, after) in job.result.get("lost", {}).items():
+    for number, (first, after) in result.get("lost", {}).items():
         out.print(
             Text(
                 f"Lost: the broker kept {after - first:,} messages of partition {number} no more "

@@ -13,9 +13,9 @@ from rich.text import Text
 
 from app.domain.features import FeatureCard, FeatureValues, HistoricValues
 from app.services.feature_store import FeatureWish
-from app.services.job_runs import JobFailed
 from app.settings import Settings
 from app.terminal.datasets import opened_desk
+from app.terminal.job_bar import follow_job
 from app.wiring.desk import Desk
 from inference.datasets.feast_export import apply_feast, export_feast, find_feast
 from inference.datasets.feature_files import answer_pairs
@@ -74,17 +74,7 @@ async def materialize(settings: Settings, references: Sequence[str]) -> None:
 
 async def _materialize(out: Console, desk: Desk, reference: str) -> None:
     job = await desk.features.materializing.submit(reference, by=desk.owner.id)
-    with Console(stderr=True).status("materializing …") as status:
-        watching = asyncio.create_task(
-            desk.jobs.wait(
-                job.id, seen=lambda one: status.update(f"{one.percent:.0f} % {one.stage} …")
-            )
-        )
-        await desk.jobs.work_on(job.id)
-        job = await watching
-    if job.status != "completed" or job.result is None:
-        raise JobFailed(job.error or "It was cancelled.")
-    told = job.result
+    told = (await follow_job(desk, job)).result or {}
     out.print(
         Text(
             f"{told['view']}: {told['added']:,} rows added ({told['late']:,} late, "

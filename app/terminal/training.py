@@ -7,24 +7,20 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from app.domain.errors import Invalid
-from app.domain.jobs import Job
 from app.domain.training import TrainCommand
 from app.observability.logs import configure_logging
 from app.security.people import utc_now
-from app.services.job_runs import JobFailed
 from app.services.labelled_texts import read_labelled
 from app.services.training_records import record_of
 from app.settings import Settings
 from app.terminal.follow import LocalFollower
+from app.terminal.job_bar import follow_job
 from app.terminal.model_card import print_card
-from app.terminal.session import local_principal
-from app.terminal.stopping import told_to_stop
-from app.wiring.desk import Desk, open_desk
+from app.wiring.desk import open_desk
 from inference.cards import ModelCard
 from inference.training.backends.execution import texts_of
 
@@ -80,17 +76,12 @@ async def train(settings: Settings, wishes: TrainWishes) -> None:
             )
             command = msgspec.structs.replace(command, dataset=recorded.version.digest)
         job = await training.submit(command, by=desk.owner.id)
-        job = await _followed(desk, job)
-        if job.status == "cancelled":
-            raise asyncio.CancelledError
-        if job.status == "failed" or job.result is None:
-            raise JobFailed(job.error or "It failed.")
-        card = await desk.engine.models.find(job.result["modelId"])
+        job = await follow_job(desk, job)
+        result = job.result or {}
+        card = await desk.engine.models.find(result["modelId"])
         _print(card, as_json=wishes.as_json)
         if not wishes.as_json:
-            Console(highlight=False).print(
-                Text(f"\n{job.result['judgement']['why']}"), soft_wrap=True
-            )
+            Console(highlight=False).print(Text(f"\n{result['judgement']['why']}"), soft_wrap=True)
 
 
 async def evaluate(
@@ -126,37 +117,6 @@ async def evaluate(
 def _opened(settings: Settings) -> Any:
     configure_logging(level="WARNING", json_lines=settings.log_json)
     return open_desk(settings, LocalFollower(), on_progress=lambda _: None)
-
-
-async def _followed(desk: Desk, job: Job) -> Job:
-    """Do the job here unless a server does it; show how far it is until it has ended."""
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[stage]}"),
-        console=Console(stderr=True, highlight=False),
-        transient=True,
-    )
-    with bar, told_to_stop() as told:
-        task = bar.add_task(job.title, total=100, stage="")
-
-        def seen(now: Job) -> None:
-            bar.update(task, completed=now.percent, stage=now.stage)
-
-        working = asyncio.create_task(desk.jobs.work_on(job.id))
-        waiting = asyncio.create_task(desk.jobs.wait(job.id, seen=seen))
-        stopping = asyncio.create_task(told.wait())
-        try:
-            await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if not waiting.done():
-                await desk.jobs.cancel(local_principal(desk), job.id)
-            return await waiting
-        finally:
-            for one in (working, waiting, stopping):
-                one.cancel()
-            await asyncio.wait({working, waiting, stopping})
 
 
 def _print(card: ModelCard, *, as_json: bool) -> None:

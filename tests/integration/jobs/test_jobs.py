@@ -268,3 +268,22 @@ async def test_jobs_are_their_owners(database: Database, jobs: Jobs, ann: Princi
     assert page.items == []
     mine = await jobs.page(ann, kind=job.kind, status=None, cursor=None, limit=10)
     assert [one.id for one in mine.items] == [job.id]
+
+
+async def test_whoever_waits_for_a_job_does_it_when_its_process_has_died(
+    database: Database, jobs: Jobs, clock: Clock
+) -> None:
+    kind = kind_of_its_own()
+    jobs.register(kind, count)
+    job = await jobs.submit(kind, title="to be counted", payload={"to": 3}, owner=None)
+    now = clock()
+    # Another process has it, and dies at once.
+    claimed = await StoredJobs(database).claim(
+        [kind], lease=new_id(), now=now, until=now + timedelta(seconds=0.3)
+    )
+    assert claimed is not None
+
+    async with asyncio.timeout(20):
+        await jobs.keep_at(job.id)
+
+    assert (await jobs.wait(job.id)).result == {"counted": 3, "startedAt": 0}
