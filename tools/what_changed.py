@@ -1,7 +1,7 @@
 """`what_changed`: everything that is different now from a day before, in one answer."""
 
 import asyncio
-from datetime import UTC, date, datetime, time
+from datetime import date
 from typing import Annotated, Any
 
 import msgspec
@@ -14,7 +14,7 @@ from tools.analytics.signals import Firing
 from tools.analytics.snapshot import Snapshot
 from tools.arguments import Arguments, OfBars, Symbol, json_schema, read_arguments
 from tools.errors import InvalidArguments
-from tools.history import History, Market, Period, start_of
+from tools.history import History, Market, Period, end_of, start_of
 from tools.market.news import NewsItem, NewsStore
 from tools.market.quoting import quotable
 from tools.quotes import describe_change, notes
@@ -81,15 +81,11 @@ class WhatChanged:
         result = await asyncio.to_thread(_answer, history, start)
         if self._news is None:
             return result
-        until = min(context.now, _end_of(history.bars.day(-1)))
+        until = min(context.now, end_of(history.bars.day(-1)))
         found = await self._news.read(
             symbol=history.symbol, since=history.bars.time(start), until=until, known_by=until
         )
         return msgspec.structs.replace(result, data={**result.data, "news": _headlines(found)})
-
-
-def _end_of(day: date) -> datetime:
-    return datetime.combine(day, time.max, tzinfo=UTC)
 
 
 def _headlines(found: list[NewsItem]) -> dict[str, Any]:

@@ -69,6 +69,9 @@ async def test_a_model_is_trained_asked_and_graded_in_the_browser(
     ).to_be_visible()
     await expect(model.get_by_role("heading", name="By year")).to_be_visible()
     await expect(model.get_by_text("held", exact=False).first).to_be_visible()
+    await expect(model.get_by_role("heading", name="Numbers")).to_be_visible()
+    await expect(model.get_by_text(re.compile("ms a call .* rows a second"))).to_be_visible()
+    await expect(model.get_by_text("which has no right or wrong class")).to_be_visible()
     await expect(model.get_by_text("Recipe")).to_be_visible()
     assert await violations(tab) == []
 
