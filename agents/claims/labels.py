@@ -120,6 +120,7 @@ _PHRASES = {
     "expectedPercent": "forecast",
     "cameTruePercent": "came true at that {}",
     "dataClosedAt": "close of the last bar",
+    "learnedUntil": "end of what the model learned from",
     "madeOf": "day of the {}",
     "happenedPercent": "outcome of the {}",
     "resolvesAt": "day of the outcome",
