@@ -45,6 +45,7 @@ log = structlog.get_logger(__name__)
 FIRST_LOOK_S = 60.0
 LOOK_S = 900.0
 _AWAY_WITHIN = timedelta(hours=1)
+_LONGEST_TITLE = 300
 _REMEMBERED = timedelta(days=7)
 """An experiment that ended longer ago raises nothing."""
 
@@ -208,7 +209,7 @@ def notice_of(alarm: ModelAlarm) -> NoticeFrame:
     """Return what administrators are told."""
     return NoticeFrame(
         kind="modelAlarm",
-        title=f"{alarm.model}: {alarm.words}",
+        title=f"{alarm.model}: {alarm.words}"[:_LONGEST_TITLE],
         alarm_id=alarm.id,
         model_id=alarm.model_id,
         at=alarm.opened_at,
