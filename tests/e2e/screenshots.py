@@ -107,7 +107,7 @@ def alert(browser: Browser, server: Server) -> str:
         page.keyboard.press("Enter")
         page.get_by_label("Tell me at once").check()
         page.get_by_role("button", name="Set this alert").click()
-        page.get_by_role("status", name="Alerts that fired").get_by_role("link").click()
+        page.get_by_role("status", name="Alerts and alarms").get_by_role("link").click()
         expect(page.locator("[data-receipt]")).to_contain_text(_COMPLETE)
         return page.url.removeprefix(server.origin)
 

@@ -28,7 +28,7 @@ async def test_an_alert_that_fires_opens_a_conversation_that_stays_unread_until_
     tab = await open_tab(desk)
     await tab.page.goto(f"{tab.base}/alerts")
     await set_alert(tab, "Tell me when the RSI of GOOG is above 50", at_once=True)
-    notice = tab.page.get_by_role("status", name="Alerts that fired")
+    notice = tab.page.get_by_role("status", name="Alerts and alarms")
     await expect(notice).to_contain_text("GOOG: RSI above 50")
     unread = tab.page.locator("li.item.unread")
     await expect(unread).to_have_count(1)
