@@ -10,29 +10,13 @@ import msgspec
 import pytest
 from playwright.async_api import APIRequestContext, Browser, expect
 
-from inference.bundle import Head, InputColumn, Member
 from inference.packing import pack
 from tests.e2e.accessibility import AXE, violations
 from tests.e2e.conftest import NewTab
+from tests.fakes.calm_models import AWAY, CALM
 from tests.fakes.cards import evaluation, write_model
 from tests.faults.server import Server
 from tests.integration.predictions.away_desk import Server as Elsewhere
-
-INPUTS = (InputColumn(name="variance_5"),)
-CALM: dict[str, Any] = {
-    "name": "calm",
-    "task": "variance",
-    "inputs": INPUTS,
-    "feature_view": "market.volatility@1",
-    "horizon_bars": 5,
-    "event": "the mean variance of the next 5 daily bars",
-    "head": Head(
-        kind="log_variance",
-        interval_level=0.8,
-        residual_quantiles=((0.1, -0.7), (0.5, 0.0), (0.9, 0.7)),
-    ),
-}
-AWAY = (Member(name="away", runtime="remote", columns=("variance_5",)),)
 
 
 @pytest.fixture

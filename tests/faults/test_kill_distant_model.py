@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from inference.packing import pack
-from tests.e2e.test_client_model_alarms import AWAY, CALM
+from tests.fakes.calm_models import AWAY, CALM
 from tests.fakes.cards import evaluation, write_model
 from tests.faults.server import ROOT, Server, free_port
 

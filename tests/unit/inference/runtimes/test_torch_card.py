@@ -16,7 +16,7 @@ import pytest
 from inference.errors import Overloaded
 from inference.requests import Rows
 from inference.runtimes.catalog import runtime_for
-from tests.unit.inference.runtimes.test_pytorch import SHAPES, load, rows, saved
+from tests.fakes.networks import SHAPES, load, rows, saved
 
 torch = pytest.importorskip("torch")
 card = pytest.importorskip("inference.runtimes.torch_card")
