@@ -15,7 +15,7 @@ from app.domain.errors import Invalid
 from app.security.passwords import Passwords
 from app.security.people import People, utc_now
 from app.security.sealing import Sealer, load_secret_key
-from app.services.pricing import PriceBook
+from app.services.conversations.pricing import PriceBook
 from app.settings import Settings
 from app.storage.accounts import Accounts
 from app.storage.engine import Database

@@ -15,8 +15,8 @@ from rich.text import Text
 
 from app.domain.errors import Invalid
 from app.security.people import utc_now
-from app.services.fundamentals import StatementIntake
-from app.services.news import NewsIntake
+from app.services.market.fundamentals import StatementIntake
+from app.services.news.news import NewsIntake
 from app.settings import Settings
 from app.storage.instruments import PostgresInstruments
 from app.storage.news import PostgresNews

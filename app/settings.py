@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from app.services.kafka_config import VARIABLES as KAFKA_VARIABLES
-from app.services.kafka_config import KafkaConfig
+from app.services.feeds.kafka_config import VARIABLES as KAFKA_VARIABLES
+from app.services.feeds.kafka_config import KafkaConfig
 
 
 class SettingsError(Exception):

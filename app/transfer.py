@@ -15,15 +15,15 @@ from rich.text import Text
 from app.domain.errors import Invalid
 from app.security.people import utc_now
 from app.security.sealing import Sealer, load_secret_key
-from app.services.bar_import import (
+from app.services.market.bar_import import (
     BarImport,
     ImportReport,
     NewSymbols,
     RefusedRow,
     check_new_symbols,
 )
-from app.services.bar_intake import BarIntake
-from app.services.futures import Futures
+from app.services.market.bar_intake import BarIntake
+from app.services.market.futures import Futures
 from app.settings import Settings, read_variable
 from app.storage.bars import PostgresBars
 from app.storage.engine import Database

@@ -52,7 +52,7 @@ class Selection(msgspec.Struct, frozen=True):
     """ "built-in, keyless", "OpenAI gpt-5.4-mini", "my-model at 10.0.0.5:8000"."""
     free: bool
     """It costs nothing at all: the built-in model only. What one hosts oneself has no bill either,
-    but what it costs is not known (`app/services/pricing.py` decides the same)."""
+    but what it costs is not known (`app/services/conversations/pricing.py` decides the same)."""
 
     @property
     def provider(self) -> str:

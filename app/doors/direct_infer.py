@@ -12,7 +12,7 @@ from app.domain.errors import Refusal
 from app.domain.ids import UserId
 from app.domain.principal import Principal
 from app.doors.infer import JSON_LENGTH, Reply, answer, of_crash, of_inference, of_refusal
-from app.services.model_calls import ModelCalls
+from app.services.models.model_calls import ModelCalls
 from inference.errors import InferenceError
 
 Message: TypeAlias = MutableMapping[str, Any]

@@ -11,7 +11,7 @@ import structlog
 from app.domain.errors import Refusal
 from app.domain.ids import UserId
 from app.doors.tensors import read_request, response_of, rows_of
-from app.services.model_calls import DEADLINE_S, LONGEST_S, ModelCalls, ServedModel
+from app.services.models.model_calls import DEADLINE_S, LONGEST_S, ModelCalls, ServedModel
 from inference.errors import (
     BadInput,
     DeadlineExceeded,

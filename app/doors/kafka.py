@@ -22,9 +22,9 @@ from aiokafka.errors import (
 
 from app.domain.errors import Unavailable
 from app.domain.feeds import FeedMessage, Fenced, Partition
-from app.services.feed_stats import FeedStats
-from app.services.feeds import Batch, FeedIntake
-from app.services.kafka_config import KafkaConfig
+from app.services.feeds.feed_stats import FeedStats
+from app.services.feeds.feeds import Batch, FeedIntake
+from app.services.feeds.kafka_config import KafkaConfig
 
 log = structlog.get_logger(__name__)
 

@@ -27,7 +27,7 @@ from app.doors.infer import (
     refused,
 )
 from app.doors.tensors import metadata_of
-from app.services.model_calls import ModelCalls
+from app.services.models.model_calls import ModelCalls
 from inference.errors import InferenceError
 
 PATH = "/v2"

@@ -22,9 +22,16 @@ from app.security.outbound import (
     OutboundTimedOut,
 )
 from app.security.people import utc_now
-from app.services.dataset_apis import ApiPlan, linked, next_page, read_api, rows_in, wait_asked
-from app.services.dataset_collecting import FETCH_S, MOST_BYTES
-from app.services.dataset_sources import Fetch, Fetched
+from app.services.datasets.dataset_apis import (
+    ApiPlan,
+    linked,
+    next_page,
+    read_api,
+    rows_in,
+    wait_asked,
+)
+from app.services.datasets.dataset_collecting import FETCH_S, MOST_BYTES
+from app.services.datasets.dataset_sources import Fetch, Fetched
 
 _AGAIN = frozenset({429, 502, 503, 504})
 """Statuses that may pass."""
@@ -46,7 +53,7 @@ class ApiPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutsideApi:
-    """Implements `app.services.dataset_sources.ReadSource` on an address."""
+    """Implements `app.services.datasets.dataset_sources.ReadSource` on an address."""
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ import duckdb
 
 from app.domain.errors import Invalid, TooLarge, Unavailable
 from app.security.outbound import Outbound, OutboundFailed, OutboundRefused
-from app.services.dataset_sources import DatabasePlace, Fetch, Fetched, read_database
+from app.services.datasets.dataset_sources import DatabasePlace, Fetch, Fetched, read_database
 from inference.datasets.tables import literal, opened, quoted
 
 PORTS = frozenset({5432})
@@ -51,7 +51,7 @@ class Column(NamedTuple):
 
 
 class OutsideDatabase:
-    """Implements `app.services.dataset_sources.ReadSource` on a Postgres."""
+    """Implements `app.services.datasets.dataset_sources.ReadSource` on a Postgres."""
 
     def __init__(
         self,

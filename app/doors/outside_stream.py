@@ -16,8 +16,8 @@ from aiokafka.errors import KafkaError
 
 from app.domain.errors import Conflict, Invalid, TooLarge, Unavailable
 from app.security.outbound import Outbound, OutboundFailed, OutboundRefused
-from app.services.dataset_sources import Fetch, Fetched
-from app.services.dataset_streams import (
+from app.services.datasets.dataset_sources import Fetch, Fetched
+from app.services.datasets.dataset_streams import (
     Message,
     Origin,
     StreamPlace,
@@ -26,7 +26,7 @@ from app.services.dataset_streams import (
     read_stream,
     row_of,
 )
-from app.services.kafka_config import KafkaConfig
+from app.services.feeds.kafka_config import KafkaConfig
 
 MOST_BYTES = 4 * 1024**3
 QUIET_S = 30.0
@@ -34,7 +34,7 @@ QUIET_S = 30.0
 
 
 class OutsideStream:
-    """Implements `app.services.dataset_sources.ReadSource` on a topic."""
+    """Implements `app.services.datasets.dataset_sources.ReadSource` on a topic."""
 
     def __init__(
         self,

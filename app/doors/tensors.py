@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from app.services.model_calls import ServedModel
+from app.services.models.model_calls import ServedModel
 from inference.bundle import TEXTUAL, Bundle
 from inference.errors import BadInput
 from inference.requests import Answers, Floats, Rows

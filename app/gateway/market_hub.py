@@ -16,7 +16,7 @@ Key = tuple[str, str]
 
 
 class MarketHub:
-    """Lanes by price; `app.services.live_ports.Ticker` for the live pipeline."""
+    """Lanes by price; `app.services.live.live_ports.Ticker` for the live pipeline."""
 
     def __init__(self) -> None:
         # Tuples, replaced on change: a lane may come or go while a price is handed out.
@@ -64,7 +64,7 @@ class MarketHub:
 
 
 class Notices:
-    """Lanes by user; `app.services.live_ports.Notifier` for alerts."""
+    """Lanes by user; `app.services.live.live_ports.Notifier` for alerts."""
 
     def __init__(self) -> None:
         self._lanes: dict[UserId, set[Lane]] = {}

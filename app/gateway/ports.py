@@ -10,7 +10,7 @@ from app.services.ports import StartedRun
 
 
 class Runs(Protocol):
-    """Begins and stops runs; `app.services.runs.Runs`."""
+    """Begins and stops runs; `app.services.conversations.runs.Runs`."""
 
     async def start(self, command: StartRun, principal: Principal) -> StartedRun:
         """Store the question, begin the run, return once both are durable.
@@ -49,7 +49,7 @@ class Authenticator(Protocol):
 
 
 class Quotes(Protocol):
-    """Knows what can be watched and brings the newest of it; `app.services.live`."""
+    """Knows what can be watched and brings the newest of it; `app.services.live.live`."""
 
     async def check(self, symbols: Sequence[str], timeframe: str) -> None:
         """Return if all of it can be watched.

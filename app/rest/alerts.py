@@ -13,7 +13,7 @@ from app.domain.principal import Principal
 from app.rest.pages import Cursor, Limit
 from app.rest.requests import Body
 from app.rest.sign_in import may_read, may_write
-from app.services.alert_views import (
+from app.services.alerts.alert_views import (
     AlertView,
     EpisodeView,
     NewAlertView,
@@ -21,8 +21,8 @@ from app.services.alert_views import (
     SecretView,
     TrialView,
 )
-from app.services.alert_wishes import AlertWishes
-from app.services.alerts import Alerts
+from app.services.alerts.alert_wishes import AlertWishes
+from app.services.alerts.alerts import Alerts
 from app.services.paging import DEFAULT_LIMIT, Page
 
 Unset = msgspec.UnsetType

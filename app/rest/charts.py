@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from app.domain.errors import Invalid
 from app.domain.principal import Principal
 from app.rest.sign_in import may_read
-from app.services.charts import DEFAULT_BARS, MEDIA_TYPES, Charts, Look, Picture
+from app.services.market.charts import DEFAULT_BARS, MEDIA_TYPES, Charts, Look, Picture
 from tools.drawing.theme import PALETTES
 
 At = Annotated[str | None, QueryParameter(name="at", description="Speak as of this day.")]

@@ -28,8 +28,8 @@ from app.domain.views import (
 from app.rest.pages import Cursor, Limit, Words
 from app.rest.requests import Body
 from app.rest.sign_in import may_read, may_write
-from app.services.conversations import Conversations
-from app.services.exports import as_json, as_markdown
+from app.services.conversations.conversations import Conversations
+from app.services.conversations.exports import as_json, as_markdown
 from app.services.paging import DEFAULT_LIMIT, Page
 
 

@@ -11,7 +11,7 @@ from app.domain.views import CostGroup, CostGrouping
 from app.rest.pages import Cursor, Limit
 from app.rest.requests import moment
 from app.rest.sign_in import may_read
-from app.services.costs_report import CostsReport
+from app.services.conversations.costs_report import CostsReport
 from app.services.paging import DEFAULT_LIMIT, Page
 
 

@@ -22,8 +22,8 @@ from app.domain.principal import Principal
 from app.rest.pages import Cursor, Limit
 from app.rest.requests import Body
 from app.rest.sign_in import may_administer, may_read
-from app.services.dataset_catalog import DatasetCatalog, DatasetWish
-from app.services.dataset_collecting import DatasetCollecting
+from app.services.datasets.dataset_catalog import DatasetCatalog, DatasetWish
+from app.services.datasets.dataset_collecting import DatasetCollecting
 from app.services.paging import DEFAULT_LIMIT, Page
 from inference.bundle import PreprocessingStep
 from inference.datasets.intake import IntakeWishes

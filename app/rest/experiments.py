@@ -13,7 +13,7 @@ from app.domain.principal import Principal
 from app.rest.pages import Cursor, Limit
 from app.rest.requests import Body
 from app.rest.sign_in import may_administer, may_read
-from app.services.experiments import ALPHA, Experiments
+from app.services.experiments.experiments import ALPHA, Experiments
 from app.services.paging import DEFAULT_LIMIT, Page
 
 

@@ -14,8 +14,8 @@ from app.domain.jobs import Job
 from app.domain.principal import Principal
 from app.rest.requests import Body
 from app.rest.sign_in import may_administer, may_read
-from app.services.feature_materializing import FeatureMaterializing
-from app.services.feature_store import DEFAULT_TTL_S, FeatureStore, FeatureWish
+from app.services.datasets.feature_materializing import FeatureMaterializing
+from app.services.datasets.feature_store import DEFAULT_TTL_S, FeatureStore, FeatureWish
 
 MOST_LISTED = 1_000
 MOST_PAIRS = 200

@@ -8,7 +8,7 @@ from litestar.params import JSONBody
 from app.rest.news import AsOf, OneSymbol
 from app.rest.requests import Body, day
 from app.rest.sign_in import may_administer, may_read
-from app.services.fundamentals import FundamentalsService, FundamentalsView, StatementsTaken
+from app.services.market.fundamentals import FundamentalsService, FundamentalsView, StatementsTaken
 
 MAX_STATEMENTS_BODY = 4 * 1024 * 1024
 

@@ -11,8 +11,8 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from app.rest.pages import Cursor, Limit, Words
 from app.rest.requests import Body, moment
 from app.rest.sign_in import may_administer, may_read
-from app.services.bar_intake import BarsTaken
-from app.services.market import (
+from app.services.market.bar_intake import BarsTaken
+from app.services.market.market import (
     DEFAULT_BARS,
     MAX_BARS,
     BarSeries,

@@ -16,7 +16,7 @@ from app.rest.market import From, Symbol, To
 from app.rest.pages import Cursor, Limit
 from app.rest.requests import Body, moment
 from app.rest.sign_in import may_administer, may_read
-from app.services.market_records import MarketRecords, NewAction, Versions
+from app.services.market.market_records import MarketRecords, NewAction, Versions
 from app.services.paging import DEFAULT_LIMIT, Page
 from tools.market.actions import Action, ActionKind, Adjustment
 from tools.market.gaps import GapReport

@@ -10,8 +10,8 @@ from app.domain.principal import Principal
 from app.domain.views import AttachmentView, CitedClaim
 from app.rest.charts import answer, look_of
 from app.rest.sign_in import may_read
-from app.services.charts import Charts, stored_card
-from app.services.conversations import Conversations
+from app.services.conversations.conversations import Conversations
+from app.services.market.charts import Charts, stored_card
 from app.services.paging import Page
 
 

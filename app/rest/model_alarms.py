@@ -11,7 +11,7 @@ from app.domain.model_alarms import AlarmFilter, ModelAlarm
 from app.domain.principal import Principal
 from app.rest.pages import Cursor, Limit
 from app.rest.sign_in import may_administer
-from app.services.model_alarms import ModelAlarms
+from app.services.models.model_alarms import ModelAlarms
 from app.services.paging import DEFAULT_LIMIT, Page
 
 

@@ -9,8 +9,8 @@ from litestar.params import FromPath
 from app.domain.model_reports import ModelReport
 from app.rest.pages import Cursor, Limit
 from app.rest.sign_in import may_administer, may_read
-from app.services.engine_view import EngineNow, EngineViews
-from app.services.model_health import ModelHealth
+from app.services.models.engine_view import EngineNow, EngineViews
+from app.services.models.model_health import ModelHealth
 from app.services.paging import DEFAULT_LIMIT, Page
 
 

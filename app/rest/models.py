@@ -17,9 +17,9 @@ from app.domain.principal import Principal
 from app.rest.pages import Cursor, Limit
 from app.rest.requests import Body
 from app.rest.sign_in import may_administer, may_read
-from app.services.model_files import ModelFiles
-from app.services.model_imports import ModelImports
-from app.services.models import Models
+from app.services.models.model_files import ModelFiles
+from app.services.models.model_imports import ModelImports
+from app.services.models.models import Models
 from app.services.paging import DEFAULT_LIMIT, Page
 from inference.absent_metrics import absent_metrics
 from inference.artifacts import Manifest

@@ -10,7 +10,7 @@ from litestar.params import JSONBody, QueryParameter
 from app.rest.pages import Cursor, Limit
 from app.rest.requests import Body, day
 from app.rest.sign_in import may_administer, may_read
-from app.services.news import News, NewsTaken, NewsView, SentimentView
+from app.services.news.news import News, NewsTaken, NewsView, SentimentView
 from app.services.paging import DEFAULT_LIMIT, Page
 from tools.analytics.sentiment_summary import SourceType
 

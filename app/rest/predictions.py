@@ -18,9 +18,14 @@ from app.rest.pages import Cursor, Limit
 from app.rest.requests import Body
 from app.rest.sign_in import may_read, may_write
 from app.services.paging import DEFAULT_LIMIT, Page
-from app.services.prediction_batches import BatchCommand, PredictionBatches
-from app.services.prediction_exports import as_table
-from app.services.predictions import DEADLINE_S, FeedbackCommand, PredictCommand, Predictions
+from app.services.predictions.prediction_batches import BatchCommand, PredictionBatches
+from app.services.predictions.prediction_exports import as_table
+from app.services.predictions.predictions import (
+    DEADLINE_S,
+    FeedbackCommand,
+    PredictCommand,
+    Predictions,
+)
 
 MAX_BATCH_BODY = 16 * 1024 * 1024
 

@@ -12,8 +12,8 @@ from app.domain.principal import Principal
 from app.domain.views import RunEvent, RunReceipt, RunView
 from app.rest.pages import Limit
 from app.rest.sign_in import may_chat, may_read
+from app.services.conversations.run_reads import RunReads
 from app.services.paging import DEFAULT_LIMIT, Page
-from app.services.run_reads import RunReads
 
 
 class Cancelled(msgspec.Struct, frozen=True, rename="camel"):

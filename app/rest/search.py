@@ -10,7 +10,7 @@ from app.domain.principal import Principal
 from app.domain.views import SearchHit
 from app.rest.pages import Cursor, Limit
 from app.rest.sign_in import may_read
-from app.services.conversations import MAX_QUERY, Conversations
+from app.services.conversations.conversations import MAX_QUERY, Conversations
 from app.services.paging import DEFAULT_LIMIT, Page
 
 

@@ -11,9 +11,9 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from app.rest.pages import Cursor, Limit
 from app.rest.requests import Body
 from app.rest.sign_in import may_read, may_write
-from app.services.market import MarketData
+from app.services.market.market import MarketData
 from app.services.paging import DEFAULT_LIMIT, Page
-from app.services.signals import SignalBook
+from app.services.signals.signals import SignalBook
 from tools.market.signals import MarketSignal, Scorecard
 
 Symbol = Annotated[str | None, QueryParameter(name="symbol", min_length=1, max_length=64)]

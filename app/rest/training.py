@@ -12,8 +12,8 @@ from app.domain.principal import Principal
 from app.domain.training import BackendName, TrainCommand
 from app.rest.requests import Body, moment
 from app.rest.sign_in import may_administer, may_read
-from app.services.training import Training
-from app.services.training_records import with_target
+from app.services.training.training import Training
+from app.services.training.training_records import with_target
 from inference.training.recipe import Recipe
 
 

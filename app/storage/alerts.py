@@ -121,7 +121,7 @@ SELECT DISTINCT symbol FROM alerts WHERE status = 'active' AND timeframe = $1 OR
 
 
 class StoredAlerts:
-    """Implements `app.services.alerts.AlertStore`."""
+    """Implements `app.services.alerts.alerts.AlertStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -23,7 +23,7 @@ UPDATE cost_entries
 
 
 class StoredCallCosts:
-    """Implements `app.services.call_costs.CallCostStore`."""
+    """Implements `app.services.models.call_costs.CallCostStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -49,7 +49,7 @@ SELECT c.id, c.user_id, c.agent_id, c.agent_version, c.session_id, c.context::te
 
 
 class ConversationReads(MessageReads):
-    """Implements `app.services.conversations.ConversationStore`."""
+    """Implements `app.services.conversations.conversations.ConversationStore`."""
 
     async def page(
         self,

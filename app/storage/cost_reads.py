@@ -36,7 +36,7 @@ _GROUPS: dict[CostGrouping, tuple[str, str, str]] = {
 
 
 class CostReads:
-    """Implements `app.services.costs_report.CostStore`."""
+    """Implements `app.services.conversations.costs_report.CostStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -39,7 +39,7 @@ SELECT v.id, v.dataset_id, d.name, v.version, v.digest, v.manifest::text AS mani
 
 
 class StoredDatasets:
-    """Implements `app.services.dataset_catalog.CatalogStore`."""
+    """Implements `app.services.datasets.dataset_catalog.CatalogStore`."""
 
     def __init__(self, database: Database, sealer: Sealer) -> None:
         self._database = database

@@ -21,7 +21,7 @@ _VERSION = """
 
 
 class PostgresDatasets:
-    """Implements `app.services.datasets.DatasetStore`."""
+    """Implements `app.services.datasets.datasets.DatasetStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -48,7 +48,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoredDeliveries:
-    """Implements `app.services.webhooks.DeliveryStore`."""
+    """Implements `app.services.alerts.webhooks.DeliveryStore`."""
 
     def __init__(self, database: Database, sealer: Sealer) -> None:
         self._database = database

@@ -46,7 +46,7 @@ SELECT count(*) FILTER (WHERE p.variant = 'champion') AS champion,
 
 
 class StoredExperiments:
-    """Implements `app.services.experiments.ExperimentStore`."""
+    """Implements `app.services.experiments.experiments.ExperimentStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -14,7 +14,7 @@ from inference.datasets.offline_features import Cursor, OnlineRow
 
 
 class PostgresFeatures:
-    """Implements `app.services.feature_store.FeatureTables`."""
+    """Implements `app.services.datasets.feature_store.FeatureTables`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

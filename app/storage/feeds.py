@@ -15,7 +15,7 @@ _BAR_COLUMNS = "symbol, opened_us, open, high, low, close, volume, ticks, first_
 
 
 class PostgresFeeds:
-    """Implements `app.services.feeds.FeedStore` for one consumer group."""
+    """Implements `app.services.feeds.feeds.FeedStore` for one consumer group."""
 
     def __init__(self, database: Database, bars: PostgresBars, group_id: str) -> None:
         self._database = database

@@ -104,7 +104,7 @@ SELECT m.id AS model_id, coalesce(m.failure, '') AS failure,
 
 
 class StoredModelAlarms:
-    """Implements `app.services.model_alarms.AlarmStore`."""
+    """Implements `app.services.models.model_alarms.AlarmStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -48,7 +48,7 @@ SELECT v.manifest::text AS manifest FROM models m
 
 
 class StoredModelReports:
-    """Implements `app.services.model_health.ReportStore`."""
+    """Implements `app.services.models.model_health.ReportStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -94,7 +94,7 @@ class _Moved(Exception):
 
 
 class StoredModels:
-    """Implements `app.services.models.ModelStore`."""
+    """Implements `app.services.models.models.ModelStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

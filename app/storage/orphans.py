@@ -24,7 +24,7 @@ _NO_RUN = UUID(int=0)
 
 
 class Orphans:
-    """Implements `app.services.recovery.OrphanStore`."""
+    """Implements `app.services.conversations.recovery.OrphanStore`."""
 
     def __init__(
         self, database: Database, *, owner: str, is_running: Callable[[RunId], bool]

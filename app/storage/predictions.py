@@ -69,7 +69,7 @@ _SETTLE = """
 
 
 class PostgresPredictions:
-    """Implements `app.services.prediction_ports.PredictionStore`."""
+    """Implements `app.services.predictions.prediction_ports.PredictionStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -11,7 +11,7 @@ from app.storage.rows import receipt_of
 
 
 class RunViews:
-    """Implements `app.services.run_reads.RunReadStore`."""
+    """Implements `app.services.conversations.run_reads.RunReadStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

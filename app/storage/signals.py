@@ -84,7 +84,7 @@ _CASES = """
 
 
 class PostgresSignals:
-    """Implements `app.services.signal_store.SignalStore`."""
+    """Implements `app.services.signals.signal_store.SignalStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

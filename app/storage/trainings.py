@@ -28,7 +28,7 @@ _UNDER_WAY = """
 
 
 class StoredTrainings:
-    """Implements `app.services.training_ports.TrainingHistory`."""
+    """Implements `app.services.training.training_ports.TrainingHistory`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -43,7 +43,7 @@ SELECT id FROM told
 
 
 class StoredWithdrawals:
-    """Implements `app.services.alert_ports.WithdrawalStore`."""
+    """Implements `app.services.alerts.alert_ports.WithdrawalStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -14,7 +14,7 @@ from rich.text import Text
 from app.domain.datasets import Dataset, DatasetProfile, DataSource, SourceType
 from app.domain.errors import Invalid
 from app.observability.logs import configure_logging
-from app.services.dataset_catalog import DatasetWish
+from app.services.datasets.dataset_catalog import DatasetWish
 from app.settings import Settings
 from app.terminal.follow import LocalFollower
 from app.terminal.job_bar import follow_job

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.domain.features import FeatureCard, FeatureValues, HistoricValues
-from app.services.feature_store import FeatureWish
+from app.services.datasets.feature_store import FeatureWish
 from app.settings import Settings
 from app.terminal.datasets import opened_desk
 from app.terminal.job_bar import follow_job

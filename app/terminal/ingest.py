@@ -7,8 +7,8 @@ from rich.console import Console
 
 from app.observability.logs import configure_logging
 from app.security.people import utc_now
-from app.services.bar_intake import BarIntake
-from app.services.feed_stats import FeedSummary
+from app.services.feeds.feed_stats import FeedSummary
+from app.services.market.bar_intake import BarIntake
 from app.settings import Settings, SettingsError
 from app.storage.bars import PostgresBars
 from app.storage.instruments import PostgresInstruments

@@ -12,8 +12,8 @@ from app.domain.ids import UserId
 from app.domain.model_alarms import AlarmFilter, ModelAlarm
 from app.observability.logs import configure_logging
 from app.security.people import utc_now
-from app.services.alert_ports import Silence
-from app.services.model_alarms import ModelAlarms
+from app.services.alerts.alert_ports import Silence
+from app.services.models.model_alarms import ModelAlarms
 from app.settings import Settings
 from app.storage.accounts import Accounts
 from app.storage.model_alarms import StoredModelAlarms

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from app.domain.training import TrainingRecord
-from app.services.model_speed import Speed
-from app.services.training_records import record_of
+from app.services.models.model_speed import Speed
+from app.services.training.training_records import record_of
 from inference.cards import BaselineScore, Evaluation, ModelCard
 from inference.training.parallel.place import Place
 from inference.training.recipes.tabular import TABULAR

@@ -10,7 +10,7 @@ from typing import Literal, cast
 import msgspec
 
 from app.observability.logs import configure_logging
-from app.services.charts import Look
+from app.services.market.charts import Look
 from app.settings import Settings
 from app.terminal.follow import LocalFollower
 from app.terminal.session import local_principal

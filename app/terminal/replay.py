@@ -14,9 +14,9 @@ from app.domain.principal import Principal
 from app.domain.runs import StoredEvent
 from app.observability.logs import configure_logging
 from app.security.people import utc_now
-from app.services.alert_wishes import AlertWishes
-from app.services.alerts import Alerts
-from app.services.replays import Replay, Replays, bars_per_second, in_step
+from app.services.alerts.alert_wishes import AlertWishes
+from app.services.alerts.alerts import Alerts
+from app.services.market.replays import Replay, Replays, bars_per_second, in_step
 from app.settings import Settings
 from app.storage.replays import StoredReplays
 from app.terminal.keys import keys

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from app.domain.errors import Invalid
 from app.observability.logs import configure_logging
-from app.services.dataset_collecting import ENDINGS
+from app.services.datasets.dataset_collecting import ENDINGS
 from app.settings import Settings
 from app.terminal.follow import LocalFollower
 from app.wiring.desk import open_desk

@@ -14,8 +14,8 @@ from app.domain.errors import Invalid
 from app.domain.training import TrainCommand
 from app.observability.logs import configure_logging
 from app.security.people import utc_now
-from app.services.labelled_texts import read_labelled
-from app.services.training_records import record_of
+from app.services.training.labelled_texts import read_labelled
+from app.services.training.training_records import record_of
 from app.settings import Settings
 from app.terminal.follow import LocalFollower
 from app.terminal.job_bar import follow_job

@@ -70,7 +70,7 @@ def features_declare(
     data_dir: Path | None,
 ) -> None:
     """Declare a view over a dataset; another meaning under a name is its next version."""
-    from app.services.feature_store import FeatureWish  # noqa: PLC0415 - keeps `--help` quick
+    from app.services.datasets.feature_store import FeatureWish  # noqa: PLC0415 - keeps `--help` quick
     from app.terminal.features import declare  # noqa: PLC0415
 
     named = tuple(one.strip() for one in (columns or "").split(",") if one.strip())

@@ -84,7 +84,7 @@ def train(
     """
     # Imported here, as by all verbs, so that `--help` answers at once.
     from app.domain.training import TrainCommand  # noqa: PLC0415
-    from app.services.training_records import with_target  # noqa: PLC0415
+    from app.services.training.training_records import with_target  # noqa: PLC0415
     from app.terminal.training import TrainWishes, list_recipes  # noqa: PLC0415
     from app.terminal.training import train as train_here  # noqa: PLC0415
 

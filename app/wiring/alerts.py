@@ -10,15 +10,15 @@ from app.domain.errors import Invalid
 from app.security.outbound import Allowed, Outbound, OutboundFailed, OutboundRefused
 from app.security.people import utc_now
 from app.services.agents import Agents
-from app.services.alert_openings import Openings
-from app.services.alert_ports import Posted, Silence
-from app.services.alerts import Alerts
-from app.services.live_alerts import LiveAlerts
-from app.services.live_ports import Notifier
-from app.services.moments import StoredMoments
-from app.services.runs import Runs
-from app.services.webhooks import Webhooks
-from app.services.withdrawals import Withdrawals
+from app.services.alerts.alert_openings import Openings
+from app.services.alerts.alert_ports import Posted, Silence
+from app.services.alerts.alerts import Alerts
+from app.services.alerts.moments import StoredMoments
+from app.services.alerts.webhooks import Webhooks
+from app.services.alerts.withdrawals import Withdrawals
+from app.services.conversations.runs import Runs
+from app.services.live.live_alerts import LiveAlerts
+from app.services.live.live_ports import Notifier
 from app.settings import Settings, SettingsError
 from app.storage.alerts import StoredAlerts
 from app.storage.deliveries import StoredDeliveries
@@ -37,7 +37,7 @@ class AlertDesk(msgspec.Struct, kw_only=True):
 
 
 class GuardedPost:
-    """`app.services.alert_ports.Post` behind the outbound guard."""
+    """`app.services.alerts.alert_ports.Post` behind the outbound guard."""
 
     def __init__(self, outbound: Outbound) -> None:
         self._outbound = outbound

@@ -7,10 +7,10 @@ from app.doors.outside_database import OutsideDatabase
 from app.security.outbound import Outbound
 from app.security.people import utc_now
 from app.security.sealing import Sealer
-from app.services.dataset_catalog import DatasetCatalog
-from app.services.dataset_collecting import DatasetCollecting
-from app.services.dataset_remotes import DatasetRemotes
-from app.services.dataset_sources import Fetch, Fetched
+from app.services.datasets.dataset_catalog import DatasetCatalog
+from app.services.datasets.dataset_collecting import DatasetCollecting
+from app.services.datasets.dataset_remotes import DatasetRemotes
+from app.services.datasets.dataset_sources import Fetch, Fetched
 from app.services.jobs import Jobs
 from app.settings import Settings
 from app.storage.dataset_catalog import StoredDatasets

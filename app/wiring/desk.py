@@ -20,16 +20,16 @@ from app.security.passwords import Passwords
 from app.security.people import People, utc_now
 from app.security.sealing import Sealer, load_secret_key
 from app.services.agents import Agents
-from app.services.conversations import Conversations
-from app.services.costs_report import CostsReport
-from app.services.experiments import Experiments
+from app.services.conversations.conversations import Conversations
+from app.services.conversations.costs_report import CostsReport
+from app.services.conversations.journal import Journal
+from app.services.conversations.pricing import PriceBook
+from app.services.conversations.recovery import recover
+from app.services.conversations.run_reads import RunReads
+from app.services.conversations.runs import Runs
+from app.services.experiments.experiments import Experiments
 from app.services.jobs import Jobs
-from app.services.journal import Journal
 from app.services.ports import Publisher
-from app.services.pricing import PriceBook
-from app.services.recovery import recover
-from app.services.run_reads import RunReads
-from app.services.runs import Runs
 from app.settings import Settings, SettingsError
 from app.storage.accounts import Accounts
 from app.storage.agent_reads import AgentReads

@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from app.security.people import utc_now
-from app.services.call_costs import CallCosts
-from app.services.engine_view import EngineViews
-from app.services.model_calls import ModelCalls
-from app.services.models import Models
-from app.services.pricing import PriceBook
+from app.services.conversations.pricing import PriceBook
+from app.services.models.call_costs import CallCosts
+from app.services.models.engine_view import EngineViews
+from app.services.models.model_calls import ModelCalls
+from app.services.models.models import Models
 from app.settings import Settings
 from app.storage.call_costs import StoredCallCosts
 from app.storage.engine import Database

@@ -3,11 +3,11 @@
 import msgspec
 
 from app.security.people import utc_now
-from app.services.feature_materializing import FeatureMaterializing
-from app.services.feature_sources import DatasetFeatures, FeatureSource, MarketFeatures
-from app.services.feature_store import FeatureStore
+from app.services.datasets.feature_materializing import FeatureMaterializing
+from app.services.datasets.feature_sources import DatasetFeatures, FeatureSource, MarketFeatures
+from app.services.datasets.feature_store import FeatureStore
 from app.services.jobs import Jobs
-from app.services.stored_inputs import StoredInputs
+from app.services.predictions.stored_inputs import StoredInputs
 from app.settings import Settings
 from app.storage.engine import Database
 from app.storage.features import PostgresFeatures

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from app.doors.kafka import KafkaFeed
 from app.protocol.frames import LiveBar
 from app.security.people import utc_now
-from app.services.bar_intake import BarIntake
-from app.services.feeds import FeedIntake
-from app.services.kafka_config import KafkaConfig
-from app.services.known_instruments import KnownInstruments
-from app.services.news import NewsIntake
+from app.services.feeds.feeds import FeedIntake
+from app.services.feeds.kafka_config import KafkaConfig
+from app.services.market.bar_intake import BarIntake
+from app.services.market.known_instruments import KnownInstruments
+from app.services.news.news import NewsIntake
 from app.settings import SettingsError
 from app.storage.bars import PostgresBars
 from app.storage.engine import Database

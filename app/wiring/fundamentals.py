@@ -3,7 +3,7 @@
 import msgspec
 
 from app.security.people import utc_now
-from app.services.fundamentals import FundamentalsService, StatementIntake
+from app.services.market.fundamentals import FundamentalsService, StatementIntake
 from app.storage.engine import Database
 from app.storage.statements import PostgresStatements
 from tools.market.store import BarStore, InstrumentStore

@@ -8,10 +8,10 @@ import msgspec
 from app.domain.ids import UserId, new_id
 from app.protocol.frames import LiveBar, NoticeFrame
 from app.security.people import utc_now
-from app.services.bar_intake import BarIntake
-from app.services.live import Live
-from app.services.live_ports import Nobody, Notifier, Ticker
-from app.services.signals import SignalBook
+from app.services.live.live import Live
+from app.services.live.live_ports import Nobody, Notifier, Ticker
+from app.services.market.bar_intake import BarIntake
+from app.services.signals.signals import SignalBook
 from app.storage.bars import PostgresBars
 from app.storage.engine import Database
 from app.storage.instruments import PostgresInstruments

@@ -6,12 +6,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import msgspec
 
 from app.security.people import utc_now
-from app.services.bar_intake import BarIntake
-from app.services.charts import Charts
-from app.services.market import MarketData
-from app.services.market_records import MarketRecords
-from app.services.prediction_ports import PredictionEngine
-from app.services.signals import SignalBook
+from app.services.market.bar_intake import BarIntake
+from app.services.market.charts import Charts
+from app.services.market.market import MarketData
+from app.services.market.market_records import MarketRecords
+from app.services.predictions.prediction_ports import PredictionEngine
+from app.services.signals.signals import SignalBook
 from app.services.tool_calls import ToolCalls
 from app.settings import Settings
 from app.storage.bars import PostgresBars

@@ -3,10 +3,10 @@
 import msgspec
 
 from app.security.people import utc_now
-from app.services.experiments import Experiments
-from app.services.live_ports import Notifier
-from app.services.model_alarms import ModelAlarms, ModelWatch
-from app.services.model_health import ModelHealth
+from app.services.experiments.experiments import Experiments
+from app.services.live.live_ports import Notifier
+from app.services.models.model_alarms import ModelAlarms, ModelWatch
+from app.services.models.model_health import ModelHealth
 from app.storage.engine import Database
 from app.storage.model_alarms import StoredModelAlarms
 from app.storage.model_reports import StoredModelReports

@@ -5,10 +5,10 @@ from pathlib import Path
 import msgspec
 
 from app.security.people import utc_now
-from app.services.models import Models
-from app.services.news import News, NewsIntake
-from app.services.news_model import NewsModel
-from app.services.prediction_ports import PredictionEngine
+from app.services.models.models import Models
+from app.services.news.news import News, NewsIntake
+from app.services.news.news_model import NewsModel
+from app.services.predictions.prediction_ports import PredictionEngine
 from app.settings import Settings, SettingsError
 from app.storage.engine import Database
 from app.storage.models import StoredModels

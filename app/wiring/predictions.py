@@ -6,19 +6,19 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import msgspec
 
 from app.security.people import utc_now
-from app.services.answering import Answering
-from app.services.features import FeatureReader
-from app.services.forecasts import Forecasts
+from app.services.conversations.pricing import PriceBook
 from app.services.jobs import Jobs
-from app.services.models import Models
-from app.services.prediction_batches import PredictionBatches
-from app.services.prediction_costs import PredictionCosts
-from app.services.prediction_ports import BundleReader, PredictionEngine, Router
-from app.services.predictions import Predictions
-from app.services.pricing import PriceBook
-from app.services.settlement import Settlement
-from app.services.stand_ins import StandIns
-from app.services.stored_inputs import StoredInputs
+from app.services.models.models import Models
+from app.services.predictions.answering import Answering
+from app.services.predictions.features import FeatureReader
+from app.services.predictions.forecasts import Forecasts
+from app.services.predictions.prediction_batches import PredictionBatches
+from app.services.predictions.prediction_costs import PredictionCosts
+from app.services.predictions.prediction_ports import BundleReader, PredictionEngine, Router
+from app.services.predictions.predictions import Predictions
+from app.services.predictions.settlement import Settlement
+from app.services.predictions.stand_ins import StandIns
+from app.services.predictions.stored_inputs import StoredInputs
 from app.storage.bars import PostgresBars
 from app.storage.engine import Database
 from app.storage.instruments import PostgresInstruments

@@ -8,9 +8,9 @@ from app.domain.errors import Invalid, Unavailable
 from app.security.outbound import Outbound, OutboundFailed, OutboundRefused
 from app.security.people import utc_now
 from app.services.jobs import Jobs
-from app.services.model_files import ModelFiles
-from app.services.model_imports import ModelImports
-from app.services.models import Models
+from app.services.models.model_files import ModelFiles
+from app.services.models.model_imports import ModelImports
+from app.services.models.models import Models
 from app.settings import Settings
 from app.storage.engine import Database
 from app.storage.models import StoredModels
@@ -28,7 +28,7 @@ class RegistryDesk(msgspec.Struct, kw_only=True):
 
 
 class GuardedFetch:
-    """`app.services.model_files.Fetch` behind the outbound guard."""
+    """`app.services.models.model_files.Fetch` behind the outbound guard."""
 
     def __init__(self, outbound: Outbound) -> None:
         self._outbound = outbound

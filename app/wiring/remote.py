@@ -61,7 +61,7 @@ class GuardedLine:
 
 
 class GuardedDeployments:
-    """`app.services.model_ports.JudgeDeployment` behind the outbound guard."""
+    """`app.services.models.model_ports.JudgeDeployment` behind the outbound guard."""
 
     def __init__(self, allowed: Allowed) -> None:
         self._outbound = Outbound(allowed)

@@ -5,12 +5,12 @@ import os
 import msgspec
 
 from app.security.people import utc_now
-from app.services.datasets import Datasets
-from app.services.default_models import DefaultModels
+from app.services.datasets.datasets import Datasets
 from app.services.jobs import Jobs
-from app.services.model_speed import SpeedProbe
-from app.services.trained_models import RegisteredModels
-from app.services.training import Training, TrainingPolicy
+from app.services.models.model_speed import SpeedProbe
+from app.services.training.default_models import DefaultModels
+from app.services.training.trained_models import RegisteredModels
+from app.services.training.training import Training, TrainingPolicy
 from app.settings import Settings
 from app.storage.datasets import PostgresDatasets
 from app.storage.engine import Database

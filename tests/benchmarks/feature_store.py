@@ -22,7 +22,7 @@ import numpy as np
 import pandas  # type: ignore[import-untyped]
 
 from app.domain.ids import new_id
-from app.services.feature_store import FeatureStore
+from app.services.datasets.feature_store import FeatureStore
 from app.storage.embedded import EmbeddedPostgres
 from app.storage.engine import Database
 from app.storage.features import PostgresFeatures

@@ -16,8 +16,8 @@ import asyncpg
 import msgspec
 import numpy as np
 
-from app.services.bar_import import BarImport
-from app.services.bar_intake import BarIntake
+from app.services.market.bar_import import BarImport
+from app.services.market.bar_intake import BarIntake
 from app.storage.bars import PostgresBars
 from app.storage.embedded import EmbeddedPostgres
 from app.storage.engine import Database

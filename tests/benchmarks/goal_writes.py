@@ -24,7 +24,7 @@ from app.domain.costs import CostEntry
 from app.domain.ids import AttemptId, ConversationId, MessageId, RunId, UserId, new_id
 from app.domain.journal import NewMessage
 from app.domain.runs import StoredEvent
-from app.services.journal import Journal
+from app.services.conversations.journal import Journal
 from app.storage import tables
 from app.storage.embedded import EmbeddedPostgres
 from app.storage.engine import Database

@@ -26,9 +26,9 @@ MAKERS = {
 SOURCES = [
     *sorted((ROOT / "app/protocol").glob("*.py")),
     *sorted((ROOT / "app/gateway").glob("*.py")),
-    ROOT / "app/services/runs.py",
-    ROOT / "app/services/run_commands.py",
-    ROOT / "app/services/live.py",
+    ROOT / "app/services/conversations/runs.py",
+    ROOT / "app/services/conversations/run_commands.py",
+    ROOT / "app/services/live/live.py",
     ROOT / "app/storage/runs.py",
     ROOT / "app/storage/engine.py",
 ]

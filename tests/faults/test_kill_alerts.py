@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestServer
 
 from tests.faults.client import Wire
 from tests.faults.server import Server
-from tests.unit.app.services.test_webhooks import verify
+from tests.unit.app.services.alerts.test_webhooks import verify
 
 KILLS = 8
 ALERTS = 5

@@ -23,8 +23,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress as Bar
 
-from app.services.bar_intake import BarIntake
-from app.services.panels import series_of
+from app.services.market.bar_intake import BarIntake
+from app.services.predictions.panels import series_of
 from inference.cards import BaselineScore, Evaluation
 from inference.datasets.market_features import VOLATILITY
 from inference.datasets.market_targets import variance_ahead

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from app.services.panels import read_panel
+from app.services.predictions.panels import read_panel
 from inference.training.catalog import RECIPES, recipe_for
 from inference.training.recipe import TrainingData
 from tools.market.demo import load_demo, vendored_market

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from msgspec.structs import replace
 
-from app.services.bar_intake import BarIntake
+from app.services.market.bar_intake import BarIntake
 from app.settings import read_settings
 from app.storage.bars import PostgresBars
 from app.storage.instruments import PostgresInstruments

@@ -14,8 +14,8 @@ import pytest
 
 from app.domain.datasets import DataSource
 from app.domain.errors import Conflict, NotFound
-from app.services.dataset_remotes import DatasetRemotes
-from app.services.datasets import BarsWanted
+from app.services.datasets.dataset_remotes import DatasetRemotes
+from app.services.datasets.datasets import BarsWanted
 from app.storage.dataset_catalog import StoredDatasets
 from app.storage.datasets import PostgresDatasets
 from app.storage.engine import Database

@@ -11,14 +11,14 @@ from app.protocol.frames import NoticeFrame
 from app.security.outbound import Allowed, Outbound
 from app.security.sealing import Sealer
 from app.services.agents import Agents
-from app.services.alert_openings import Openings
-from app.services.alert_ports import Moments, Post
-from app.services.alert_wishes import AlertWishes
-from app.services.alerts import Alerts
-from app.services.moments import StoredMoments
-from app.services.runs import Runs
-from app.services.webhooks import Webhooks
-from app.services.withdrawals import Withdrawals
+from app.services.alerts.alert_openings import Openings
+from app.services.alerts.alert_ports import Moments, Post
+from app.services.alerts.alert_wishes import AlertWishes
+from app.services.alerts.alerts import Alerts
+from app.services.alerts.moments import StoredMoments
+from app.services.alerts.webhooks import Webhooks
+from app.services.alerts.withdrawals import Withdrawals
+from app.services.conversations.runs import Runs
 from app.storage.agent_reads import AgentReads
 from app.storage.alerts import StoredAlerts
 from app.storage.deliveries import StoredDeliveries

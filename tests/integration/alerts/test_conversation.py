@@ -10,7 +10,7 @@ from agents.llms.scripted import ScriptedReply
 from app.domain.ids import ConversationId
 from app.domain.principal import Principal
 from app.domain.views import MessageView
-from app.services.exports import as_markdown
+from app.services.conversations.exports import as_markdown
 from app.storage.engine import Database
 from tests.integration.alerts.alert_desk import bar
 from tests.integration.alerts.conftest import Server

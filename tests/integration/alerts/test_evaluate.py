@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.errors import NotFound
 from app.domain.principal import Principal
-from app.services.alert_wishes import AlertWishes
+from app.services.alerts.alert_wishes import AlertWishes
 from app.storage.engine import Database
 from tests.integration.alerts.alert_desk import OVER_800, bar
 from tests.integration.alerts.conftest import Server

@@ -11,13 +11,13 @@ from aiohttp.test_utils import TestServer
 
 from app.domain.errors import Conflict, Invalid
 from app.domain.principal import Principal
-from app.services.alert_views import EpisodeView
-from app.services.alert_wishes import AlertWishes
-from app.services.webhooks import PAUSES_S
+from app.services.alerts.alert_views import EpisodeView
+from app.services.alerts.alert_wishes import AlertWishes
+from app.services.alerts.webhooks import PAUSES_S
 from app.storage.engine import Database
 from tests.integration.alerts.alert_desk import AlertsAt, bar
 from tests.integration.alerts.conftest import Server
-from tests.unit.app.services.test_webhooks import verify
+from tests.unit.app.services.alerts.test_webhooks import verify
 
 
 class Receiver:

@@ -12,10 +12,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from app.domain.principal import Principal
-from app.services.alert_views import EpisodeView
-from app.services.live_alerts import LiveAlerts
-from app.services.live_numbers import LiveNumbers
-from app.services.moments import moments_at
+from app.services.alerts.alert_views import EpisodeView
+from app.services.alerts.moments import moments_at
+from app.services.live.live_alerts import LiveAlerts
+from app.services.live.live_numbers import LiveNumbers
 from app.storage.engine import Database
 from tests.integration.alerts.conftest import Server
 from tests.integration.alerts.test_webhooks import Receiver

@@ -13,9 +13,9 @@ import duckdb
 from app.domain.datasets import Dataset, DataSource
 from app.domain.jobs import Job
 from app.security.sealing import Sealer
-from app.services.dataset_catalog import DatasetCatalog, DatasetWish
-from app.services.dataset_collecting import DatasetCollecting
-from app.services.dataset_sources import ReadSource
+from app.services.datasets.dataset_catalog import DatasetCatalog, DatasetWish
+from app.services.datasets.dataset_collecting import DatasetCollecting
+from app.services.datasets.dataset_sources import ReadSource
 from app.services.jobs import JobPolicy, Jobs
 from app.storage.dataset_catalog import StoredDatasets
 from app.storage.datasets import PostgresDatasets

@@ -11,8 +11,8 @@ import pytest
 from app.domain.datasets import DataSource
 from app.doors.outside_stream import OutsideStream
 from app.security.outbound import Allowed, Outbound
-from app.services.dataset_sources import Fetch, Fetched
-from app.services.kafka_config import KafkaConfig
+from app.services.datasets.dataset_sources import Fetch, Fetched
+from app.services.feeds.kafka_config import KafkaConfig
 from app.storage.engine import Database
 from tests.integration.datasets.collecting_desk import CollectingDesk, now
 from tests.integration.feeds.broker import Broker

@@ -11,12 +11,12 @@ from safetensors.numpy import save_file
 from app.domain.models import Measured, NewModel
 from app.domain.predictions import Prediction
 from app.domain.principal import Principal
-from app.services.answering import Answering
-from app.services.experiments import Experiments
-from app.services.models import Models
-from app.services.prediction_costs import PredictionCosts
-from app.services.predictions import PredictCommand, Predictions
-from app.services.pricing import PriceBook
+from app.services.conversations.pricing import PriceBook
+from app.services.experiments.experiments import Experiments
+from app.services.models.models import Models
+from app.services.predictions.answering import Answering
+from app.services.predictions.prediction_costs import PredictionCosts
+from app.services.predictions.predictions import PredictCommand, Predictions
 from app.storage.engine import Database
 from app.storage.experiments import StoredExperiments
 from app.storage.models import StoredModels

@@ -11,8 +11,8 @@ from app.domain.ids import UserId, new_id
 from app.domain.model_alarms import AlarmFilter, ModelAlarm
 from app.domain.principal import Principal
 from app.protocol.frames import NoticeFrame
-from app.services.model_alarms import ModelAlarms, ModelWatch
-from app.services.model_health import ModelHealth
+from app.services.models.model_alarms import ModelAlarms, ModelWatch
+from app.services.models.model_health import ModelHealth
 from app.storage.model_alarms import StoredModelAlarms
 from app.storage.model_reports import StoredModelReports
 from app.wiring.bundles import Bundles

@@ -1,7 +1,7 @@
 """How a model does now that it is used, from what it has said and what happened."""
 
 from app.domain.principal import Principal
-from app.services.model_health import ModelHealth
+from app.services.models.model_health import ModelHealth
 from app.storage.model_reports import StoredModelReports
 from app.wiring.bundles import Bundles
 from tests.integration.experiments.experiment_desk import ExperimentDesk

@@ -8,14 +8,14 @@ from typing import Any
 from app.domain.datasets import DataSource
 from app.domain.jobs import Job
 from app.security.sealing import Sealer
-from app.services.dataset_catalog import DatasetCatalog, DatasetWish
-from app.services.dataset_collecting import DatasetCollecting
-from app.services.datasets import Datasets
-from app.services.feature_materializing import FeatureMaterializing
-from app.services.feature_sources import DatasetFeatures, FeatureSource, MarketFeatures
-from app.services.feature_store import FeatureStore
-from app.services.features import FeatureReader
+from app.services.datasets.dataset_catalog import DatasetCatalog, DatasetWish
+from app.services.datasets.dataset_collecting import DatasetCollecting
+from app.services.datasets.datasets import Datasets
+from app.services.datasets.feature_materializing import FeatureMaterializing
+from app.services.datasets.feature_sources import DatasetFeatures, FeatureSource, MarketFeatures
+from app.services.datasets.feature_store import FeatureStore
 from app.services.jobs import JobPolicy, Jobs
+from app.services.predictions.features import FeatureReader
 from app.storage.bars import PostgresBars
 from app.storage.dataset_catalog import StoredDatasets
 from app.storage.datasets import PostgresDatasets

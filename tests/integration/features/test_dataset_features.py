@@ -9,9 +9,9 @@ import duckdb
 import pytest
 
 from app.domain.errors import Conflict, Invalid, NotFound
-from app.services import feature_materializing
-from app.services.feature_sources import Filling
-from app.services.feature_store import FeatureWish
+from app.services.datasets import feature_materializing
+from app.services.datasets.feature_sources import Filling
+from app.services.datasets.feature_store import FeatureWish
 from inference.datasets.feature_sets import FeatureSet, ValueColumn
 from inference.datasets.offline_features import OnlineRow
 from tests.integration.features.feature_desk import FeatureDesk, days_ago

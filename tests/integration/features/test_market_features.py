@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from app.domain.errors import NotFound
-from app.services.datasets import BarsWanted
-from app.services.features import FeatureReader
-from app.services.panels import moment_of, read_panel
+from app.services.datasets.datasets import BarsWanted
+from app.services.predictions.features import FeatureReader
+from app.services.predictions.panels import moment_of, read_panel
 from inference.bundle import InputColumn
 from inference.datasets.catalog import VIEWS
 from inference.datasets.views import FeatureView, Table

@@ -9,9 +9,9 @@ import pytest
 
 from app.domain.errors import Invalid, NotFound
 from app.domain.principal import Principal
-from app.services.feature_store import FeatureWish
-from app.services.predictions import PredictCommand
-from app.services.stored_inputs import StoredInputs
+from app.services.datasets.feature_store import FeatureWish
+from app.services.predictions.predictions import PredictCommand
+from app.services.predictions.stored_inputs import StoredInputs
 from app.storage.engine import Database
 from inference.bundle import Head, InputColumn
 from tests.integration.features.feature_desk import FeatureDesk, days_ago

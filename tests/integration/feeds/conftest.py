@@ -10,11 +10,11 @@ import pytest
 
 from app.doors.kafka import KafkaFeed, KafkaPolicy
 from app.security.people import utc_now
-from app.services.bar_intake import BarIntake
-from app.services.feeds import FeedIntake
-from app.services.kafka_config import KafkaConfig
-from app.services.known_instruments import KnownInstruments
-from app.services.news import NewsIntake
+from app.services.feeds.feeds import FeedIntake
+from app.services.feeds.kafka_config import KafkaConfig
+from app.services.market.bar_intake import BarIntake
+from app.services.market.known_instruments import KnownInstruments
+from app.services.news.news import NewsIntake
 from app.storage.bars import PostgresBars
 from app.storage.engine import Database
 from app.storage.feeds import PostgresFeeds

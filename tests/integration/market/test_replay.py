@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from app.domain.errors import Invalid, NotFound
-from app.services.bar_intake import BarIntake
-from app.services.replays import Replays, bars_per_second, in_step
+from app.services.market.bar_intake import BarIntake
+from app.services.market.replays import Replays, bars_per_second, in_step
 from app.storage.bars import PostgresBars
 from app.storage.engine import Database
 from app.storage.instruments import PostgresInstruments

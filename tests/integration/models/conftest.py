@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.services.models import Models
+from app.services.models.models import Models
 from app.storage.engine import Database
 from app.storage.models import StoredModels
 from inference.artifacts import ArtifactStore

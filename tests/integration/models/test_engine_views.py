@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from app.domain.models import NewModel
-from app.services.models import Models
+from app.services.models.models import Models
 from app.settings import Settings
 from app.storage.engine import Database
 from app.wiring.engine import open_engine

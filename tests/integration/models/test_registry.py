@@ -10,7 +10,7 @@ import pytest
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.ids import new_id
 from app.domain.models import Measured, ModelFilter, NewModel
-from app.services.models import Models
+from app.services.models.models import Models
 from app.storage.engine import Database
 from inference.artifacts import ArtifactStore
 from inference.bundle import Member

@@ -11,12 +11,12 @@ from app.domain.models import Measured, NewModel
 from app.domain.predictions import Prediction
 from app.domain.principal import Principal
 from app.security.outbound import Allowed
-from app.services.answering import Answering
-from app.services.models import Models
-from app.services.prediction_costs import PredictionCosts
-from app.services.predictions import PredictCommand, Predictions
-from app.services.pricing import PriceBook
-from app.services.stand_ins import StandIns
+from app.services.conversations.pricing import PriceBook
+from app.services.models.models import Models
+from app.services.predictions.answering import Answering
+from app.services.predictions.prediction_costs import PredictionCosts
+from app.services.predictions.predictions import PredictCommand, Predictions
+from app.services.predictions.stand_ins import StandIns
 from app.storage.engine import Database
 from app.storage.models import StoredModels
 from app.wiring.bundles import Bundles

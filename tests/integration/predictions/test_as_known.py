@@ -11,8 +11,8 @@ import pytest
 from app.domain.errors import Invalid
 from app.domain.predictions import Prediction
 from app.domain.principal import Principal
-from app.services.forecasts import Forecasts
-from app.services.predictions import PredictCommand
+from app.services.predictions.forecasts import Forecasts
+from app.services.predictions.predictions import PredictCommand
 from tests.integration.predictions.small_models import (
     BARS,
     SYMBOLS,

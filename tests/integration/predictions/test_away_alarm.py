@@ -9,8 +9,8 @@ import pytest
 
 from app.domain.model_alarms import AlarmFilter, ModelAlarm
 from app.domain.principal import Principal
-from app.services.alert_ports import Silence
-from app.services.model_alarms import ModelAlarms, ModelWatch
+from app.services.alerts.alert_ports import Silence
+from app.services.models.model_alarms import ModelAlarms, ModelWatch
 from app.storage.engine import Database
 from app.storage.model_alarms import StoredModelAlarms
 from tests.integration.experiments.experiment_desk import NAME

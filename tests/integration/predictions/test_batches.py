@@ -12,8 +12,8 @@ from app.domain.jobs import Job
 from app.domain.predictions import PredictionFilter
 from app.domain.principal import Principal
 from app.services.jobs import Jobs
-from app.services.prediction_batches import MOST, BatchCommand, PredictionBatches
-from app.services.prediction_exports import as_table
+from app.services.predictions.prediction_batches import MOST, BatchCommand, PredictionBatches
+from app.services.predictions.prediction_exports import as_table
 from app.storage.jobs import StoredJobs
 from tests.integration.predictions.small_models import SYMBOLS, VARIANCE, PredictionDesk
 

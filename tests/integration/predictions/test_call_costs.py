@@ -9,11 +9,11 @@ import pytest
 
 from app.domain.costs import PREDICTING
 from app.domain.principal import Principal
-from app.services.call_costs import CallCosts
-from app.services.journal import Journal
-from app.services.model_calls import ModelCalls, ServedModel
-from app.services.pricing import PriceBook
-from app.services.recovery import recover
+from app.services.conversations.journal import Journal
+from app.services.conversations.pricing import PriceBook
+from app.services.conversations.recovery import recover
+from app.services.models.call_costs import CallCosts
+from app.services.models.model_calls import ModelCalls, ServedModel
 from app.storage.call_costs import StoredCallCosts
 from app.storage.events import StoredEvents
 from app.storage.journal_store import PostgresJournal

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from app.domain.principal import Principal
-from app.services.predictions import PredictCommand
+from app.services.predictions.predictions import PredictCommand
 from inference.bundle import Bundle, Head, InputColumn, Member
 from inference.runtimes.connections import Connection
 from tests.fakes.llm_models import FakeModelServer, Reply

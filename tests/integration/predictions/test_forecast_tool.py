@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from app.domain.principal import Principal
-from app.services.conversations import Conversations
-from app.services.forecasts import Forecasts
+from app.services.conversations.conversations import Conversations
+from app.services.predictions.forecasts import Forecasts
 from app.storage.conversation_reads import ConversationReads
 from app.storage.journal_store import PostgresJournal
 from inference.cards import BaselineScore

@@ -10,7 +10,7 @@ import pytest
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.predictions import Prediction, PredictionFilter
 from app.domain.principal import Principal
-from app.services.predictions import FeedbackCommand, PredictCommand
+from app.services.predictions.predictions import FeedbackCommand, PredictCommand
 from tests.integration.predictions.small_models import (
     BARS,
     DIRECTION,

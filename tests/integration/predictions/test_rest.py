@@ -8,7 +8,7 @@ from litestar import Litestar
 
 from app.rest.door import RestDoor
 from app.services.jobs import Jobs
-from app.services.prediction_batches import PredictionBatches
+from app.services.predictions.prediction_batches import PredictionBatches
 from app.storage.jobs import StoredJobs
 from app.storage.journal_store import PostgresJournal
 from tests.integration.predictions.small_models import BARS, VARIANCE, PredictionDesk

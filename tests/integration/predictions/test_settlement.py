@@ -7,9 +7,9 @@ import pytest
 
 from app.domain.predictions import Prediction
 from app.domain.principal import Principal
-from app.services.market_tasks import qlike, realised_variance, total_return
-from app.services.panels import series_of
-from app.services.predictions import PredictCommand
+from app.services.predictions.market_tasks import qlike, realised_variance, total_return
+from app.services.predictions.panels import series_of
+from app.services.predictions.predictions import PredictCommand
 from inference.datasets.market_targets import variances
 from inference.monitoring.conformal import LEAST
 from tests.integration.predictions.small_models import (

@@ -13,12 +13,12 @@ import pytest
 from app.domain.errors import Conflict
 from app.domain.predictions import PredictionFilter
 from app.domain.principal import Principal
-from app.services.answering import PAST
-from app.services.forecasts import Forecasts
 from app.services.jobs import Jobs
-from app.services.prediction_batches import BatchCommand, PredictionBatches
-from app.services.prediction_exports import as_table
-from app.services.stand_ins import StandIns, same_question
+from app.services.predictions.answering import PAST
+from app.services.predictions.forecasts import Forecasts
+from app.services.predictions.prediction_batches import BatchCommand, PredictionBatches
+from app.services.predictions.prediction_exports import as_table
+from app.services.predictions.stand_ins import StandIns, same_question
 from app.storage.engine import Database
 from app.storage.jobs import StoredJobs
 from app.storage.model_reports import StoredModelReports

@@ -12,20 +12,20 @@ from app.domain.errors import NotFound, Unavailable
 from app.doors.outside_api import OutsideApi
 from app.security.outbound import Allowed, Outbound
 from app.security.sealing import Sealer
-from app.services.alert_ports import Silence
-from app.services.dataset_catalog import DatasetCatalog
-from app.services.dataset_collecting import DatasetCollecting
-from app.services.engine_view import EngineViews
-from app.services.experiments import Experiments
-from app.services.feature_materializing import FeatureMaterializing
-from app.services.feature_sources import DatasetFeatures, FeatureSource, MarketFeatures
-from app.services.feature_store import FeatureStore
+from app.services.alerts.alert_ports import Silence
+from app.services.datasets.dataset_catalog import DatasetCatalog
+from app.services.datasets.dataset_collecting import DatasetCollecting
+from app.services.datasets.feature_materializing import FeatureMaterializing
+from app.services.datasets.feature_sources import DatasetFeatures, FeatureSource, MarketFeatures
+from app.services.datasets.feature_store import FeatureStore
+from app.services.experiments.experiments import Experiments
 from app.services.jobs import Jobs
-from app.services.model_alarms import ModelAlarms
-from app.services.model_files import ModelFiles
-from app.services.model_health import ModelHealth
-from app.services.model_imports import ModelImports
-from app.services.models import Models
+from app.services.models.engine_view import EngineViews
+from app.services.models.model_alarms import ModelAlarms
+from app.services.models.model_files import ModelFiles
+from app.services.models.model_health import ModelHealth
+from app.services.models.model_imports import ModelImports
+from app.services.models.models import Models
 from app.storage.bars import PostgresBars
 from app.storage.dataset_catalog import StoredDatasets
 from app.storage.datasets import PostgresDatasets

@@ -39,26 +39,26 @@ from app.security.passwords import Passwords
 from app.security.people import People
 from app.services.accounts import ApiKeys
 from app.services.agents import Agents
-from app.services.alert_wishes import AlertWishes
-from app.services.bar_intake import BarIntake
-from app.services.charts import Charts
-from app.services.conversations import Conversations
-from app.services.costs_report import CostsReport
-from app.services.datasets import Datasets
-from app.services.fundamentals import FundamentalsService, StatementIntake
+from app.services.alerts.alert_wishes import AlertWishes
+from app.services.conversations.conversations import Conversations
+from app.services.conversations.costs_report import CostsReport
+from app.services.conversations.journal import Journal
+from app.services.conversations.pricing import PriceBook
+from app.services.conversations.run_reads import RunReads
+from app.services.conversations.runs import Runs
+from app.services.datasets.datasets import Datasets
 from app.services.jobs import Jobs
-from app.services.journal import Journal
-from app.services.market import MarketData
-from app.services.market_records import MarketRecords
-from app.services.news import News, NewsIntake
-from app.services.prediction_batches import PredictionBatches
-from app.services.predictions import Predictions
-from app.services.pricing import PriceBook
-from app.services.run_reads import RunReads
-from app.services.runs import Runs
-from app.services.signals import SignalBook
+from app.services.market.bar_intake import BarIntake
+from app.services.market.charts import Charts
+from app.services.market.fundamentals import FundamentalsService, StatementIntake
+from app.services.market.market import MarketData
+from app.services.market.market_records import MarketRecords
+from app.services.news.news import News, NewsIntake
+from app.services.predictions.prediction_batches import PredictionBatches
+from app.services.predictions.predictions import Predictions
+from app.services.signals.signals import SignalBook
 from app.services.tool_calls import ToolCalls
-from app.services.training import Training
+from app.services.training.training import Training
 from app.storage.accounts import Accounts
 from app.storage.agent_reads import AgentReads
 from app.storage.bars import PostgresBars

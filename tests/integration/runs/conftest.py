@@ -12,11 +12,11 @@ from app.domain.agents import Agent
 from app.domain.ids import ConversationId, MessageId, RunId, new_id
 from app.domain.principal import Principal
 from app.domain.runs import StartedRun, StartRun, StoredEvent
-from app.services.conversations import Conversations
-from app.services.journal import Journal
-from app.services.pricing import PriceBook
-from app.services.recovery import recover
-from app.services.runs import Runs
+from app.services.conversations.conversations import Conversations
+from app.services.conversations.journal import Journal
+from app.services.conversations.pricing import PriceBook
+from app.services.conversations.recovery import recover
+from app.services.conversations.runs import Runs
 from app.storage.conversation_reads import ConversationReads
 from app.storage.engine import Database
 from app.storage.events import StoredEvents

@@ -16,10 +16,10 @@ from app.domain.principal import ALL_SCOPES, Principal
 from app.domain.runs import StartRun
 from app.domain.transcript import fold
 from app.domain.views import CostGrouping
-from app.services.histories import Histories
-from app.services.recorder import utc_now
-from app.services.recovery import recover
-from app.services.run_commands import command_hash
+from app.services.conversations.histories import Histories
+from app.services.conversations.recorder import utc_now
+from app.services.conversations.recovery import recover
+from app.services.conversations.run_commands import command_hash
 from app.storage.cost_reads import CostReads
 from app.storage.orphans import Orphans
 from app.storage.runs import StoredRuns

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import msgspec
 
 from app.domain.feeds import FeedMessage
-from app.services.bar_intake import BarIntake
-from app.services.feeds import FeedIntake
-from app.services.known_instruments import KnownInstruments
-from app.services.news import NewsIntake
+from app.services.feeds.feeds import FeedIntake
+from app.services.market.bar_intake import BarIntake
+from app.services.market.known_instruments import KnownInstruments
+from app.services.news.news import NewsIntake
 from app.storage.bars import PostgresBars
 from app.storage.engine import Database
 from app.storage.feeds import PostgresFeeds

@@ -25,7 +25,7 @@ from app.domain.journal import (
 )
 from app.domain.principal import Principal
 from app.domain.runs import Run, StoredEvent
-from app.services.journal import Journal
+from app.services.conversations.journal import Journal
 from app.storage import journal_store
 from app.storage.engine import Database
 from app.storage.journal_store import PostgresJournal, SequenceClash

@@ -9,8 +9,8 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from app.services.signal_memory import InProcessSignals
-from app.services.signals import SignalBook
+from app.services.signals.signal_memory import InProcessSignals
+from app.services.signals.signals import SignalBook
 from app.storage.bars import PostgresBars
 from app.storage.engine import Database
 from app.storage.instruments import PostgresInstruments

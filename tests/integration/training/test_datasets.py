@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.domain.errors import Conflict, Invalid, NotFound
-from app.services.datasets import BarsWanted, Datasets
+from app.services.datasets.datasets import BarsWanted, Datasets
 from app.storage.bars import PostgresBars
 from app.storage.datasets import PostgresDatasets
 from app.storage.engine import Database

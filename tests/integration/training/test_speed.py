@@ -7,8 +7,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from app.services.datasets import BarsWanted
-from app.services.model_speed import CALLS, SIZES, NotMeasured, Speed, SpeedProbe
+from app.services.datasets.datasets import BarsWanted
+from app.services.models.model_speed import CALLS, SIZES, NotMeasured, Speed, SpeedProbe
 from inference.absent_metrics import absent_metrics
 from inference.bundle import Bundle, Head, Member
 from inference.cards import ModelCard

@@ -10,12 +10,12 @@ from app.domain.datasets import Dataset, DataSource
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.predictions import Prediction
 from app.domain.training import TrainCommand
-from app.services.answering import Answering
-from app.services.features import FeatureReader
-from app.services.prediction_costs import PredictionCosts
-from app.services.predictions import PredictCommand, Predictions
-from app.services.pricing import PriceBook
-from app.services.training_records import record_of
+from app.services.conversations.pricing import PriceBook
+from app.services.predictions.answering import Answering
+from app.services.predictions.features import FeatureReader
+from app.services.predictions.prediction_costs import PredictionCosts
+from app.services.predictions.predictions import PredictCommand, Predictions
+from app.services.training.training_records import record_of
 from app.storage.engine import Database
 from app.storage.predictions import PostgresPredictions
 from app.wiring.bundles import Bundles

@@ -9,7 +9,7 @@ import pytest
 from app.domain.errors import Invalid, NotFound
 from app.domain.jobs import Job
 from app.domain.training import TrainCommand
-from app.services.training_records import record_of
+from app.services.training.training_records import record_of
 from inference.training.evaluation.comparison import LOSSES_FILE
 from tests.integration.training.training_desk import TrainingDesk
 

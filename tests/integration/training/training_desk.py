@@ -10,13 +10,13 @@ import numpy as np
 from app.domain.ids import UserId
 from app.domain.jobs import Job
 from app.domain.training import TrainCommand
-from app.services.datasets import Datasets
-from app.services.default_models import DefaultModels
+from app.services.datasets.datasets import Datasets
 from app.services.jobs import JobPolicy, Jobs
-from app.services.model_speed import SpeedProbe
-from app.services.models import Models
-from app.services.trained_models import RegisteredModels
-from app.services.training import Training, TrainingPolicy
+from app.services.models.model_speed import SpeedProbe
+from app.services.models.models import Models
+from app.services.training.default_models import DefaultModels
+from app.services.training.trained_models import RegisteredModels
+from app.services.training.training import Training, TrainingPolicy
 from app.storage.bars import PostgresBars
 from app.storage.datasets import PostgresDatasets
 from app.storage.engine import Database

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from app.services.news import NewsIntake
+from app.services.news.news import NewsIntake
 from tools.market.demo_news import read_demo_news
 from tools.market.news import InProcessNews
 from tools.market.scorer import HenryRules

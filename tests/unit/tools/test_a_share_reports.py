@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.services.statement_checks import check_statements
+from app.services.market.statement_checks import check_statements
 from tools.market.a_share_reports import SOURCE, read_a_share_reports
 
 ROWS = [

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from app.services.news import NewsIntake
+from app.services.news.news import NewsIntake
 from tests.unit.tools.conftest import NOW
 from tests.unit.tools.shipped_news import demo_news
 from tools.desk import market_tools

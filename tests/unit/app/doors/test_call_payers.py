@@ -13,8 +13,8 @@ from app.doors.direct_infer import DirectInfer
 from app.doors.open_inference import MAX_BODY, open_inference
 from app.rest.sign_in import SignIn, anyone, may_read
 from app.security.origins import AllowedOrigins
-from app.services.call_costs import Meter
-from app.services.model_calls import ModelCalls
+from app.services.models.call_costs import Meter
+from app.services.models.model_calls import ModelCalls
 from inference.bundle import Bundle, Head, InputColumn, Member
 from inference.requests import Answers, Rows
 from tests.fakes.models import Shelf, linear_bundle

@@ -21,7 +21,7 @@ from app.doors.direct_infer import DirectInfer
 from app.doors.open_inference import MAX_BODY, PATH, open_inference
 from app.rest.sign_in import SignIn, anyone, may_read
 from app.security.origins import AllowedOrigins
-from app.services.model_calls import ModelCalls
+from app.services.models.model_calls import ModelCalls
 from inference.bundle import Bundle, Head
 from inference.cards import ModelCard, ModelParameters, ModelPerformance
 from inference.engine.in_process import InProcessEngine

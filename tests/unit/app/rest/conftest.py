@@ -14,17 +14,17 @@ from app.rest.me import LLMName
 from app.security.origins import AllowedOrigins
 from app.services.accounts import ApiKeys
 from app.services.agents import Agents
-from app.services.bar_intake import BarIntake
-from app.services.charts import Charts
-from app.services.conversations import Conversations
-from app.services.costs_report import CostsReport
-from app.services.fundamentals import FundamentalsService, StatementIntake
-from app.services.market import MarketData
-from app.services.market_records import MarketRecords
-from app.services.news import News, NewsIntake
-from app.services.run_reads import RunReads
-from app.services.signal_memory import InProcessSignals
-from app.services.signals import SignalBook
+from app.services.conversations.conversations import Conversations
+from app.services.conversations.costs_report import CostsReport
+from app.services.conversations.run_reads import RunReads
+from app.services.market.bar_intake import BarIntake
+from app.services.market.charts import Charts
+from app.services.market.fundamentals import FundamentalsService, StatementIntake
+from app.services.market.market import MarketData
+from app.services.market.market_records import MarketRecords
+from app.services.news.news import News, NewsIntake
+from app.services.signals.signal_memory import InProcessSignals
+from app.services.signals.signals import SignalBook
 from app.services.tool_calls import ToolCalls
 from tests.unit.app.rest.in_process import NOW, Open, Ring, principal
 from tools.desk import market_tools

@@ -6,7 +6,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from app.services.charts import Charts
+from app.services.market.charts import Charts
 from app.services.tool_calls import ToolCalls
 from tests.fakes.tools import FailingTool, WaitingTool
 from tests.unit.app.rest.in_process import NOW, Open

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from agents.claims import Claim
 from app.domain.errors import Invalid
-from app.services.exports import with_footnotes
+from app.services.conversations.exports import with_footnotes
+from app.services.conversations.snippets import CLOSE, OPEN, highlight, needles, prefix_query
 from app.services.paging import cut, decode_cursor, encode_cursor
-from app.services.snippets import CLOSE, OPEN, highlight, needles, prefix_query
 
 MOMENTS = st.datetimes(
     min_value=datetime(1800, 1, 1),  # noqa: DTZ001  # hypothesis adds the zone

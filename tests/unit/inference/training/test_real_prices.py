@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.services.panels import series_of
+from app.services.predictions.panels import series_of
 from inference.panel import Panel
 from inference.training.recipe import Recipe, Trained, TrainingData
 from inference.training.recipes.direction import DIRECTION_RECIPE

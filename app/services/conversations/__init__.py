@@ -1,0 +1,1 @@
+"""Conversations and the runs that answer in them: begun, written down, shown, added up."""

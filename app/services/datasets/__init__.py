@@ -1,0 +1,1 @@
+"""Datasets and the feature store: collected, described, materialised."""

@@ -1,0 +1,1 @@
+"""New versions beside the champion, and who answers meanwhile."""

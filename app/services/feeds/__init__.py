@@ -1,0 +1,1 @@
+"""Live feeds: from messages to stored rows, each exactly once."""

@@ -1,0 +1,1 @@
+"""Live prices: from stored bars to what people see of them."""

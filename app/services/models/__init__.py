@@ -1,0 +1,1 @@
+"""The registry of models: made, moved, asked, watched."""

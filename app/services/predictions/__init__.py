@@ -1,0 +1,1 @@
+"""Predictions: asked for, answered with baseline and confidence, settled."""

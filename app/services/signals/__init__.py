@@ -1,0 +1,1 @@
+"""Signals kept up to date with the bars."""

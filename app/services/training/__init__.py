@@ -1,0 +1,1 @@
+"""Training: from data to a judged version, and whether it serves."""
