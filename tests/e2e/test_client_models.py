@@ -16,9 +16,12 @@ TRAINING_MS = 280_000
 
 
 @pytest.fixture
-async def learning_desk(browser: Browser, place: Path) -> AsyncIterator[Server]:
+async def learning_desk(
+    browser: Browser, place: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[Server]:
     """A desk of its own: what it learns, and the bars that come, would puzzle other tests."""
-    server = Server(place / "learning")
+    # In a folder of its own too: sign-ins are remembered by folder.
+    server = Server(place / f"learning-{request.node.name[5:20]}")
     try:
         await asyncio.to_thread(server.start)
         yield server
