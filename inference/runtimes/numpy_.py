@@ -38,6 +38,8 @@ from inference.runtimes.weights import Tensor, check_shapes, read_weights
 
 BLOCK = 32
 """Rows of a block: one row costs as much as a full one, some ten microseconds in a small net."""
+_CACHE_BYTES = 256 * 1024
+"""Of what one layer gives, several of which a core's own cache should hold: larger is slower."""
 
 
 class NumpyRuntime:
@@ -97,18 +99,38 @@ class NumpyNet:
             raise ModelFailed(f"model {self._member.name!r} was closed")
         kind = weights.layers[0][0].dtype
         values = pad_rows(matrix, shape, block=shape.block or BLOCK, kind=kind)
-        if isinstance(shape, GruQuantiles):
-            values = last_state(values, weights.recurrent)
-        last = len(weights.layers) - 1
-        for index, (weight, bias) in enumerate(weights.layers):
-            values = np.matmul(values, weight.T) + bias
-            if index < last:
-                values = _activate(values, shape)
+        at_once = self._blocks_at_once(values, weights)
+        parts = [
+            self._through(values[start : start + at_once], weights)
+            for start in range(0, len(values), at_once)
+        ]
+        values = parts[0] if len(parts) == 1 else np.concatenate(parts)
         values = values.reshape(-1, values.shape[-1])[: len(matrix), : shape.outputs]
         if isinstance(shape, ScaledQuantiles):
             return np.asarray(np.exp(0.5 * values[:, :1]) * self._scores)
         if isinstance(shape, MonotoneQuantiles | GruQuantiles):
             values = rising(values, shape.anchor)
+        return values
+
+    def _blocks_at_once(self, blocks: Tensor, weights: Padded) -> int:
+        """Return how many blocks go through the layers together, so that the cache holds them.
+
+        Blocks do not touch each other: how many go together changes no bit.
+        """
+        matrices = [weight for weight, _ in weights.layers] + list(weights.recurrent)[:1]
+        widest = max(len(matrix) for matrix in matrices)
+        return max(1, _CACHE_BYTES // (int(blocks.shape[1]) * widest * int(blocks.itemsize)))
+
+    def _through(self, values: Tensor, weights: Padded) -> Tensor:
+        """Return what the last layer gives for some blocks."""
+        if isinstance(self._architecture, GruQuantiles):
+            values = last_state(values, weights.recurrent)
+        last = len(weights.layers) - 1
+        for index, (weight, bias) in enumerate(weights.layers):
+            values = np.matmul(values, weight.T)
+            values += bias
+            if index < last:
+                values = _activate(values, self._architecture)
         return values
 
 
