@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.text import Text
 
 from app.settings import Settings
-from app.terminal.datasets import opened_desk
+from app.terminal.opened_desk import opened_desk
 from inference.datasets.dvc_repository import DvcRepository, find_dvc
 
 

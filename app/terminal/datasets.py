@@ -1,8 +1,6 @@
 """`outcry dataset`: list, show, add, collect and profile."""
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,12 +11,11 @@ from rich.text import Text
 
 from app.domain.datasets import Dataset, DatasetProfile, DataSource, SourceType
 from app.domain.errors import Invalid
-from app.observability.logs import configure_logging
 from app.services.datasets.dataset_catalog import DatasetWish
 from app.settings import Settings
-from app.terminal.follow import LocalFollower
 from app.terminal.job_bar import follow_job
-from app.wiring.desk import Desk, open_desk
+from app.terminal.opened_desk import opened_desk
+from app.wiring.desk import Desk
 from inference.datasets.intake import IntakeWishes
 from inference.datasets.profile import DatasetFeature
 from inference.datasets.quality import Roles
@@ -43,16 +40,6 @@ class AddWishes(msgspec.Struct, frozen=True, kw_only=True):
     known: str | None
     embargo_s: float
     credentials: tuple[str, ...]
-
-
-@asynccontextmanager
-async def opened_desk(settings: Settings) -> AsyncIterator[tuple[Console, Desk]]:
-    """Lend a console to print on, and a desk."""
-    configure_logging(level="WARNING", json_lines=settings.log_json)
-    with Console(stderr=True).status("Opening the desk …") as status:
-        async with open_desk(settings, LocalFollower(), on_progress=status.update) as desk:
-            status.stop()
-            yield Console(highlight=False), desk
 
 
 async def list_all(settings: Settings) -> None:

@@ -1,36 +1,22 @@
 """`outcry experiment`: start, read and decide experiments between versions of a model."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from uuid import UUID
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from app.domain.experiments import Experiment, ExperimentMode, Reading
-from app.observability.logs import configure_logging
 from app.settings import Settings
-from app.terminal.follow import LocalFollower
-from app.wiring.desk import Desk, open_desk
+from app.terminal.opened_desk import opened_desk
 
 _MOST = 100
-
-
-@asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[tuple[Console, Desk]]:
-    configure_logging(level="WARNING", json_lines=settings.log_json)
-    with Console(stderr=True).status("Opening the desk …") as status:
-        async with open_desk(settings, LocalFollower(), on_progress=status.update) as desk:
-            status.stop()
-            yield Console(highlight=False), desk
 
 
 async def start(
     settings: Settings, model: str, *, mode: ExperimentMode, share: float, alpha: float
 ) -> None:
     """Start one."""
-    async with _opened(settings) as (out, desk):
+    async with opened_desk(settings) as (out, desk):
         made = await desk.experiments.start(
             model, mode=mode, share=share, alpha=alpha, by=desk.owner.id
         )
@@ -40,7 +26,7 @@ async def start(
 
 async def list_all(settings: Settings, *, model: str | None) -> None:
     """Print experiments, newest first."""
-    async with _opened(settings) as (out, desk):
+    async with opened_desk(settings) as (out, desk):
         found = await desk.experiments.page(model=model, status=None, cursor=None, limit=_MOST)
         if not found.items:
             out.print("There are no experiments.")
@@ -57,7 +43,7 @@ async def list_all(settings: Settings, *, model: str | None) -> None:
 
 async def show(settings: Settings, experiment_id: UUID) -> None:
     """Print what one says."""
-    async with _opened(settings) as (out, desk):
+    async with opened_desk(settings) as (out, desk):
         experiment = await desk.experiments.get(experiment_id)
         reading = await desk.experiments.reading(experiment_id)
         for line in lines(experiment, reading):
@@ -66,14 +52,14 @@ async def show(settings: Settings, experiment_id: UUID) -> None:
 
 async def stop(settings: Settings, experiment_id: UUID, reason: str) -> None:
     """End one without a winner."""
-    async with _opened(settings) as (out, desk):
+    async with opened_desk(settings) as (out, desk):
         ended = await desk.experiments.stop(experiment_id, by=desk.owner.id, reason=reason)
         out.print(Text(f"{_names(ended)}: {ended.status}."))
 
 
 async def promote(settings: Settings, experiment_id: UUID, reason: str | None) -> None:
     """Make the challenger champion."""
-    async with _opened(settings) as (out, desk):
+    async with opened_desk(settings) as (out, desk):
         ended = await desk.experiments.promote(experiment_id, by=desk.owner.id, reason=reason)
         out.print(Text(f"{ended.model}@{ended.challenger_version} is the champion now."))
 

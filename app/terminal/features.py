@@ -14,8 +14,8 @@ from rich.text import Text
 from app.domain.features import FeatureCard, FeatureValues, HistoricValues
 from app.services.datasets.feature_store import FeatureWish
 from app.settings import Settings
-from app.terminal.datasets import opened_desk
 from app.terminal.job_bar import follow_job
+from app.terminal.opened_desk import opened_desk
 from app.wiring.desk import Desk
 from inference.datasets.feast_export import apply_feast, export_feast, find_feast
 from inference.datasets.feature_files import answer_pairs

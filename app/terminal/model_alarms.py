@@ -10,14 +10,12 @@ from rich.text import Text
 
 from app.domain.ids import UserId
 from app.domain.model_alarms import AlarmFilter, ModelAlarm
-from app.observability.logs import configure_logging
 from app.security.people import utc_now
 from app.services.alerts.alert_ports import Silence
 from app.services.models.model_alarms import ModelAlarms
 from app.settings import Settings
-from app.storage.accounts import Accounts
 from app.storage.model_alarms import StoredModelAlarms
-from app.wiring.database import open_database
+from app.terminal.opened_database import opened_database
 
 _MOST = 200
 
@@ -30,13 +28,8 @@ class _Watch(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def _watch(settings: Settings) -> AsyncIterator[_Watch]:
-    configure_logging(level="ERROR", json_lines=settings.log_json)
-    with Console(stderr=True).status("Opening the database …") as status:
-        async with open_database(settings, on_progress=status.update) as (database, _):
-            status.stop()
-            users = await Accounts(database).users()
-            owner = next((user.id for user in users if user.role == "admin"), None)
-            yield _Watch(ModelAlarms(StoredModelAlarms(database), Silence(), clock=utc_now), owner)
+    async with opened_database(settings) as (database, owner):
+        yield _Watch(ModelAlarms(StoredModelAlarms(database), Silence(), clock=utc_now), owner)
 
 
 async def list_alarms(settings: Settings, *, all_of_them: bool, as_json: bool) -> None:

@@ -13,10 +13,8 @@ from rich.text import Text
 
 from app.domain.ids import UserId
 from app.domain.models import DatasetOrigin, ModelFilter
-from app.observability.logs import configure_logging
 from app.settings import Settings
-from app.storage.accounts import Accounts
-from app.wiring.database import open_database
+from app.terminal.opened_database import opened_database
 from app.wiring.registry import RegistryTools, open_registry_tools
 from inference.cards import ModelCard
 from inference.lifecycle import label
@@ -33,13 +31,8 @@ class _Shop(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def _shop(settings: Settings) -> AsyncIterator[_Shop]:
-    configure_logging(level="ERROR", json_lines=settings.log_json)
-    with Console(stderr=True).status("Opening the database …") as status:
-        async with open_database(settings, on_progress=status.update) as (database, _):
-            status.stop()
-            users = await Accounts(database).users()
-            owner = next((user.id for user in users if user.role == "admin"), None)
-            yield _Shop(open_registry_tools(settings, database), owner)
+    async with opened_database(settings) as (database, owner):
+        yield _Shop(open_registry_tools(settings, database), owner)
 
 
 async def list_models(settings: Settings, asked: ModelFilter) -> None:

@@ -269,40 +269,33 @@ class Answering:
         interval, sure, basis = await self._confidence(
             card, bundle, answers, output, evaluation, past
         )
-        if case is None:
-            return Answered(
-                status="completed",
-                latency_ms=latency_ms,
-                output=output,
-                interval=interval,
-                confidence=sure,
-                confidence_basis=basis,
-                event=bundle.event,
-                task=bundle.task,
-                feature_hash=None if asked.read is None else asked.read.feature_hash,
-                cost=cost,
-                spent=spent,
-                metadata=_metadata(bundle) | ({} if asked.read is None else asked.read.metadata),
-            )
-        horizon = bundle.horizon_bars
-        return Answered(
+        read = asked.read
+        answered = Answered(
             status="completed",
             latency_ms=latency_ms,
             output=output,
             interval=interval,
             confidence=sure,
             confidence_basis=basis,
-            baseline=await asyncio.to_thread(_baseline, bundle, case),
             event=bundle.event,
             task=bundle.task,
+            feature_hash=None if read is None else read.feature_hash,
+            cost=cost,
+            spent=spent,
+            metadata=_metadata(bundle) | ({} if read is None else read.metadata),
+        )
+        if case is None:
+            return answered
+        horizon = bundle.horizon_bars
+        return msgspec.structs.replace(
+            answered,
+            baseline=await asyncio.to_thread(_baseline, bundle, case),
             symbol=case.instrument.symbol,
             timeframe=case.timeframe,
             horizon_bars=horizon,
             as_of=case.as_of,
             resolves_at=None if horizon is None else resolves_at(case, horizon),
             feature_hash=case.feature_hash,
-            cost=cost,
-            spent=spent,
             metadata=_metadata(bundle)
             | {
                 "featureView": bundle.feature_view,
